@@ -1,0 +1,92 @@
+"""Types of the native part. Everything here is wrapped by the public API; see `hotswap`."""
+
+from typing import Any, TypedDict
+
+__version__: str
+
+class ChangeDict(TypedDict):
+    """One entry of a report."""
+
+    qualname: str
+    module: str
+    file: str
+    line: int
+    kind: str
+    """`function`, `class`, `method`, `attribute`, `statement`, `import`, `module`, `instance`."""
+    action: str
+    """`patched`, `rebound`, `re-ran`, `migrated`, `added`, `removed`, `kept`, `stale`, `not applied`, `moved`."""
+    reason: str
+    advice: str
+
+class ErrorDict(TypedDict):
+    """Why an update (or one group of it) was rejected."""
+
+    type: str
+    message: str
+    file: str
+    line: int
+    traceback: str
+
+class GroupDict(TypedDict):
+    """Files that succeed or fail together."""
+
+    status: str
+    files: list[str]
+    changes: list[ChangeDict]
+    error: ErrorDict | None
+
+class PendingDict(TypedDict):
+    """Code that is still running in an old version."""
+
+    where: str
+    qualname: str
+    file: str
+    line: int
+    reason: str
+
+class ReportDict(TypedDict):
+    """One update, as plain data."""
+
+    generation: int
+    status: str
+    groups: list[GroupDict]
+    files: list[str]
+    changes: list[ChangeDict]
+    pending: list[PendingDict]
+    error: ErrorDict | None
+    duration_ms: dict[str, float]
+    notes: list[str]
+
+class Engine:
+    """One watching engine; made by `hotswap.watch`."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        """Options: paths (list of absolute paths or None), include, exclude (lists of globs),
+        poll ("auto", True, False or seconds), strategy ("patch" or "reload"),
+        apply ("immediate" or "checkpoint"), consistency ("auto", "immediate" or "quiescent"),
+        quiescence_timeout (seconds), only_import_exist (bool), interval (seconds), history (count)."""
+    def start(self) -> None:
+        """Read the sources below the paths and start the native watcher thread."""
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block with the GIL released until a batch of changed files is whole. False: time is up, or stopped."""
+    def note_import(self, name: str) -> None:
+        """An import of this module begins (called by the noting finder; microseconds)."""
+    def apply(self) -> ReportDict | None:
+        """Apply what `wait` announced. None: nothing to do (new modules were noted, or the content was the same)."""
+    def sync(self, timeout: float | None = None) -> ReportDict:
+        """Apply everything that differs on disk now, in this thread."""
+    def rollback(self, generation: int) -> ReportDict:
+        """Apply the code of an earlier generation again."""
+    def diff(self, a: int, b: int) -> str:
+        """The unified diff of the sources between two generations."""
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def stop(self) -> None:
+        """Stop the native thread and forget everything. Idempotent, also in a forked child."""
+    @property
+    def stopped(self) -> bool: ...
+    def status(self) -> dict[str, Any]:
+        """generation, paused, watched (files, directories, polled directories), pending, notes, uncovered modules."""
+
+def doctor() -> dict[str, Any]:
+    """What this interpreter offers: a list of capabilities with whether, and why not."""
