@@ -1,1 +1,29 @@
-//! hotswap-plan.
+//! Turns the baseline and the new source of a module into a plan.
+//!
+//! The crate knows Python's syntax and nothing else: it reads no file, holds no
+//! Python object and never runs code. [`Outline::parse`] says what a source
+//! defines, statement by statement; [`diff`] says which statements of the new
+//! outline are the same, differ only inside function bodies, or must run;
+//! [`Skeleton`] writes the text to compile for them, in which everything else
+//! is blank and every line keeps its number.
+//!
+//! Whether a statement is *derived* again depends on live values and is decided
+//! by `hotswap-apply`, from the [`Facts`] that are collected here.
+#![forbid(unsafe_code)]
+
+mod diff;
+mod facts;
+mod outline;
+mod purity;
+mod skeleton;
+mod source;
+
+pub use diff::{Change, ClassChange, FunctionChange, Plan, Shift, Step, diff};
+pub use facts::{Call, Facts, Receiver};
+pub use outline::{
+    ClassDef, CodeSite, Compound, Expression, FunctionDef, Import, Kind, Outline, Parameter,
+    Pragma, Span, Statement, SyntaxProblem,
+};
+pub use purity::{is_pure_builtin, is_pure_library, is_pure_method};
+pub use skeleton::{DECORATOR_STUB, Skeleton};
+pub use source::{DecodeProblem, Source};

@@ -1,0 +1,536 @@
+//! What a piece of code reads, calls and writes when it runs.
+
+use ruff_python_ast::visitor::{self, Visitor};
+use ruff_python_ast::{self as ast, Expr, ExprContext, Stmt};
+use rustc_hash::FxHashSet;
+
+/// What an expression, a statement or a function body does when it runs.
+///
+/// Bodies of functions defined inside are not part of the facts of a module
+/// level statement (they run later), but of a function body they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Names loaded from outside, with the attributes taken from them: `["os", "path"]`.
+    pub reads: Vec<Vec<String>>,
+    /// Everything that is called.
+    pub calls: Vec<Call>,
+    /// Why this cannot be known to be harmless, in words; empty if it can.
+    pub effects: Vec<&'static str>,
+    /// It stores attributes or items on something that was passed in.
+    pub writes_to_arguments: bool,
+}
+
+/// One call site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// `a.b.c(...)` where `a` comes from outside.
+    Path(Vec<String>),
+    /// A method of something else.
+    Method {
+        /// On what.
+        on: Receiver,
+        /// The method's name.
+        name: String,
+    },
+    /// A call of something that is computed.
+    Computed,
+    /// A call of a parameter or another local.
+    Local(String),
+}
+
+/// What a method is called on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Receiver {
+    /// A literal, a display, a comprehension or an f-string.
+    Literal,
+    /// A local that only ever holds fresh displays or literals.
+    Fresh,
+    /// Something else.
+    Unknown,
+}
+
+impl Facts {
+    /// The facts of an expression evaluated where it stands.
+    pub(crate) fn of_expr(expr: &Expr) -> Facts {
+        let mut collector = Collector::default();
+        collector.visit_expr(expr);
+        collector.facts
+    }
+
+    /// The facts of statements at module or class level.
+    pub(crate) fn of_statements(body: &[Stmt], lazy_annotations: bool) -> Facts {
+        let mut collector = Collector { lazy_annotations, ..Collector::default() };
+        for stmt in body {
+            collector.visit_stmt(stmt);
+        }
+        collector.facts
+    }
+
+    /// The facts of a function body, nested functions included.
+    pub(crate) fn of_function(parameters: Option<&ast::Parameters>, body: &[Stmt]) -> Facts {
+        let mut collector = Collector { deferred: true, ..Collector::default() };
+        if let Some(parameters) = parameters {
+            for parameter in parameters {
+                collector.parameters.insert(parameter.name().to_string());
+            }
+        }
+        let mut locals = Locals::default();
+        for stmt in body {
+            locals.visit_stmt(stmt);
+        }
+        for name in &locals.declared_outer {
+            locals.names.remove(name);
+            collector.facts.effects.push("assigns a global or nonlocal name");
+        }
+        collector.fresh = locals.fresh();
+        collector.locals = locals.names;
+        for stmt in body {
+            collector.visit_stmt(stmt);
+        }
+        collector.facts
+    }
+
+    pub(crate) fn merge(&mut self, other: Facts) {
+        self.reads.extend(other.reads);
+        self.calls.extend(other.calls);
+        self.effects.extend(other.effects);
+        self.writes_to_arguments |= other.writes_to_arguments;
+    }
+}
+
+/// `a.b.c` as `["a", "b", "c"]`, if it is nothing but a name and attributes.
+pub(crate) fn dotted(expr: &Expr) -> Option<Vec<String>> {
+    match expr {
+        Expr::Name(name) => Some(vec![name.id.to_string()]),
+        Expr::Attribute(attribute) => {
+            let mut path = dotted(&attribute.value)?;
+            path.push(attribute.attr.to_string());
+            Some(path)
+        }
+        _ => None,
+    }
+}
+
+fn is_literal(expr: &Expr) -> bool {
+    expr.is_string_literal_expr()
+        || expr.is_bytes_literal_expr()
+        || expr.is_number_literal_expr()
+        || expr.is_f_string_expr()
+        || expr.is_dict_expr()
+        || expr.is_list_expr()
+        || expr.is_set_expr()
+        || expr.is_tuple_expr()
+        || expr.is_list_comp_expr()
+        || expr.is_dict_comp_expr()
+        || expr.is_set_comp_expr()
+}
+
+#[derive(Default)]
+struct Collector {
+    facts: Facts,
+    deferred: bool,
+    lazy_annotations: bool,
+    parameters: FxHashSet<String>,
+    locals: FxHashSet<String>,
+    fresh: FxHashSet<String>,
+    bound: Vec<String>,
+}
+
+impl Collector {
+    fn is_local(&self, name: &str) -> bool {
+        self.parameters.contains(name)
+            || self.locals.contains(name)
+            || self.bound.iter().any(|bound| bound == name)
+    }
+
+    fn store_target(&mut self, target: &Expr) {
+        match target {
+            Expr::Name(_) => {}
+            Expr::Tuple(tuple) => tuple.elts.iter().for_each(|item| self.store_target(item)),
+            Expr::List(list) => list.elts.iter().for_each(|item| self.store_target(item)),
+            Expr::Starred(starred) => self.store_target(&starred.value),
+            Expr::Attribute(ast::ExprAttribute { value, .. })
+            | Expr::Subscript(ast::ExprSubscript { value, .. }) => {
+                self.visit_expr(value);
+                if let Expr::Subscript(subscript) = target {
+                    self.visit_expr(&subscript.slice);
+                }
+                match value.as_ref() {
+                    Expr::Name(name) if self.fresh.contains(name.id.as_str()) => {}
+                    Expr::Name(name) if self.parameters.contains(name.id.as_str()) => {
+                        self.facts.writes_to_arguments = true;
+                    }
+                    _ => self.facts.effects.push("stores into an object that others may hold"),
+                }
+            }
+            _ => self.facts.effects.push("stores into an object that others may hold"),
+        }
+    }
+
+    fn comprehension(&mut self, generators: &[ast::Comprehension], parts: &[&Expr]) {
+        let before = self.bound.len();
+        for generator in generators {
+            self.visit_expr(&generator.iter);
+            collect_names(&generator.target, &mut self.bound);
+            for test in &generator.ifs {
+                self.visit_expr(test);
+            }
+            if generator.is_async {
+                self.facts.effects.push("awaits");
+            }
+        }
+        for part in parts {
+            self.visit_expr(part);
+        }
+        self.bound.truncate(before);
+    }
+
+    fn call(&mut self, func: &Expr) {
+        let call = match func {
+            Expr::Name(name) if self.is_local(&name.id) => Call::Local(name.id.to_string()),
+            Expr::Name(_) => Call::Path(dotted(func).unwrap_or_default()),
+            Expr::Attribute(attribute) => match dotted(func) {
+                Some(path) if !self.is_local(&path[0]) => Call::Path(path),
+                _ => {
+                    let on = match attribute.value.as_ref() {
+                        Expr::Name(name) if self.fresh.contains(name.id.as_str()) => Receiver::Fresh,
+                        value if is_literal(value) => Receiver::Literal,
+                        _ => Receiver::Unknown,
+                    };
+                    Call::Method { on, name: attribute.attr.to_string() }
+                }
+            },
+            _ => Call::Computed,
+        };
+        self.facts.calls.push(call);
+    }
+}
+
+pub(crate) fn collect_names(target: &Expr, names: &mut Vec<String>) {
+    match target {
+        Expr::Name(name) => names.push(name.id.to_string()),
+        Expr::Tuple(tuple) => tuple.elts.iter().for_each(|item| collect_names(item, names)),
+        Expr::List(list) => list.elts.iter().for_each(|item| collect_names(item, names)),
+        Expr::Starred(starred) => collect_names(&starred.value, names),
+        _ => {}
+    }
+}
+
+impl<'a> Visitor<'a> for Collector {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::FunctionDef(function) => {
+                for decorator in &function.decorator_list {
+                    self.visit_expr(&decorator.expression);
+                    let target = match &decorator.expression {
+                        Expr::Call(_) => None,
+                        other => Some(other),
+                    };
+                    match target {
+                        Some(target) => self.call(target),
+                        None => self.facts.calls.push(Call::Computed),
+                    }
+                }
+                for parameter in &*function.parameters {
+                    if let Some(default) = parameter.default() {
+                        self.visit_expr(default);
+                    }
+                    if let (false, Some(annotation)) = (self.lazy_annotations, parameter.annotation()) {
+                        self.visit_expr(annotation);
+                    }
+                }
+                if let (false, Some(returns)) = (self.lazy_annotations, &function.returns) {
+                    self.visit_expr(returns);
+                }
+                if self.deferred {
+                    let inner = Facts::of_function(Some(&function.parameters), &function.body);
+                    self.inner(inner);
+                }
+            }
+            Stmt::ClassDef(class) => {
+                for decorator in &class.decorator_list {
+                    self.visit_expr(&decorator.expression);
+                    self.facts.calls.push(Call::Computed);
+                }
+                if let Some(arguments) = &class.arguments {
+                    self.visit_arguments(arguments);
+                }
+                let mut inner = Collector { lazy_annotations: self.lazy_annotations, ..Collector::default() };
+                for stmt in &class.body {
+                    inner.visit_stmt(stmt);
+                }
+                let mut locals = Locals::default();
+                for stmt in &class.body {
+                    locals.visit_stmt(stmt);
+                }
+                // A class body that reads a name before it binds it reads the outer
+                // one; keeping such reads is the careful side.
+                self.inner(inner.facts);
+                if self.deferred {
+                    self.facts.effects.push("makes a class");
+                }
+            }
+            Stmt::Assign(assign) => {
+                self.visit_expr(&assign.value);
+                for target in &assign.targets {
+                    self.store_target(target);
+                }
+            }
+            Stmt::AugAssign(assign) => {
+                self.visit_expr(&assign.value);
+                if let Expr::Name(name) = assign.target.as_ref() {
+                    if !self.is_local(&name.id) {
+                        self.facts.reads.push(vec![name.id.to_string()]);
+                    }
+                }
+                self.store_target(&assign.target);
+            }
+            Stmt::AnnAssign(assign) => {
+                if let Some(value) = &assign.value {
+                    self.visit_expr(value);
+                }
+                if !self.lazy_annotations && !self.deferred {
+                    self.visit_expr(&assign.annotation);
+                }
+                self.store_target(&assign.target);
+            }
+            Stmt::For(for_stmt) => {
+                self.visit_expr(&for_stmt.iter);
+                self.store_target(&for_stmt.target);
+                self.visit_body(&for_stmt.body);
+                self.visit_body(&for_stmt.orelse);
+                if for_stmt.is_async {
+                    self.facts.effects.push("awaits");
+                }
+            }
+            Stmt::With(with) => {
+                for item in &with.items {
+                    self.visit_expr(&item.context_expr);
+                    if let Some(target) = &item.optional_vars {
+                        self.store_target(target);
+                    }
+                }
+                self.visit_body(&with.body);
+                self.facts.effects.push("enters a context manager");
+            }
+            Stmt::Import(_) | Stmt::ImportFrom(_) => self.facts.effects.push("imports"),
+            Stmt::Global(_) | Stmt::Nonlocal(_) => {}
+            Stmt::Delete(delete) => {
+                for target in &delete.targets {
+                    match target {
+                        Expr::Name(_) => {}
+                        _ => self.facts.effects.push("deletes from an object that others may hold"),
+                    }
+                }
+            }
+            Stmt::TypeAlias(_) => {}
+            _ => visitor::walk_stmt(self, stmt),
+        }
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Name(name) => {
+                if name.ctx == ExprContext::Load && !self.is_local(&name.id) {
+                    self.facts.reads.push(vec![name.id.to_string()]);
+                }
+            }
+            Expr::Attribute(attribute) => match dotted(expr) {
+                Some(path) if !self.is_local(&path[0]) => self.facts.reads.push(path),
+                Some(_) => {}
+                None => self.visit_expr(&attribute.value),
+            },
+            Expr::Call(call) => {
+                self.visit_expr(&call.func);
+                self.visit_arguments(&call.arguments);
+                self.call(&call.func);
+            }
+            Expr::Lambda(lambda) => {
+                if let Some(parameters) = &lambda.parameters {
+                    for parameter in &**parameters {
+                        if let Some(default) = parameter.default() {
+                            self.visit_expr(default);
+                        }
+                    }
+                }
+                if self.deferred {
+                    let before = self.bound.len();
+                    if let Some(parameters) = &lambda.parameters {
+                        for parameter in &**parameters {
+                            self.bound.push(parameter.name().to_string());
+                        }
+                    }
+                    self.visit_expr(&lambda.body);
+                    self.bound.truncate(before);
+                }
+            }
+            Expr::ListComp(comp) => self.comprehension(&comp.generators, &[&comp.elt]),
+            Expr::SetComp(comp) => self.comprehension(&comp.generators, &[&comp.elt]),
+            Expr::Generator(comp) => self.comprehension(&comp.generators, &[&comp.elt]),
+            Expr::DictComp(comp) => {
+                let mut parts: Vec<&Expr> = vec![&comp.value];
+                if let Some(key) = &comp.key {
+                    parts.push(key);
+                }
+                self.comprehension(&comp.generators, &parts);
+            }
+            Expr::Await(_) => {
+                self.facts.effects.push("awaits");
+                visitor::walk_expr(self, expr);
+            }
+            Expr::Yield(_) | Expr::YieldFrom(_) => {
+                self.facts.effects.push("yields");
+                visitor::walk_expr(self, expr);
+            }
+            _ => visitor::walk_expr(self, expr),
+        }
+    }
+
+    fn visit_annotation(&mut self, expr: &'a Expr) {
+        if !self.lazy_annotations && !self.deferred {
+            self.visit_expr(expr);
+        }
+    }
+}
+
+impl Collector {
+    /// Takes over the facts of a scope inside this one.
+    fn inner(&mut self, inner: Facts) {
+        for path in inner.reads {
+            if !self.is_local(&path[0]) {
+                self.facts.reads.push(path);
+            }
+        }
+        for call in inner.calls {
+            match call {
+                Call::Path(path) if self.is_local(&path[0]) => {
+                    self.facts.calls.push(Call::Local(path[0].clone()));
+                }
+                other => self.facts.calls.push(other),
+            }
+        }
+        self.facts.effects.extend(inner.effects);
+        self.facts.writes_to_arguments |= inner.writes_to_arguments;
+    }
+}
+
+/// The names that a function body binds, and whether they only hold fresh values.
+#[derive(Default)]
+struct Locals {
+    names: FxHashSet<String>,
+    stale: FxHashSet<String>,
+    declared_outer: Vec<String>,
+}
+
+impl Locals {
+    fn fresh(&self) -> FxHashSet<String> {
+        self.names.difference(&self.stale).cloned().collect()
+    }
+
+    fn bind(&mut self, target: &Expr, value: Option<&Expr>) {
+        match target {
+            Expr::Name(name) => {
+                self.names.insert(name.id.to_string());
+                if !value.is_some_and(is_literal) {
+                    self.stale.insert(name.id.to_string());
+                }
+            }
+            Expr::Tuple(_) | Expr::List(_) | Expr::Starred(_) => {
+                let mut names = Vec::new();
+                collect_names(target, &mut names);
+                for name in names {
+                    self.stale.insert(name.clone());
+                    self.names.insert(name);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl<'a> Visitor<'a> for Locals {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::FunctionDef(function) => {
+                self.stale.insert(function.name.to_string());
+                self.names.insert(function.name.to_string());
+                return;
+            }
+            Stmt::ClassDef(class) => {
+                self.stale.insert(class.name.to_string());
+                self.names.insert(class.name.to_string());
+                return;
+            }
+            Stmt::Assign(assign) => {
+                for target in &assign.targets {
+                    self.bind(target, Some(&assign.value));
+                }
+            }
+            Stmt::AnnAssign(assign) => self.bind(&assign.target, assign.value.as_deref()),
+            Stmt::AugAssign(assign) => self.bind(&assign.target, Some(&assign.value)),
+            Stmt::For(for_stmt) => self.bind(&for_stmt.target, None),
+            Stmt::With(with) => {
+                for item in &with.items {
+                    if let Some(target) = &item.optional_vars {
+                        self.bind(target, None);
+                    }
+                }
+            }
+            Stmt::Import(import) => {
+                for alias in &import.names {
+                    let bound = alias.asname.as_ref().unwrap_or(&alias.name);
+                    let bound = bound.split('.').next().unwrap_or_default().to_string();
+                    self.stale.insert(bound.clone());
+                    self.names.insert(bound);
+                }
+            }
+            Stmt::ImportFrom(import) => {
+                for alias in &import.names {
+                    let bound = alias.asname.as_ref().unwrap_or(&alias.name).to_string();
+                    self.stale.insert(bound.clone());
+                    self.names.insert(bound);
+                }
+            }
+            Stmt::Global(global) => {
+                self.declared_outer.extend(global.names.iter().map(ToString::to_string));
+            }
+            Stmt::Nonlocal(nonlocal) => {
+                self.declared_outer.extend(nonlocal.names.iter().map(ToString::to_string));
+            }
+            _ => {}
+        }
+        visitor::walk_stmt(self, stmt);
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Lambda(_) => return,
+            Expr::Named(named) => self.bind(&named.target, None),
+            _ => {}
+        }
+        visitor::walk_expr(self, expr);
+    }
+
+    fn visit_except_handler(&mut self, handler: &'a ast::ExceptHandler) {
+        let ast::ExceptHandler::ExceptHandler(inner) = handler;
+        if let Some(name) = &inner.name {
+            self.stale.insert(name.to_string());
+            self.names.insert(name.to_string());
+        }
+        visitor::walk_except_handler(self, handler);
+    }
+
+    fn visit_pattern(&mut self, pattern: &'a ast::Pattern) {
+        let name = match pattern {
+            ast::Pattern::MatchAs(inner) => inner.name.as_ref(),
+            ast::Pattern::MatchStar(inner) => inner.name.as_ref(),
+            ast::Pattern::MatchMapping(inner) => inner.rest.as_ref(),
+            _ => None,
+        };
+        if let Some(name) = name {
+            self.stale.insert(name.to_string());
+            self.names.insert(name.to_string());
+        }
+        visitor::walk_pattern(self, pattern);
+    }
+}
