@@ -1,13 +1,16 @@
 //! Which mounts swallow file events.
 
+#[cfg(any(target_os = "linux", test))]
 use std::path::{Path, PathBuf};
 
 /// The mounts of this process, as `/proc/self/mountinfo` lists them.
+#[cfg(any(target_os = "linux", test))]
 #[derive(Debug, Default)]
 pub(crate) struct Mounts {
     mounts: Vec<(PathBuf, String)>,
 }
 
+#[cfg(any(target_os = "linux", test))]
 impl Mounts {
     /// Reads a mount table; lines that cannot be understood are left out.
     ///
@@ -50,6 +53,7 @@ pub(crate) fn changes_behind_our_back(kind: &str) -> bool {
 }
 
 /// The table writes blanks, tabs, newlines and backslashes as three octal digits.
+#[cfg(any(target_os = "linux", test))]
 fn unescape(field: &str) -> String {
     let mut out = String::with_capacity(field.len());
     let mut rest = field;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,7 +29,10 @@ struct InotifyBackend {
     inotify: Inotify,
     descriptors: FxHashMap<WatchId, WatchDescriptor>,
     wake: Arc<EventFd>,
-    mounts: Option<(Instant, Mounts)>,
+    mounts: Mounts,
+    mounts_read: Option<Instant>,
+    /// The types of mounts by device, as far as they were asked for.
+    kinds: FxHashMap<u64, Option<String>>,
 }
 
 struct EventFdWake {
@@ -46,7 +50,9 @@ pub(super) fn open() -> Result<Opened, WatchFailure> {
         inotify,
         descriptors: FxHashMap::default(),
         wake: Arc::clone(&event),
-        mounts: None,
+        mounts: Mounts::default(),
+        mounts_read: None,
+        kinds: FxHashMap::default(),
     };
     Ok((
         Box::new(backend),
@@ -146,15 +152,21 @@ impl Backend for InotifyBackend {
     }
 
     fn mount_kind(&mut self, directory: &Path) -> Option<String> {
-        let real = fs::canonicalize(directory).ok()?;
-        let fresh = matches!(&self.mounts, Some((read, _)) if read.elapsed() < MOUNTS_AGE);
-        if !fresh {
+        // Directories of one device are of one type, also behind bind mounts.
+        let device = fs::metadata(directory).ok()?.dev();
+        if !matches!(self.mounts_read, Some(read) if read.elapsed() < MOUNTS_AGE) {
             let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
-            let mounts = Mounts::parse(&String::from_utf8_lossy(&table));
-            self.mounts = Some((Instant::now(), mounts));
+            self.mounts = Mounts::parse(&String::from_utf8_lossy(&table));
+            self.mounts_read = Some(Instant::now());
+            self.kinds.clear();
         }
-        let (_, mounts) = self.mounts.as_ref()?;
-        mounts.kind_of(&real).map(str::to_owned)
+        if let Some(kind) = self.kinds.get(&device) {
+            return kind.clone();
+        }
+        let real = fs::canonicalize(directory).ok()?;
+        let kind = self.mounts.kind_of(&real).map(str::to_owned);
+        self.kinds.insert(device, kind.clone());
+        kind
     }
 }
 
