@@ -58,11 +58,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             .join(",")
     );
     io::stdout().flush()?;
-    thread::spawn(move || {
+    let end = thread::spawn(move || {
         let mut rest = Vec::new();
         // Whatever ends standard input ends this program.
         let _ = io::stdin().read_to_end(&mut rest);
+        let counters = watcher.status().counters;
         drop(watcher);
+        counters
     });
     for batch in events {
         let changes: Vec<String> = batch.changes.iter().map(shown).collect();
@@ -72,6 +74,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             changes.join(",")
         );
         io::stdout().flush()?;
+    }
+    if let Ok(counters) = end.join() {
+        println!(
+            "{{\"overflows\":{},\"wakeups\":{}}}",
+            counters.overflows, counters.wakeups
+        );
     }
     Ok(())
 }

@@ -31,6 +31,10 @@ pub(crate) enum Interest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EntryEvent {
     /// It was made; if it is a file, its writer will close it.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "only inotify tells of closes")
+    )]
     Created,
     /// It was moved here.
     Arrived,

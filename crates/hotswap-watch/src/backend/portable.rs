@@ -54,14 +54,20 @@ fn refused(error: notify::Error) -> WatchFailure {
 }
 
 impl NotifyBackend {
-    fn translate(&self, event: &Event, events: &mut Vec<RawEvent>) {
+    fn translate(&mut self, event: &Event, events: &mut Vec<RawEvent>) {
         if event.need_rescan() {
             events.push(RawEvent::Overflow);
             return;
         }
         for path in &event.paths {
-            if let Some(id) = self.ids.get(path) {
-                events.push(RawEvent::Moved(*id));
+            match self.ids.get(path).copied() {
+                // The watch ends with the directory; another may stand there already.
+                Some(id) if matches!(event.kind, EventKind::Remove(_)) => {
+                    self.unwatch(id);
+                    events.push(RawEvent::Gone(id));
+                }
+                Some(id) => events.push(RawEvent::Moved(id)),
+                None => {}
             }
             let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
                 continue;
@@ -94,7 +100,7 @@ impl NotifyBackend {
         }
     }
 
-    fn take(&self, message: Message, events: &mut Vec<RawEvent>) {
+    fn take(&mut self, message: Message, events: &mut Vec<RawEvent>) {
         match message {
             Message::Event(Ok(event)) => self.translate(&event, events),
             // An error names no event that was lost for certain, so all may be.

@@ -259,7 +259,7 @@ fn without_any_source_of_events_a_missing_directory_is_found_by_polling() {
     let (watcher, events) = Watcher::start_with(config, Box::new(backend), bell, shared).unwrap();
     let directory = root.path().join("later");
     watcher.watch_directory(&directory);
-    assert_eq!(watcher.status().missing, [directory.clone()]);
+    assert_eq!(watcher.status().missing, [directory.as_path()]);
     fs::create_dir(&directory).unwrap();
     fs::write(directory.join("m.py"), NEW).unwrap();
     let batch = events.recv_timeout(DEADLINE).unwrap();
