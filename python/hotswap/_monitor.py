@@ -6,7 +6,7 @@ import threading
 
 from hotswap._config import StrPath, enabled, resolve
 from hotswap._logging import watch_logger
-from hotswap._session import open_session
+from hotswap._session import open_session, warn_of_paths_without_sources
 
 _LOOK_SECONDS = 0.1
 """How often the event is looked at: it can be waited for until it is set, but not until it is cleared."""
@@ -33,6 +33,7 @@ def monitor_dir(
         return
     arguments = {"interval": interval, "only_import_exist": only_import_exist}
     options = resolve([path], arguments, defaults={"strategy": "reload"})
+    warn_of_paths_without_sources(options)
     with open_session(options):
         watch_logger.info("watching %s", (options.paths or ("",))[0])
         _wait_until_cleared(event)

@@ -50,6 +50,11 @@ class Target:
             return path
         return os.path.dirname(path)
 
+    def folder(self) -> str:
+        """The directory to watch: the root, or where it lies if it is an archive."""
+        root = self.root()
+        return root if os.path.isdir(root) else os.path.dirname(root)
+
 
 def run(target: Target) -> None:
     """Run the program until it ends. What it raises is for the interpreter: let it through."""

@@ -178,13 +178,16 @@ def watch(
     }
     if not enabled():
         return Session(None)
-    return open_session(resolve(paths, arguments), on_update)
+    options = resolve(paths, arguments)
+    warn_of_paths_without_sources(options)
+    return open_session(options, on_update)
 
 
 def open_session(options: Options, on_update: Callable[[Report], object] | None = None) -> Session:
     """A session with these settings, on the engine of this process."""
     for path in options.paths or ():
-        _check_path(path)
+        if not os.path.exists(path):
+            raise WatchError(f"no such path: {path}")
     with _loop.process_lock:
         if _loop.current is None:
             loop = UpdateLoop(options)
@@ -240,14 +243,14 @@ def after_update(callback: Callback) -> Callback:
     return callback
 
 
-def _check_path(path: str) -> None:
-    if not os.path.exists(path):
-        raise WatchError(f"no such path: {path}")
-    if os.path.isfile(path):
-        if not path.endswith((".py", ".pyw")):
-            watch_logger.warning("%s is not a Python source file", path)
-    elif not _has_python_files(path):
-        watch_logger.warning("there are no Python files below %s yet", path)
+def warn_of_paths_without_sources(options: Options) -> None:
+    """Say so where nothing can be reloaded, which is seldom what was meant."""
+    for path in options.paths or ():
+        if os.path.isfile(path):
+            if not path.endswith((".py", ".pyw")):
+                watch_logger.warning("%s is not a Python source file", path)
+        elif os.path.isdir(path) and not _has_python_files(path):
+            watch_logger.warning("there are no Python files below %s yet", path)
 
 
 def _has_python_files(folder: str) -> bool:

@@ -153,7 +153,7 @@ def _watch(target: Target, options: argparse.Namespace) -> None:
         "strategy": options.strategy,
         "consistency": options.consistency,
     }
-    root = target.root()
+    root = target.folder()
     if os.path.normcase(root) == os.path.normcase(os.path.realpath(sysconfig.get_path("scripts"))):
         # An installed command such as flask or uvicorn: the user's own modules are not beside it.
         root = os.getcwd()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import types
 from typing import Any
@@ -102,10 +101,10 @@ class FakeEngine:
         return {"watched": {"files": 1}}
 
 
-def install() -> None:
-    """Put the fake in the place of the native part, which then need not be built."""
-    module = types.ModuleType("hotswap._hotswap")
-    module.Engine = FakeEngine  # type: ignore[attr-defined]
-    module.__version__ = "0.0.0"  # type: ignore[attr-defined]
-    module.doctor = lambda: {"capabilities": [{"name": "code", "available": True, "reason": ""}]}  # type: ignore[attr-defined]
-    sys.modules["hotswap._hotswap"] = module
+def module() -> types.ModuleType:
+    """What stands in for `hotswap._hotswap`, which then need not be built."""
+    native: Any = types.ModuleType("hotswap._hotswap")
+    native.Engine = FakeEngine
+    native.__version__ = "0.0.0"
+    native.doctor = lambda: {"capabilities": [{"name": "code", "available": True, "reason": ""}]}
+    return native
