@@ -1,6 +1,6 @@
 """The task list, the same here and in CI: `nox -l` names the tasks, `nox -s lint` runs one.
 
-Needs Rust, and whatever CPythons there are: each of 3.9 to 3.13 found on PATH or under pyenv gets a `test` session.
+Needs Rust, and at least one CPython: each of 3.9 to 3.13 found on PATH or under pyenv gets a `test` session.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def build(session: nox.Session) -> None:
 @nox.session(python=NEWEST)
 def lint(session: nox.Session) -> None:
     """Formatting, lints and types of the Rust and the Python."""
-    session.install("ruff", "mypy", "tomli")
+    session.install("ruff>=0.17,<0.18", "mypy>=2.4,<3")
     rust = rust_environment(str(session.python))
     session.run("cargo", "fmt", "--all", "--check", external=True)
     session.run(
@@ -144,7 +144,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def comparison(session: nox.Session) -> None:
-    """docs/comparison.md: the corpus against the other engines, each from PyPI in an environment of its own."""
+    """docs/comparison.md: the corpus against other engines, each from PyPI in its own environment."""
     session.run("python", "tests/conformance/compare.py", *session.posargs)
 
 

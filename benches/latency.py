@@ -11,7 +11,15 @@ by edit, so the machine's drift hits all alike.
              --modules 200 --functions 20 --ballast 1000000 --edits 30
 """
 
-import argparse, json, os, statistics, subprocess, sys, tempfile, time, pathlib, textwrap
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
 
 CHILD = r"""
 import sys, os, time, threading, gc, json, importlib
@@ -130,7 +138,8 @@ class Engine:
             text=True,
             env=env,
         )
-        import threading, queue
+        import queue
+        import threading
 
         self.q = queue.Queue()
         threading.Thread(target=lambda: [self.q.put(l) for l in self.p.stdout], daemon=True).start()

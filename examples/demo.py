@@ -118,7 +118,7 @@ def visits(answer):
 def show(server, folder):
     pid = server.get("/visits").rpartition(" ")[2]
     print(f"  process {pid} answers: {server.get()}")
-    expect("Hello, visitor 1!" == server.get().replace("2", "1"), "the server does not count from 1")
+    expect(server.get().replace("2", "1") == "Hello, visitor 1!", "the server does not count from 1")
 
     edit(folder / "pages.py", '!\\n"', '. Nice to see you.\\n"')
     server.logged("pages.py")

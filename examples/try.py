@@ -16,7 +16,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 def main():
-    if sys.version_info < (3, 9):
+    if sys.version_info < (3, 9):  # noqa: UP036  (this file is run by whatever python3 is)
         sys.exit("hotswap needs Python 3.9 or newer")
     if shutil.which("cargo") is None:
         sys.exit("hotswap is built from source here, which needs Rust: there is no `cargo` on PATH")

@@ -10,7 +10,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import fake_engine
-
 import hotswap
 from hotswap import _loop
 

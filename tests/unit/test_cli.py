@@ -5,10 +5,10 @@ import json
 import logging
 import sys
 
-import fake_engine
 import pytest
-from fake_engine import FakeEngine
 
+import fake_engine
+from fake_engine import FakeEngine
 from hotswap import Report, cli
 from hotswap._logging import StderrLog, wants_colour
 from hotswap._run import Target

@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-import fake_engine
 import pytest
 
+import fake_engine
 from hotswap import Change, ErrorInfo, Group, Pending, Report
 from hotswap._report import merge
 

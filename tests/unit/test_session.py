@@ -6,12 +6,12 @@ import sys
 import threading
 from pathlib import Path
 
-import fake_engine
 import pytest
+
+import fake_engine
+import hotswap
 from conftest import wait_for
 from fake_engine import FakeEngine
-
-import hotswap
 from hotswap import _loop
 
 
@@ -254,7 +254,7 @@ def test_finder_survives_a_replaced_meta_path(
 
 
 def test_no_such_path(engines: list[FakeEngine], tmp_path: Path) -> None:
-    with pytest.raises(hotswap.WatchError, match="no such path: .*missing"):
+    with pytest.raises(hotswap.WatchError, match=r"no such path: .*missing"):
         hotswap.watch(tmp_path / "missing")
     assert engines == []
 
