@@ -1,0 +1,7 @@
+"""What the visitors read."""
+
+from words import GREETING
+
+
+def page(visits):
+    return f"{GREETING}, visitor {visits.total}!\n"

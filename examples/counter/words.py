@@ -1,0 +1,3 @@
+"""The words, kept apart from the pages."""
+
+GREETING = "Hello"

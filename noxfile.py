@@ -1,0 +1,179 @@
+"""The task list, the same here and in CI: `nox -l` names the tasks, `nox -s lint` runs one.
+
+Needs Rust, and at least one CPython: each of 3.9 to 3.13 found on PATH or under pyenv gets a `test` session.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
+FRAMEWORKS = ("flask", "fastapi", "httpx", "pydantic", "attrs", "click", "pytest")
+TEST_NEEDS = ("pytest", "pytest-timeout", "flask", "textual")
+CRATES_WITHOUT_PYTHON = ("hotswap-watch", "hotswap-plan", "hotswap-attach")
+
+nox.needs_version = ">=2024.4.15"
+nox.options.default_venv_backend = "venv"
+nox.options.error_on_missing_interpreters = False
+
+
+def find_pythons() -> dict[str, str]:
+    """The interpreter to use for each version: pyenv's newest, else the one on PATH."""
+    found: dict[str, str] = {}
+    for version in VERSIONS:
+        candidates = [*pyenv_pythons(version), shutil.which(f"python{version}")]
+        for candidate in candidates:
+            if candidate and answers_as(candidate, version):
+                found[version] = candidate
+                break
+    return found
+
+
+def pyenv_pythons(version: str) -> list[str]:
+    root = os.environ.get("PYENV_ROOT") or str(Path.home() / ".pyenv")
+    folders = Path(root, "versions").glob(f"{version}.*")
+    released = [folder for folder in folders if re.fullmatch(r"\d+\.\d+\.\d+", folder.name)]
+    released.sort(key=lambda folder: int(folder.name.rpartition(".")[2]), reverse=True)
+    return [str(folder / "bin" / "python") for folder in released]
+
+
+def answers_as(python: str, version: str) -> bool:
+    """Whether this really is that version: a version manager's shim may be an empty promise."""
+    code = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
+    try:
+        done = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0 and done.stdout.strip() == version
+
+
+PYTHONS = find_pythons()
+NEWEST = next(
+    (PYTHONS[version] for version in ("3.12", "3.13", "3.11", "3.10", "3.9") if version in PYTHONS), None
+)
+
+
+def rust_environment(python: str) -> dict[str, str]:
+    """What cargo needs to build against this interpreter, and to run tests that embed it."""
+    done = subprocess.run(
+        [python, "-c", "import sysconfig; print(sysconfig.get_config_var('LIBDIR') or '')"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    paths = [done.stdout.strip(), os.environ.get("LD_LIBRARY_PATH", "")]
+    return {"PYO3_PYTHON": python, "LD_LIBRARY_PATH": os.pathsep.join(path for path in paths if path)}
+
+
+def build(session: nox.Session) -> None:
+    """Build the native part for this session's Python and install the package into its environment."""
+    session.install("maturin>=1.16,<2")
+    # The unoptimised profile: the same checks in a fraction of the time.
+    session.run("maturin", "develop", "--profile", os.environ.get("BUILD_PROFILE", "dev"), "--quiet")
+
+
+@nox.session(python=NEWEST)
+def lint(session: nox.Session) -> None:
+    """Formatting, lints and types of the Rust and the Python."""
+    session.install("ruff>=0.17,<0.18", "mypy>=2.4,<3")
+    rust = rust_environment(str(session.python))
+    session.run("cargo", "fmt", "--all", "--check", external=True)
+    session.run(
+        "cargo", "clippy", "--workspace", "--all-targets", "--", "-D", "warnings", external=True, env=rust
+    )
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+
+
+@nox.session(python=NEWEST)
+def deps(session: nox.Session) -> None:
+    """The directions of dependency between the crates."""
+    session.run("python", "ci/check_deps.py")
+
+
+@nox.session(python=NEWEST)
+def rust(session: nox.Session) -> None:
+    """Tests of the crates that need no Python."""
+    there = [crate for crate in CRATES_WITHOUT_PYTHON if Path("crates", crate).is_dir()]
+    packages = [word for crate in there for word in ("--package", crate)]
+    session.run("cargo", "test", "--quiet", *packages, external=True)
+
+
+@nox.session(python=NEWEST)
+def stubs(session: nox.Session) -> None:
+    """`_hotswap.pyi` against the built module."""
+    session.install("mypy")
+    build(session)
+    session.run("python", "-m", "mypy.stubtest", "hotswap._hotswap", "--ignore-missing-stub")
+
+
+@nox.session(python=NEWEST)
+def package(session: nox.Session) -> None:
+    """The source distribution: build it, install it, run the demonstration with it."""
+    session.install("maturin>=1.16,<2")
+    output = Path(session.create_tmp())
+    session.run("maturin", "sdist", "--quiet", "--out", str(output))
+    newest = max(output.glob("hotswap-*.tar.gz"), key=lambda path: path.stat().st_mtime)
+    session.run(
+        "pip",
+        "install",
+        "--quiet",
+        "--force-reinstall",
+        str(newest),
+        env={"MATURIN_PEP517_ARGS": "--profile dev"},
+    )
+    session.run("python", "examples/demo.py")
+
+
+@nox.session(python=NEWEST)
+def bench(session: nox.Session) -> None:
+    """From save to live, hotswap beside other engines."""
+    os.environ.setdefault("BUILD_PROFILE", "release")
+    session.install("jurigged", "watchfiles")
+    build(session)
+    arguments = session.posargs or ["--engines", "hotswap,jurigged,watchfiles_reload", "--min-debounce"]
+    session.run("python", "benches/latency.py", *arguments)
+
+
+@nox.session(python=NEWEST)
+def comparison(session: nox.Session) -> None:
+    """docs/comparison.md: the corpus against other engines, each from PyPI in its own environment."""
+    session.run("python", "tests/conformance/compare.py", *session.posargs)
+
+
+def add_sessions(version: str, python: str) -> None:
+    """`test-3.x` and `conformance-3.x` for one interpreter."""
+
+    @nox.session(name=f"test-{version}", python=python)
+    def test(session: nox.Session) -> None:
+        """All tests that need Python."""
+        session.run(
+            "cargo",
+            "test",
+            "--quiet",
+            "--package",
+            "hotswap-cpython",
+            external=True,
+            env=rust_environment(python),
+        )
+        session.install(*TEST_NEEDS)
+        build(session)
+        session.run("pytest", "--timeout", "300", *session.posargs)
+
+    @nox.session(name=f"conformance-{version}", python=python)
+    def conformance(session: nox.Session) -> None:
+        """The conformance corpus against its floor."""
+        session.install(*FRAMEWORKS)
+        build(session)
+        session.run("python", "tests/conformance/check_floor.py", *session.posargs)
+
+
+for found_version, found_python in PYTHONS.items():
+    add_sessions(found_version, found_python)

@@ -1,0 +1,124 @@
+"""The logger `hotswap`, and the lines that the command line writes to stderr."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+from typing import TextIO
+
+from hotswap._report import Report
+
+logger = logging.getLogger("hotswap")
+logger.addHandler(logging.NullHandler())
+watch_logger = logging.getLogger("hotswap.watch")
+apply_logger = logging.getLogger("hotswap.apply")
+
+_LEVELS = {
+    "applied": logging.INFO,
+    "unchanged": logging.DEBUG,
+    "held": logging.WARNING,
+    "rejected": logging.ERROR,
+}
+_HEAD = re.compile(r"(hotswap(?:\[\d+\])?:?(?: (?:#\d+|rejected|held|unchanged))?)(.*?)(   [\d.]+ ms)?", re.S)
+
+
+def log_report(report: Report) -> None:
+    """Write the one line of this update, and, for those who want them, the details below it."""
+    extra = {"report": report}
+    logger.log(_level(report), "%s", report, extra=extra)
+    for line in _details(report):
+        apply_logger.debug("%s", line, extra=extra)
+    for note in report.notes:
+        watch_logger.info("%s", note, extra=extra)
+
+
+class StderrLog(logging.Handler):
+    """Writes updates, and what else hotswap logs, to the stderr of the moment it was made.
+
+    Updates do not come by way of `logging`: a program that configures logging
+    disables the loggers it does not know, and the user would wait for a line in vain.
+    """
+
+    def __init__(self, level: int = logging.INFO, as_json: bool = False) -> None:
+        super().__init__(level)
+        self._stream = sys.stderr
+        self._pid = os.getpid()
+        self._json = as_json
+        self._colour = not as_json and self._stream is not None and wants_colour(self._stream)
+
+    def attach(self) -> None:
+        """Show the warnings of hotswap's loggers too."""
+        logger.addHandler(self)
+        logger.setLevel(min(self.level, logging.INFO))
+        # The program's own handlers shall not print the same lines again.
+        logger.propagate = False
+
+    def write_report(self, report: Report) -> None:
+        """Write the line of one update; fits `watch(on_update=...)`."""
+        if _level(report) < self.level:
+            return
+        if self._json:
+            self._write(json.dumps({"pid": os.getpid(), **report.to_dict()}))
+            return
+        self._write(self._dressed(str(report), _level(report)))
+        if report.error is not None and report.error.type != "SyntaxError" and report.error.traceback:
+            self._write(report.error.traceback.rstrip())
+        if self.level <= logging.DEBUG:
+            for line in _details(report):
+                self._write(self._dressed(f"hotswap: {line}", logging.INFO))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if hasattr(record, "report"):
+            return
+        text = self.format(record)
+        if self._json:
+            self._write(json.dumps({"pid": os.getpid(), "level": record.levelname.lower(), "message": text}))
+        else:
+            self._write(self._dressed(f"hotswap: {text}", record.levelno))
+
+    def _dressed(self, text: str, level: int) -> str:
+        if os.getpid() != self._pid:  # a forked child of the program
+            text = f"hotswap[{os.getpid()}]{text[len('hotswap') :]}"
+        match = _HEAD.fullmatch(text)
+        if not self._colour or match is None:
+            return text
+        colour = "31" if level >= logging.ERROR else "33" if level >= logging.WARNING else "32"
+        duration = f"\x1b[2m{match[3]}\x1b[0m" if match[3] else ""
+        return f"\x1b[1;{colour}m{match[1]}\x1b[0m{match[2]}{duration}"
+
+    def _write(self, line: str) -> None:
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except (OSError, ValueError, AttributeError):  # closed, or there never was one
+            pass
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """Whether to colour what goes to this stream: on a terminal, unless the user said no."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    try:
+        return stream.isatty()
+    except (AttributeError, ValueError):  # replaced by the program, or closed
+        return False
+
+
+def _level(report: Report) -> int:
+    return _LEVELS.get(report.status, logging.INFO)
+
+
+def _details(report: Report) -> list[str]:
+    lines = []
+    for change in report.changes:
+        if change.reason or change.advice:
+            advice = f"; {change.advice}" if change.advice else ""
+            lines.append(f"{change.qualname} {change.action}: {change.reason}{advice}")
+    for pending in report.pending:
+        lines.append(f"{pending.where} is still in the old {pending.qualname}: {pending.reason}")
+    return lines

@@ -1,0 +1,325 @@
+"""The engine of this process, the thread that applies its updates, and the process events it must survive."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from hotswap._config import Options
+from hotswap._errors import RollbackError
+from hotswap._finder import NotingFinder
+from hotswap._logging import apply_logger, log_report, watch_logger
+from hotswap._report import Report, merge
+
+if TYPE_CHECKING:
+    from hotswap._hotswap import Engine, ReportDict
+
+STOP_SECONDS = 2.0
+"""How long `stop`, and the end of the interpreter, wait for an update in progress."""
+REARM_SECONDS = 0.05
+"""How long a forked child runs before it watches by itself: long enough for one that only calls exec."""
+BEFORE_AFTER_ERROR = "a callback for updates failed"
+
+before_callbacks: list[Callable[[], object]] = []
+after_callbacks: list[Callable[[Report], object]] = []
+
+
+class UpdateLoop:
+    """One engine and its thread. Every method may be called from any thread.
+
+    No lock of this class is held while the engine works: an update runs user
+    code, and user code may call anything here.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.on_update: list[Callable[[Report], object]] = []
+        self.history: deque[Report] = deque(maxlen=options.history)
+        self._finder = NotingFinder(self._note_import)
+        self._engine: Engine | None = None
+        self._generation_base = 0
+        self._thread: threading.Thread | None = None
+        self._unsynced: list[Report] = []
+        self._reset_threading()
+
+    def start(self) -> None:
+        """Read the sources, watch them, and apply what changes from now on."""
+        self._engine = _new_engine(self.options)
+        self._finder.install()
+        try:
+            self._engine.start()
+        except BaseException:
+            self._finder.remove()
+            raise
+        self._thread = _start_thread(self._run)
+        _arrange_process_events()
+
+    def widen(self, options: Options) -> None:
+        """Watch these options' paths as well; the other settings stay as they are."""
+        wider = _union(self.options, options)
+        if wider == self.options:
+            return
+        self.options = wider
+        old = self._engine
+        new = _new_engine(wider)
+        new.start()
+        if self.paused:
+            new.pause()
+        self._generation_base = self.generation
+        self._engine = new
+        if old is not None:
+            old.stop()
+
+    @property
+    def generation(self) -> int:
+        """The generation that is running."""
+        return self.history[-1].generation if self.history else self._generation_base
+
+    @property
+    def paused(self) -> bool:
+        """Whether background updates are held back."""
+        return not self._resumed.is_set()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopping.is_set()
+
+    def sync(self, timeout: float | None = None) -> Report:
+        """Apply everything that differs on disk now, in this thread."""
+        engine = self._armed_engine()
+        report = self._update(lambda: engine.sync(timeout)) or Report(generation=self.generation)
+        if threading.current_thread() is not self._thread:
+            # The thread may have committed a batch that it has not told of yet.
+            self._idle.wait(STOP_SECONDS if timeout is None else timeout)
+        with self._lock:
+            unsynced, self._unsynced = self._unsynced, []
+        return merge([*(earlier for earlier in unsynced if earlier is not report), report])
+
+    def checkpoint(self) -> Report | None:
+        """Apply what has been waiting for the program's safe point. None: nothing has."""
+        if not self._announced.is_set():
+            return None
+        self._announced.clear()
+        engine = self._armed_engine()
+        try:
+            return self._update(engine.apply)
+        finally:
+            self._taken.set()
+
+    def rollback(self, generation: int) -> Report:
+        """Apply the code of an earlier generation."""
+        engine = self._armed_engine()
+        if generation < self._generation_base:
+            raise RollbackError(
+                f"generation {generation} was made before the watched paths were widened, or before a fork; "
+                f"the oldest that can come back is {self._generation_base}"
+            )
+        report = self._update(lambda: engine.rollback(generation - self._generation_base))
+        return report or Report(generation=self.generation)
+
+    def diff(self, a: int, b: int) -> str:
+        """The unified diff of the sources between two generations."""
+        return self._armed_engine().diff(a - self._generation_base, b - self._generation_base)
+
+    def pause(self) -> None:
+        """Apply nothing in the background until `resume`."""
+        self._resumed.clear()
+        if self._engine is not None:
+            self._engine.pause()
+
+    def resume(self) -> None:
+        """Apply in the background again, first what changed meanwhile."""
+        if self._engine is not None:
+            self._engine.resume()
+        self._resumed.set()
+
+    def status(self) -> dict[str, Any]:
+        """What is watched, how, and what is not."""
+        status = dict(self._armed_engine().status())
+        status.update(generation=self.generation, paused=self.paused, pid=os.getpid())
+        return status
+
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Watch no more. Waits for an update in progress, at most this long. Idempotent."""
+        self._stopping.set()
+        self._finder.remove()
+        if self._engine is not None:
+            self._engine.stop()
+        self._resumed.set()
+        self._taken.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(seconds)
+
+    def after_fork_in_child(self) -> None:
+        """Forget the parent's engine, whose thread is not here, and watch with one of our own soon."""
+        if self.stopped:
+            return
+        paused = self.paused
+        parents, self._engine = self._engine, None
+        self._generation_base = self.generation
+        self._unsynced.clear()
+        self._reset_threading()
+        if paused:
+            self._resumed.clear()
+        if parents is not None:
+            parents.stop()
+        self._thread = _start_thread(self._run_after_fork)
+
+    def _reset_threading(self) -> None:
+        self._lock = threading.Lock()
+        self._arming = threading.Lock()
+        self._stopping = threading.Event()
+        self._resumed = threading.Event()
+        self._resumed.set()
+        self._idle = threading.Event()
+        self._idle.set()
+        # With apply="checkpoint": a batch is whole, and the program has taken it.
+        self._announced = threading.Event()
+        self._taken = threading.Event()
+        self._thread = None
+
+    def _run(self) -> None:
+        while not self.stopped:
+            self._resumed.wait()
+            engine = self._armed_engine()
+            try:
+                whole = engine.wait(None)
+                self._resumed.wait()
+                if whole and not self.stopped and self._engine is engine:
+                    self._apply(engine)
+            except Exception:
+                if self.stopped or self._engine is not engine:
+                    continue
+                apply_logger.exception("an update failed inside hotswap; the program runs on")
+                self._stopping.wait(0.1)
+
+    def _apply(self, engine: Engine) -> None:
+        if self.options.apply == "checkpoint":
+            self._taken.clear()
+            self._announced.set()
+            self._taken.wait()
+            return
+        self._idle.clear()
+        try:
+            self._update(engine.apply)
+        finally:
+            self._idle.set()
+
+    def _run_after_fork(self) -> None:
+        if self._stopping.wait(REARM_SECONDS):
+            return
+        try:
+            self._armed_engine()
+        except Exception:
+            watch_logger.exception("changes are not watched in this forked child")
+            return
+        self._run()
+
+    def _armed_engine(self) -> Engine:
+        if self._engine is None:
+            with self._arming:
+                if self._engine is None:
+                    engine = _new_engine(self.options)
+                    engine.start()
+                    if self.paused:
+                        engine.pause()
+                    self._engine = engine
+        return self._engine
+
+    def _note_import(self, name: str) -> None:
+        if self._engine is not None:
+            self._engine.note_import(name)
+
+    def _update(self, work: Callable[[], ReportDict | None]) -> Report | None:
+        for before in tuple(before_callbacks):
+            _call(before)
+        report = None
+        try:
+            value = work()
+            report = None if value is None else Report.from_dict(value)
+            if report is not None and self._generation_base:
+                report = replace(report, generation=report.generation + self._generation_base)
+            if report is not None and report.status != "unchanged":
+                self._publish(report)
+        finally:
+            outcome = report or Report(generation=self.generation)
+            for after in tuple(after_callbacks):
+                _call(after, outcome)
+        return report
+
+    def _publish(self, report: Report) -> None:
+        with self._lock:
+            self.history.append(report)
+            self._unsynced.append(report)
+            del self._unsynced[: -self.options.history]
+        log_report(report)
+        for callback in tuple(self.on_update):
+            _call(callback, report)
+
+
+def _new_engine(options: Options) -> Engine:
+    from hotswap._hotswap import Engine
+
+    return Engine(options.for_engine())
+
+
+def _union(old: Options, new: Options) -> Options:
+    if old.paths is None or new.paths is None:
+        return replace(old, paths=None)
+    added = [path for path in new.paths if not any(_inside(path, root) for root in old.paths)]
+    return replace(old, paths=(*old.paths, *added))
+
+
+def _inside(path: str, root: str) -> bool:
+    try:
+        return os.path.commonpath((path, root)) == root
+    except ValueError:  # on different drives
+        return False
+
+
+def _call(callback: Callable[..., object], *arguments: object) -> None:
+    try:
+        callback(*arguments)
+    except Exception:
+        apply_logger.exception("%s: %r", BEFORE_AFTER_ERROR, callback)
+
+
+def _start_thread(target: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=target, name="hotswap", daemon=True)
+    thread.start()
+    return thread
+
+
+_process_events_arranged = False
+process_lock = threading.RLock()
+"""Held while the loop of this process is made or given up."""
+current: UpdateLoop | None = None
+"""The loop of this process. There is one at most: an edit may concern modules of every watched path."""
+
+
+def _arrange_process_events() -> None:
+    global _process_events_arranged
+    if _process_events_arranged:
+        return
+    _process_events_arranged = True
+    atexit.register(_at_exit)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _at_exit() -> None:
+    if current is not None:
+        current.stop()
+
+
+def _after_fork_in_child() -> None:
+    global process_lock
+    process_lock = threading.RLock()
+    if current is not None:
+        current.after_fork_in_child()

@@ -1,0 +1,165 @@
+"""Runs the corpus against hotswap and its peers and writes docs/comparison.md.
+
+    python tests/conformance/compare.py [--only NAME ...] [--again]
+
+Each engine gets a virtual environment of its own, with its newest version from PyPI, in `build/peers`.
+Results are kept there too; `--again` runs engines that have some.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+CHECKOUT = HERE.parent.parent
+PEERS = CHECKOUT / "build" / "peers"
+PAGE = CHECKOUT / "docs" / "comparison.md"
+
+FRAMEWORKS = ["flask", "fastapi", "httpx", "pydantic", "attrs", "click", "pytest"]
+ENGINES: dict[str, tuple[str, list[str]]] = {
+    "hotswap": ("hotswap", [str(CHECKOUT)]),
+    "jurigged": ("jurigged", ["jurigged"]),
+    "ipython_autoreload": ("IPython `%autoreload 2`", ["ipython"]),
+    "ipython_autoreload3": ("IPython `%autoreload 3`", ["ipython"]),
+    "superduperreload": ("superduperreload", ["superduperreload", "ipython"]),
+    "hmr": ("hmr", ["hmr", "watchfiles"]),
+    "limeade": ("limeade", ["limeade"]),
+    "xreload": ("xreload", ["xreload"]),
+    "module_hot_loading": ("module-hot-loading", ["module-hot-loading"]),
+    "importlib_reload": ("`importlib.reload`", []),
+    "none": ("no engine", []),
+}
+TEXT = """\
+# Comparison
+
+What the conformance corpus (`tests/conformance`, {count} cases) says of hotswap and of other reload engines for Python.
+A case is a small program, one or more edits, and what a user then expects: the process behaves as if it had
+been started with the new code, with its state kept. Every engine is driven by an adapter in
+`tests/conformance/engines` that hands it each edit directly, so that none is judged by its file watcher.
+
+Made by `nox -s comparison` on Python {python}, {machine}. Do not edit by hand.
+
+{table}
+
+`weighted`: cases count 1 to 3, by how often real users meet them. Cases whose frameworks or Python version are missing
+are left out of an engine's totals. A crash of the process, a hang of more than 20 s or an exception in the engine is a failed case:
+
+{failures}
+
+## Versions
+
+{versions}
+
+## What to read into it, and what not
+
+The cases were written for this corpus by people who work on hotswap, before hotswap passed any of them; where the
+expectation leaves room, the case says so. Engines that promise less than "as if started anew, state kept" are
+measured against a promise they did not make: `importlib.reload` does what it says.
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="+", choices=list(ENGINES), default=list(ENGINES))
+    parser.add_argument("--again", action="store_true", help="also run engines that have results")
+    options = parser.parse_args()
+    PEERS.mkdir(parents=True, exist_ok=True)
+    for name in options.only:
+        results = PEERS / f"{name}.json"
+        if results.exists() and not options.again and name != "hotswap":
+            continue
+        print(f"== {name}", flush=True)
+        python = environment(name)
+        if python is None:
+            continue
+        command = [sys.executable, str(HERE / "run.py"), "--engine", name, "--python", str(python), "--fork"]
+        subprocess.run([*command, "--jobs", "1", "--json", str(results)], check=True)
+        kept = json.loads(results.read_text("utf-8"))
+        kept["installed"] = installed(python, ENGINES[name][1])
+        results.write_text(json.dumps(kept, indent=1), "utf-8")
+    write_page()
+    return 0
+
+
+def environment(name: str) -> Path | None:
+    """The interpreter of this engine's own environment; None if the engine cannot be installed here."""
+    # The second mode of IPython needs no second environment.
+    place = PEERS / ("ipython" if name.startswith("ipython") else name)
+    python = place / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not python.exists():
+        venv.create(place, with_pip=True)
+    command = [str(python), "-m", "pip", "install", "--quiet", "--upgrade", *ENGINES[name][1], *FRAMEWORKS]
+    if subprocess.run(command).returncode != 0:
+        print(f"{name} cannot be installed on Python {platform.python_version()}; left out")
+        return None
+    return python
+
+
+def installed(python: Path, packages: list[str]) -> str:
+    names = ["hotswap" if os.sep in package else package for package in packages]
+    if not names:
+        return "part of Python"
+    code = (
+        "import sys, importlib.metadata as m; print(', '.join(n + ' ' + m.version(n) for n in sys.argv[1:]))"
+    )
+    return subprocess.run(
+        [str(python), "-c", code, *names], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def write_page() -> None:
+    sys.path.insert(0, str(HERE))
+    import run
+
+    found: dict[str, dict[str, Any]] = {}
+    for name in ENGINES:
+        path = PEERS / f"{name}.json"
+        if path.exists():
+            found[name] = json.loads(path.read_text("utf-8"))
+    sums = {name: run.summary(value["results"]) for name, value in found.items()}
+    totals = {name: run.totals(groups) for name, groups in sums.items()}
+    order = sorted(found, key=lambda name: (name != "hotswap", -totals[name][2] / max(1, totals[name][3])))
+    groups = sorted({group for value in sums.values() for group in value})
+
+    lines = ["| | " + " | ".join(ENGINES[name][0] for name in order) + " |", "|---" * (len(order) + 1) + "|"]
+    for group in groups:
+        cells = [sums[name].get(group) for name in order]
+        lines.append(f"| {group} | " + " | ".join(f"{c[0]}/{c[1]}" if c else "-" for c in cells) + " |")
+    lines.append("| **total** | " + " | ".join(f"**{totals[n][0]}/{totals[n][1]}**" for n in order) + " |")
+    lines.append("| **weighted** | " + " | ".join(f"**{run.pct(totals[n])}**" for n in order) + " |")
+
+    failures = []
+    for name in order:
+        counts = [
+            f"{sum(result['outcome'] == kind for result in found[name]['results'])} {word}"
+            for kind, word in (("crash", "crashed"), ("timeout", "hung"), ("broken", "could not start"))
+            if any(result["outcome"] == kind for result in found[name]["results"])
+        ]
+        failures.append(f"- {ENGINES[name][0]}: {', '.join(counts) or 'none of these'}")
+    versions = [f"- {ENGINES[name][0]}: {found[name].get('installed', 'unknown')}" for name in order]
+    PAGE.write_text(
+        TEXT.format(
+            count=len(run.all_cases()),
+            python=platform.python_version(),
+            machine=f"{platform.system()} {platform.machine()}",
+            table="\n".join(lines),
+            failures="\n".join(failures),
+            versions="\n".join(versions),
+        ),
+        "utf-8",
+    )
+    print(f"wrote {PAGE.relative_to(CHECKOUT)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

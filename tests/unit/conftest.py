@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import fake_engine
+import hotswap
+from hotswap import _loop
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the machine reaches a test, and the working directory has no pyproject.toml."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("HOTSWAP"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[fake_engine.FakeEngine]]:
+    """The fake engines made in this test, oldest first."""
+    monkeypatch.setitem(sys.modules, "hotswap._hotswap", fake_engine.module())
+    fake_engine.FakeEngine.made.clear()
+    yield fake_engine.FakeEngine.made
+    hotswap.stop()
+    _loop.before_callbacks.clear()
+    _loop.after_callbacks.clear()
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait until this is true, or fail."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.002)
