@@ -197,9 +197,7 @@ impl<'py> Stage<'_, 'py> {
 
     /// Runs what had to wait for the swap, and commits what follows from it.
     fn run_late(&mut self) -> PyResult<()> {
-        for call in std::mem::take(&mut self.after) {
-            call.call0()?;
-        }
+        self.run_after()?;
         let late = std::mem::take(&mut self.late);
         for item in late {
             let outline = self
@@ -217,9 +215,7 @@ impl<'py> Stage<'_, 'py> {
             }
             self.swap_codes()?;
             self.transaction.commit(self.py)?;
-            for call in std::mem::take(&mut self.after) {
-                call.call0()?;
-            }
+            self.run_after()?;
             for module in self.order.clone() {
                 self.rebind_imports(module)?;
             }

@@ -157,34 +157,33 @@ impl Session {
         background: bool,
         report: &mut ReportData,
     ) -> PyResult<Vec<FileEdit>> {
-        let mut edits = Vec::new();
-        let gone: Vec<PathBuf> = looked.iter().filter(|(_, seen)| matches!(seen, Seen::Gone)).map(|(path, _)| path.clone()).collect();
+        let mut gone = Vec::new();
+        let mut changed = Vec::new();
         let mut appeared = Vec::new();
         for (path, seen) in looked {
             match seen {
-                Seen::Same | Seen::Gone => {}
+                Seen::Same => {}
+                Seen::Gone => gone.push(path),
                 Seen::Unreadable(error) => {
                     report.notes.push(format!("{} cannot be read: {error}; the loaded code keeps running", path.display()));
                 }
                 Seen::Changed(mut state) => {
                     let known = self.disk.files.get(&path).map(|known| known.hash);
-                    if known == Some(state.hash) {
-                        self.disk.files.insert(path, state);
-                        continue;
-                    }
-                    if background {
+                    if known != Some(state.hash) && background {
                         state = self.settled(py, &path, state);
                     }
-                    let fresh = known.is_none();
+                    let differs = known != Some(state.hash);
                     self.disk.files.insert(path.clone(), state);
-                    self.reattach(py, &path)?;
-                    if !self.world.modules.iter().any(|module| module.file == path) {
-                        self.adopt_strays(py, &path)?;
-                    }
-                    match self.edit_of(py, &path)? {
-                        Some(edit) => edits.push(edit),
-                        None if fresh => appeared.push(path),
-                        None => {}
+                    if differs {
+                        self.reattach(py, &path)?;
+                        if !self.world.modules.iter().any(|module| module.file == path) {
+                            self.adopt_strays(py, &path)?;
+                        }
+                        if known.is_none() && !self.world.modules.iter().any(|module| module.file == path) {
+                            appeared.push(path);
+                        } else {
+                            changed.push(path);
+                        }
                     }
                 }
             }
@@ -192,7 +191,12 @@ impl Session {
         for path in gone {
             self.file_gone(py, &path, &appeared, report)?;
         }
-        self.appeared(py, appeared, &mut edits, report)?;
+        // Only now, when no module leaves the list any more, are they known by number.
+        let mut edits = Vec::new();
+        for path in &changed {
+            edits.extend(self.edit_of(py, path)?);
+        }
+        self.import_new(py, appeared, report)?;
         Ok(edits)
     }
 
@@ -266,16 +270,8 @@ impl Session {
         self.disk.files.keys().any(|path| path.ends_with(&file) || path.ends_with(&package))
     }
 
-    /// New files: what failed to import them is tried again, and with
-    /// `only_import_exist=False` they are imported at once.
-    fn appeared(
-        &mut self,
-        py: Python<'_>,
-        appeared: Vec<PathBuf>,
-        edits: &mut Vec<FileEdit>,
-        report: &mut ReportData,
-    ) -> PyResult<()> {
-        let _ = edits;
+    /// With `only_import_exist=False` new files are imported at once.
+    fn import_new(&mut self, py: Python<'_>, appeared: Vec<PathBuf>, report: &mut ReportData) -> PyResult<()> {
         if !self.settings.import_new {
             return Ok(());
         }
