@@ -25,5 +25,6 @@ for python in "${pythons[@]}"; do
     PYO3_PYTHON="$python" \
     CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/cpython-$version" \
     LD_LIBRARY_PATH="$library${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" \
-        env PYTHONHOME="$home" cargo test --quiet -p hotswap-cpython "$@"
+    PYTHONHOME="$home" \
+        cargo test --quiet -p hotswap-cpython "$@"
 done

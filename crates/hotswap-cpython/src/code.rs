@@ -55,8 +55,11 @@ pub fn replace_code_constant(
 }
 
 /// The file name of `code`, without an attribute lookup where its place is known.
-pub fn filename_of<'py>(code: &Bound<'py, PyCode>) -> PyResult<Bound<'py, PyAny>> {
-    let Ok(layout) = layout(code.py()) else {
+pub(crate) fn filename_of<'py>(
+    code: &Bound<'py, PyCode>,
+    layout: Option<&Layout>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let Some(layout) = layout else {
         return code.getattr(intern!(code.py(), "co_filename"));
     };
     let field = place(code, layout.filename).cast::<*mut ffi::PyObject>();

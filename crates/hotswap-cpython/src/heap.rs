@@ -13,7 +13,9 @@ use pyo3::types::{PyCode, PyFunction, PyString, PyType};
 use pyo3::{Borrowed, ffi, intern};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::code::filename_of;
+use crate::code;
+#[cfg(not(Py_3_12))]
+use crate::commit::AtomicSection;
 use crate::functions::code_of;
 use crate::rings::Anchors;
 use crate::support::{Result, Unsupported, known_interpreter};
@@ -48,8 +50,10 @@ pub fn functions_in_files<'py>(
     // answered by its address.
     let mut known: FxHashMap<usize, bool> = FxHashMap::default();
     let mut found = Vec::new();
+    // Tested here, because a self-test makes objects and must not run in a walk.
+    let layout = code::layout(py).ok();
     for_each_function(py, &mut |function| {
-        let Ok(filename) = filename_of(&code_of(function)) else {
+        let Ok(filename) = code::filename_of(&code_of(function), layout) else {
             return;
         };
         let wanted = *known.entry(address(&filename)).or_insert_with(|| {
@@ -307,6 +311,8 @@ fn visit_tracked(py: Python<'_>, visit: &mut dyn FnMut(*mut ffi::PyObject) -> bo
 #[cfg(not(Py_3_12))]
 fn visit_tracked(py: Python<'_>, visit: &mut dyn FnMut(*mut ffi::PyObject) -> bool) -> Result<()> {
     if let Ok(anchors) = Anchors::find(py) {
+        // A collection would move objects from ring to ring under the walk.
+        let _section = AtomicSection::enter(py)?;
         anchors.visit_all(visit);
         return Ok(());
     }

@@ -199,7 +199,7 @@ def read_many():
     return r, type(len)
 """, staging)
 read, read_many = staging["read"], staging["read_many"]
-home = {"value": "home"}
+home = {"value": "home", "__builtins__": __builtins__}
 assert [read() for _ in range(10000)][-1] == "staging"
 assert read_many()[0] == "staging"
 for function in (read, read_many):
