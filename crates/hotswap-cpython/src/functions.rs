@@ -28,6 +28,14 @@ pub(crate) struct Layout {
     pub(crate) closure: usize,
 }
 
+impl Layout {
+    /// The fields for which a function's version stands.
+    pub(crate) fn versioned(&self) -> impl Iterator<Item = usize> {
+        let always = [self.code, self.globals, self.closure];
+        always.into_iter().chain(self.builtins)
+    }
+}
+
 /// The code object that `function` runs.
 pub fn code_of<'py>(function: &Bound<'py, PyFunction>) -> Bound<'py, PyCode> {
     // SAFETY: `function` is a live function; its code is never null.

@@ -49,7 +49,7 @@ fn python_error(error: CpythonError) -> PyErr {
 #[pymodule]
 mod cpython {
     use hotswap_cpython::{
-        audit, code, commit, frames, functions, heap, lines, support, tuple, types,
+        audit, code, commit, frames, functions, heap, lines, references, support, tuple, types,
     };
     use pyo3::prelude::*;
     use pyo3::types::{PyCode, PyDict, PyFunction, PyList, PyString, PyTuple, PyType};
@@ -210,6 +210,55 @@ mod cpython {
         value: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         tuple::set_tuple_item(tuple, index, value).map_err(python_error)
+    }
+
+    /// What `replace` hands out: restores when asked.
+    #[pyclass]
+    struct Replaced(references::Replaced);
+
+    #[pymethods]
+    impl Replaced {
+        fn restore(&self, py: Python<'_>) -> PyResult<usize> {
+            self.0.restore(py).map_err(python_error)
+        }
+
+        fn count(&self) -> usize {
+            self.0.count()
+        }
+    }
+
+    type Left<'py> = Vec<(Option<Bound<'py, PyAny>>, usize, String)>;
+
+    /// Replaces all references, except those of the objects in `skip`. Returns
+    /// what is left for each pair; `own` is what the test itself holds of each.
+    #[pyfunction]
+    #[pyo3(signature = (pairs, skip, own=0))]
+    fn replace<'py>(
+        py: Python<'py>,
+        pairs: &Bound<'py, PyList>,
+        skip: Vec<Bound<'py, PyAny>>,
+        own: usize,
+    ) -> PyResult<(Replaced, Vec<Left<'py>>)> {
+        let mut skip = skip;
+        skip.push(pairs.clone().into_any());
+        skip.extend(pairs.iter());
+        let replacements: Vec<references::Replacement<'py>> = pairs
+            .iter()
+            .map(|pair| {
+                let (old, new) = pair.extract()?;
+                Ok(references::Replacement { old, new })
+            })
+            .collect::<PyResult<_>>()?;
+        let skips = |holder: &Bound<'py, PyAny>| skip.iter().any(|each| each.is(holder));
+        let found = references::find_references(py, &replacements, &skips).map_err(python_error)?;
+        let left = (0..pairs.len()).map(|index| {
+            let left = found.left(index, own + 1).into_iter();
+            left.map(|each| (each.holder, each.count, each.reason))
+                .collect()
+        });
+        let left = left.collect();
+        let replaced = found.replace(py).map_err(python_error)?;
+        Ok((Replaced(replaced), left))
     }
 
     #[pyfunction]
