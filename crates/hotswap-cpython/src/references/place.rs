@@ -1,14 +1,16 @@
 //! Where inside a holder a reference is, and how it is written.
 
+use pyo3::exceptions::PyTypeError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrame, PyFrozenSet, PyFunction, PyList, PyString, PyTuple, PyType};
-use pyo3::{ffi, intern};
 use rustc_hash::FxHashMap;
 
 use super::kind::{Kinds, name_of};
 use crate::functions;
 use crate::heap::address;
 use crate::layout::{BODY, WORD, read_word, size_of_body, swap_pointer};
+use crate::names;
 use crate::support::Result;
 use crate::tuple::set_tuple_item;
 use crate::types::{set_bases, set_instance_class, set_type_attribute, type_dict};
@@ -67,11 +69,11 @@ impl Place {
                 Ok(there)
             }
             Self::DequeItem(index) => {
-                let deque = deque_type(py)?;
-                let item = deque.call_method1(intern!(py, "__getitem__"), (holder, index));
+                let deque = builtin_type(holder, "collections.deque")?;
+                let item = deque.call_method1(names::get_item(py), (holder, index));
                 let there = item.is_ok_and(|item| item.is(from));
                 if there {
-                    deque.call_method1(intern!(py, "__setitem__"), (holder, index, to))?;
+                    deque.call_method1(names::set_item(py), (holder, index, to))?;
                 }
                 Ok(there)
             }
@@ -157,9 +159,18 @@ fn write_word(
     true
 }
 
-fn deque_type(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    py.import(intern!(py, "_collections"))?
-        .getattr(intern!(py, "deque"))
+/// The class called `name` in C code that `object` is an instance of.
+pub(super) fn builtin_type<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &str,
+) -> PyResult<Bound<'py, PyType>> {
+    let classes = object.get_type().mro();
+    let mut classes = classes
+        .iter()
+        .filter_map(|class| class.cast_into::<PyType>().ok());
+    classes
+        .find(|class| name_of(class.as_type_ptr()) == name)
+        .ok_or_else(|| PyTypeError::new_err(format!("not an instance of {name}")))
 }
 
 /// The tuples and dicts that belong to classes, and to which.
@@ -263,8 +274,8 @@ pub(super) fn places_in<'py>(
             within.add(target, Place::Cell);
         }
     } else if kinds.is_deque(holder) {
-        let items =
-            deque_type(holder.py())?.call_method1(intern!(holder.py(), "__iter__"), (holder,))?;
+        let deque = builtin_type(holder, "collections.deque")?;
+        let items = deque.call_method1(names::iterate(holder.py()), (holder,))?;
         for (index, item) in items.try_iter()?.enumerate() {
             if let Some(&target) = targets.get(&address(&item?)) {
                 within.add(target, Place::DequeItem(index));
@@ -344,6 +355,14 @@ fn entries_of_dict(
                 within.add_in(target, Some(owner(dict, class)), place);
             }
             None => within.add(target, Place::Value(key.unbind())),
+        }
+    }
+    if within.keyed && builtin_type(dict, "collections.OrderedDict").is_ok() {
+        // It shows each key twice: as its own and as that of the dict below it.
+        for (key, _) in dict.iter() {
+            if let Some(&target) = targets.get(&address(&key)) {
+                within.account(target, 1);
+            }
         }
     }
     Ok(())

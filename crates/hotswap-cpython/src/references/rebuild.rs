@@ -1,12 +1,12 @@
 //! Dicts and sets that are built anew because a key was replaced, or its hash changed.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySet, PyType};
 use rustc_hash::FxHashMap;
 
-use super::kind::name_of;
+use super::place::builtin_type;
 use crate::heap::address;
+use crate::names;
 use crate::support::Result;
 
 /// A container that is emptied and filled again, in the same order.
@@ -75,7 +75,7 @@ fn elements_of<'py>(set: &Bound<'py, PySet>) -> PyResult<Vec<Bound<'py, PyAny>>>
     let py = set.py();
     let elements = py
         .get_type::<PySet>()
-        .call_method1(intern!(py, "__iter__"), (set,))?;
+        .call_method1(names::iterate(py), (set,))?;
     elements.try_iter()?.collect()
 }
 
@@ -86,7 +86,7 @@ fn items_of<'py>(dict: &Bound<'py, PyDict>) -> PyResult<Vec<Item<'py>>> {
         return Ok(dict.iter().collect());
     };
     // Its own order is not that of the dict below it.
-    let items = ordered.call_method1(intern!(dict.py(), "items"), (dict,))?;
+    let items = ordered.call_method1(names::items(dict.py()), (dict,))?;
     let items = dict.py().get_type::<PyList>().call1((items,))?;
     items.try_iter()?.map(|item| item?.extract()).collect()
 }
@@ -100,18 +100,14 @@ fn refill_dict<'py>(dict: &Bound<'py, PyDict>, items: &[Item<'py>]) -> PyResult<
             .try_for_each(|(key, value)| dict.set_item(key, value));
     };
     // It links its entries by itself, so the functions for dicts would break it.
-    ordered.call_method1(intern!(py, "clear"), (dict,))?;
+    ordered.call_method1(names::clear(py), (dict,))?;
     for (key, value) in items {
-        ordered.call_method1(intern!(py, "__setitem__"), (dict, key, value))?;
+        ordered.call_method1(names::set_item(py), (dict, key, value))?;
     }
     Ok(())
 }
 
 /// The type `OrderedDict`, if `dict` is of it or of a subclass.
 fn ordered_dict<'py>(dict: &Bound<'py, PyDict>) -> Option<Bound<'py, PyType>> {
-    let classes = dict.get_type().mro();
-    let mut classes = classes
-        .iter()
-        .filter_map(|class| class.cast_into::<PyType>().ok());
-    classes.find(|class| name_of(class.as_type_ptr()) == "collections.OrderedDict")
+    builtin_type(dict, "collections.OrderedDict").ok()
 }

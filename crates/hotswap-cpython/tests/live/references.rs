@@ -106,7 +106,7 @@ def build(o):
     cause = KeyError(1); cause.extra = o
     made["exception attribute"] = cause
     made["generic alias"] = list[o]
-    made["typing alias"] = typing.List[T]; made["typing alias"].extra = o
+    made["typing alias"] = typing.List[T]; made["typing alias"].__dict__["extra"] = o
     made["weak method"] = weakref.finalize(C, o.method)
     made["itemgetter"] = operator.itemgetter(o)
     made["simple class"] = type("X", (), {"v": o})
@@ -172,7 +172,7 @@ def verify(made, o, other):
     assert made["namespace"].a is o and made["module"].a is o and made["proxy"]["a"] is o
     assert made["exception"].args == (o,) and made["exception attribute"].extra is o
     assert made["generic alias"].__args__ == (o,)
-    assert made["typing alias"].extra is o
+    assert made["typing alias"].__dict__["extra"] is o
     assert made["simple class"].v is o
     assert made["bytes attribute"].a is o and made["int attribute"].a is o
     info = made["unbounded cache"].cache_info()
