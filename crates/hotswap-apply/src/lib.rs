@@ -1,1 +1,33 @@
-//! hotswap-apply.
+//! Turns plans into transactions on live objects, and transactions into reports.
+//!
+//! [`update`] takes groups of edited modules. Every group is prepared first:
+//! statements run in staging namespaces that nobody else sees, new code objects
+//! are made and paired with the functions that live. Then all groups that could
+//! be prepared are committed in one stretch. An error undoes everything that was
+//! written for its group.
+//!
+//! What is *not* here: files, threads, watching, wording for people.
+#![forbid(unsafe_code)]
+
+mod class;
+mod codes;
+mod depend;
+mod enums;
+mod function;
+mod imports;
+mod instances;
+mod live;
+mod native;
+mod rebind;
+mod report;
+mod stage;
+mod statement;
+mod transaction;
+mod update;
+mod values;
+mod world;
+
+pub use imports::resolve_import;
+pub use report::{ChangeEntry, Failure, Outcome, Pending};
+pub use update::{Edit, Group, update};
+pub use world::{Module, World};

@@ -1,1 +1,48 @@
-//! hotswap-cpython.
+//! Safe functions over CPython's private parts, one file per capability.
+//!
+//! ```text
+//! functions   code, closure and globals of a live function
+//! heap        every object the collector knows, by file, code object or class
+//! references  every holder of an object, and its replacement by another
+//! types       attributes and bases of classes, without metaclass hooks
+//! lines       first line numbers of live code objects
+//! code        constants of live code objects
+//! tuple       items of live tuples
+//! frames      code that is on a stack now
+//! commit      a stretch in which no other Python code runs
+//! audit       whether an audit hook looks on
+//! ```
+//!
+//! All unsafe code that hotswap runs in its own process is here. What holds:
+//!
+//! - Nothing is written at an offset that was not found in this very process:
+//!   each capability first makes objects of its own, looks for known values in
+//!   them, writes, and reads back through the public interface.
+//! - Where that fails, and on versions it was not tried on, the capability is
+//!   absent: its functions return [`Unsupported`] with the reason.
+//! - Nothing here decides what to change, imports user modules, or notes the
+//!   old values of a transaction. Where a function hands out what it replaced,
+//!   its documentation says so.
+
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
+#[cfg(any(PyPy, GraalPy))]
+compile_error!("hotswap-cpython is about the private parts of CPython and no other Python");
+
+pub mod audit;
+pub mod code;
+pub mod commit;
+pub mod frames;
+pub mod functions;
+pub mod heap;
+mod layout;
+pub mod lines;
+mod rings;
+pub mod support;
+pub mod tuple;
+pub mod types;
+
+pub use support::{Capability, CpythonError, Result, Unsupported, capabilities};

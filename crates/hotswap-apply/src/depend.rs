@@ -1,0 +1,244 @@
+//! Who depends on what changed, and whether deriving a value again is harmless.
+
+use hotswap_plan::{Call, Facts, Kind, Receiver, is_pure_builtin, is_pure_library, is_pure_method};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyModule, PyType};
+use rustc_hash::FxHashSet;
+
+use crate::stage::{Changed, Stage};
+use crate::values;
+
+impl<'py> Stage<'_, 'py> {
+    /// What changed about the thing that a read path names, as seen from a module.
+    pub(crate) fn change_of(&self, module: usize, path: &[String]) -> Option<Changed> {
+        if path.is_empty() {
+            return None;
+        }
+        for length in 1..=path.len() {
+            let name = path[..length].join(".");
+            if let Some(change) = self.changed.get(&(module, name)) {
+                return Some(*change);
+            }
+        }
+        if path.len() > 1 {
+            let inner = self.module_at(module, &path[0])?;
+            if inner != module {
+                return self.change_of(inner, &path[1..]);
+            }
+        }
+        None
+    }
+
+    /// Whether calling this would run something that changed.
+    pub(crate) fn call_changed(&self, module: usize, path: &[String]) -> bool {
+        let mut seen = FxHashSet::default();
+        self.call_changed_inner(module, path, &mut seen)
+    }
+
+    fn call_changed_inner(&self, module: usize, path: &[String], seen: &mut FxHashSet<(usize, String)>) -> bool {
+        if self.change_of(module, path).is_some() {
+            return true;
+        }
+        let Some(head) = path.first() else { return false };
+        if !seen.insert((module, path.join("."))) {
+            return false;
+        }
+        if path.len() > 1
+            && let Some(inner) = self.module_at(module, head)
+            && inner != module
+        {
+            return self.call_changed_inner(inner, &path[1..], seen);
+        }
+        let Some(outline) = self.outline(module) else { return false };
+        let Some(index) = outline.last_binder(head) else { return false };
+        let statement = &outline.statements[index];
+        match &statement.kind {
+            Kind::Function(function) => self.any_changed(module, &function.facts, seen),
+            Kind::Class(class) => class.body.iter().any(|member| match &member.kind {
+                Kind::Function(function) => self.any_changed(module, &function.facts, seen),
+                _ => false,
+            }),
+            Kind::Import(imports) => imports.iter().any(|import| {
+                import.bound == *head
+                    && import.name.as_ref().is_some_and(|name| {
+                        self.imported_module(module, import)
+                            .filter(|source| *source != module)
+                            .is_some_and(|source| self.call_changed_inner(source, std::slice::from_ref(name), seen))
+                    })
+            }),
+            _ => false,
+        }
+    }
+
+    fn any_changed(&self, module: usize, facts: &Facts, seen: &mut FxHashSet<(usize, String)>) -> bool {
+        facts.reads.iter().any(|path| self.call_changed_inner(module, path, seen))
+    }
+
+    /// Whether a statement that runs now would call code that is not committed yet.
+    pub(crate) fn must_wait(&self, module: usize, facts: &Facts) -> bool {
+        if self.committed {
+            return false;
+        }
+        if facts.reads.iter().any(|path| self.late_names.contains(&(module, path[0].clone()))) {
+            return true;
+        }
+        if facts.calls.is_empty() {
+            return false;
+        }
+        facts.reads.iter().any(|path| {
+            // A plain value is staged; only code that would run in its old version waits.
+            match self.change_of(module, path) {
+                Some(Changed::Value) => self.is_foreign(module, path),
+                Some(_) => true,
+                None => self.call_changed(module, path),
+            }
+        })
+    }
+
+    /// A value read through a module object: the staging namespace cannot show it.
+    fn is_foreign(&self, module: usize, path: &[String]) -> bool {
+        path.len() > 1 && !self.changed.contains_key(&(module, path[0].clone())) && self.module_at(module, &path[0]).is_some()
+    }
+
+    /// The first name that an unchanged statement reads and that has another value now.
+    pub(crate) fn cause(&self, module: usize, facts: &Facts) -> Option<String> {
+        for path in &facts.reads {
+            if self.change_of(module, path) == Some(Changed::Value) {
+                return Some(path.join("."));
+            }
+        }
+        for call in &facts.calls {
+            if let Call::Path(path) = call
+                && self.change_of(module, path) != Some(Changed::Nested)
+                && self.call_changed(module, path)
+            {
+                return Some(format!("{}()", path.join(".")));
+            }
+        }
+        None
+    }
+
+    /// Why running this again may not be harmless; None if it is known to be.
+    pub(crate) fn impurity(&self, module: usize, facts: &Facts) -> Option<String> {
+        self.impurity_inner(module, facts, 0)
+    }
+
+    fn impurity_inner(&self, module: usize, facts: &Facts, depth: usize) -> Option<String> {
+        if let Some(effect) = facts.effects.first() {
+            return Some((*effect).to_string());
+        }
+        if facts.writes_to_arguments {
+            return Some("writes to its arguments".to_string());
+        }
+        if depth > 20 {
+            return Some("calls too deep to follow".to_string());
+        }
+        for call in &facts.calls {
+            let reason = match call {
+                Call::Path(path) => self.call_impurity(module, path, depth),
+                Call::Method { on: Receiver::Literal | Receiver::Fresh, .. } => None,
+                Call::Method { name, .. } => Some(format!("calls .{name}() of an unknown object")),
+                Call::Local(name) => Some(format!("calls {name}, which was passed in")),
+                Call::Computed => Some("calls something computed".to_string()),
+            };
+            if reason.is_some() {
+                return reason;
+            }
+        }
+        None
+    }
+
+    fn call_impurity(&self, module: usize, path: &[String], depth: usize) -> Option<String> {
+        let unknown = || Some(format!("calls {}, which is not known to be harmless", path.join(".")));
+        let live = self.live_dict(module);
+        let Ok(found) = live.get_item(&path[0]) else { return unknown() };
+        let mut object = match found {
+            Some(object) => object,
+            None => {
+                if path.len() == 1 && is_pure_builtin(&path[0]) {
+                    return None;
+                }
+                let builtins = self.py.import("builtins").ok().and_then(|builtins| builtins.getattr(path[0].as_str()).ok());
+                match builtins {
+                    Some(object) => object,
+                    // A definition that this very update adds.
+                    None => return self.definition_impurity(module, path, depth).unwrap_or_else(unknown),
+                }
+            }
+        };
+        for name in &path[1..] {
+            if values::is_comparable(&object) || !(object.is_instance_of::<PyModule>() || object.is_instance_of::<PyType>()) {
+                let kind = object.get_type().name().map(|name| name.to_string()).unwrap_or_default();
+                return if is_pure_method(&kind, name) { None } else { unknown() };
+            }
+            let inner = match object.cast::<PyModule>() {
+                Ok(module) => module.dict().get_item(name).ok().flatten(),
+                Err(_) => object.getattr(name.as_str()).ok(),
+            };
+            match inner {
+                Some(inner) => object = inner,
+                None => return unknown(),
+            }
+        }
+        let owner: String = object.getattr("__module__").and_then(|name| name.extract()).unwrap_or_default();
+        let qualname: String = object.getattr("__qualname__").and_then(|name| name.extract()).unwrap_or_default();
+        if owner == "builtins" {
+            return if is_pure_builtin(&qualname) || qualname.contains('.') && qualname.split_once('.').is_some_and(|(kind, method)| is_pure_method(kind, method)) { None } else { unknown() };
+        }
+        if object.get_type().name().is_ok_and(|name| name == "function")
+            && let Ok(globals) = object.getattr("__globals__")
+            && let Some(source) = self.world.by_dict(&globals)
+        {
+            let path: Vec<String> = qualname.split('.').map(ToString::to_string).collect();
+            return self.definition_impurity(source, &path, depth).unwrap_or_else(unknown);
+        }
+        if is_pure_library(&owner, &qualname) { None } else { unknown() }
+    }
+
+    /// The purity of a project function, from its new source. None: it was not found.
+    #[allow(clippy::option_option)]
+    fn definition_impurity(&self, module: usize, path: &[String], depth: usize) -> Option<Option<String>> {
+        let [name] = path else { return None };
+        let outline = self.outline(module)?;
+        let statement = &outline.statements[outline.last_binder(name)?];
+        let function = statement.function()?;
+        if !function.decorators.is_empty() {
+            return Some(Some(format!("{name} is decorated")));
+        }
+        Some(self.impurity_inner(module, &function.facts, depth + 1))
+    }
+
+    /// Whether the live values of some names are still what their statements made
+    /// of the old inputs: the statements are evaluated once more, in a copy of the
+    /// namespace; they are known to be harmless.
+    pub(crate) fn untouched(&self, module: usize, statements: &[usize], names: &[String]) -> PyResult<bool> {
+        let (text, outline) = match self.edits.get(&module) {
+            Some(edited) => (edited.old_text.clone(), edited.old_outline.clone()),
+            None => match self.world.modules[module].outline() {
+                Some(outline) => (self.world.modules[module].text.clone(), outline),
+                None => return Ok(false),
+            },
+        };
+        let live = self.live_dict(module);
+        let copy = live.copy()?;
+        for index in statements {
+            let Some(statement) = outline.statements.get(*index) else { return Ok(false) };
+            let skeleton = hotswap_plan::Skeleton::new(&text, &outline).statement(statement);
+            let code = crate::codes::compile(self.py, &skeleton.finish(), self.code_file(module))?;
+            if crate::codes::execute(&code, &copy, None).is_err() {
+                return Ok(false);
+            }
+        }
+        self.same_names(&live, &copy, names)
+    }
+
+    fn same_names(&self, live: &Bound<'py, PyDict>, copy: &Bound<'py, PyDict>, names: &[String]) -> PyResult<bool> {
+        for name in names {
+            match (live.get_item(name)?, copy.get_item(name)?) {
+                (Some(a), Some(b)) if values::equal(&a, &b) => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,156 @@
+//! Enumerations: members keep their identity.
+
+use crate::native as cpython;
+use hotswap_plan::{ClassDef, Statement};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple, PyType};
+
+use crate::stage::Stage;
+use crate::transaction::Write;
+
+/// Names that the enum machinery keeps on the class.
+const MACHINERY: [&str; 6] = [
+    "_member_map_",
+    "_member_names_",
+    "_value2member_map_",
+    "_hashable_values_",
+    "_unhashable_values_",
+    "_unhashable_values_map_",
+];
+
+pub(crate) fn is_enum(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    let modules = class.py().import("sys")?.getattr("modules")?;
+    match modules.get_item("enum") {
+        Ok(module) => class.get_type().is_subclass(&module.getattr("EnumMeta")?),
+        Err(_) => Ok(false),
+    }
+}
+
+impl<'py> Stage<'_, 'py> {
+    /// Moves members and methods of an enum made anew into the live one.
+    pub(crate) fn merge_enum(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        made: &Bound<'py, PyType>,
+        before: &ClassDef,
+        after: &ClassDef,
+        statement: &Statement,
+    ) -> PyResult<()> {
+        let old_members = class.getattr("_member_map_")?.cast_into::<PyDict>()?;
+        let new_members = made.getattr("_member_map_")?.cast_into::<PyDict>()?;
+        let plain = !class.is_subclass_of::<pyo3::types::PyInt>()?
+            && !class.is_subclass_of::<pyo3::types::PyString>()?
+            && !class.is_subclass_of::<pyo3::types::PyFloat>()?;
+        // From every member of the new class to the object that stands for it.
+        let mut replaced: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> = Vec::new();
+        for (name, member) in new_members.iter() {
+            if replaced.iter().any(|(from, _)| from.is(&member)) {
+                continue;
+            }
+            let old = old_members.get_item(&name)?;
+            let keeps = match &old {
+                Some(old) => plain || old.getattr("_value_")?.eq(member.getattr("_value_")?)?,
+                None => false,
+            };
+            match old {
+                Some(old) if keeps => {
+                    let (from, to) = (member.getattr("__dict__")?.cast_into::<PyDict>()?, old.getattr("__dict__")?.cast_into::<PyDict>()?);
+                    for (key, value) in from.iter() {
+                        let key_text: String = key.extract()?;
+                        if key_text != "__objclass__" {
+                            self.transaction.push(Write::Item { dict: to.clone(), key, value: Some(value) });
+                        }
+                    }
+                    replaced.push((member, old));
+                }
+                other => {
+                    self.transaction.push(Write::InstanceClass { object: member.clone(), class: class.clone() });
+                    if let Ok(dict) = member.getattr("__dict__").and_then(|dict| Ok(dict.cast_into::<PyDict>()?)) {
+                        self.transaction.push(Write::Item {
+                            dict,
+                            key: self.intern("__objclass__").into_any(),
+                            value: Some(class.clone().into_any()),
+                        });
+                    }
+                    if let Some(old) = other {
+                        self.transaction.push(Write::Reference { old, new: member.clone() });
+                    }
+                    replaced.push((member.clone(), member));
+                }
+            }
+        }
+        let (old_dict, new_dict) = (cpython::type_dict(class), cpython::type_dict(made));
+        for name in MACHINERY {
+            if let Some(value) = new_dict.get_item(name)? {
+                let value = translate(&value, &replaced)?;
+                self.transaction.set_class_attribute(class, name, Some(value));
+            }
+        }
+        for (key, value) in new_dict.iter() {
+            let name: String = key.extract()?;
+            if MACHINERY.contains(&name.as_str()) || matches!(name.as_str(), "__dict__" | "__weakref__" | "__doc__" if old_dict.contains(&name)? && name != "__doc__") {
+                continue;
+            }
+            if let Some((_, member)) = replaced.iter().find(|(from, _)| from.is(&value)) {
+                self.transaction.set_class_attribute(class, &name, Some(member.clone()));
+                continue;
+            }
+            match old_dict.get_item(&key)? {
+                Some(was) if was.is(&value) => {}
+                Some(was) if was.get_type().name()? == "function" && value.get_type().name()? == "function" => {
+                    self.adopt_function(&was, &value, Some(class.clone()))?;
+                }
+                _ => self.transaction.set_class_attribute(class, &name, Some(value)),
+            }
+        }
+        for (key, _) in old_dict.iter() {
+            let name: String = key.extract()?;
+            let by_source = before.body.iter().any(|member| member.binds.contains(&name))
+                && !after.body.iter().any(|member| member.binds.contains(&name));
+            if by_source && !new_dict.contains(&key)? {
+                self.transaction.set_class_attribute(class, &name, None);
+            }
+        }
+        for (name, _) in old_members.iter() {
+            if !new_members.contains(&name)? {
+                let name: String = name.extract()?;
+                self.entry(module, &format!("{}.{name}", after.name), Some(statement), "attribute", "removed");
+            }
+        }
+        for (name, _) in new_members.iter() {
+            if !old_members.contains(&name)? {
+                let name: String = name.extract()?;
+                self.entry(module, &format!("{}.{name}", after.name), Some(statement), "attribute", "added");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A copy of a container of members in which every new member is what stands for it.
+fn translate<'py>(
+    value: &Bound<'py, PyAny>,
+    replaced: &[(Bound<'py, PyAny>, Bound<'py, PyAny>)],
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = value.py();
+    if let Some((_, to)) = replaced.iter().find(|(from, _)| from.is(value)) {
+        return Ok(to.clone());
+    }
+    if let Ok(dict) = value.cast_exact::<PyDict>() {
+        let copy = PyDict::new(py);
+        for (key, item) in dict.iter() {
+            copy.set_item(translate(&key, replaced)?, translate(&item, replaced)?)?;
+        }
+        return Ok(copy.into_any());
+    }
+    if let Ok(list) = value.cast_exact::<PyList>() {
+        let items: PyResult<Vec<_>> = list.iter().map(|item| translate(&item, replaced)).collect();
+        return Ok(PyList::new(py, items?)?.into_any());
+    }
+    if let Ok(tuple) = value.cast_exact::<PyTuple>() {
+        let items: PyResult<Vec<_>> = tuple.iter().map(|item| translate(&item, replaced)).collect();
+        return Ok(PyTuple::new(py, items?)?.into_any());
+    }
+    Ok(value.clone())
+}

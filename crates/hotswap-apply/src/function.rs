@@ -1,0 +1,485 @@
+//! Functions: new code, defaults and metadata for those that live.
+
+use hotswap_plan::{Change, CodeSite, FunctionChange, FunctionDef, Kind, Skeleton, Statement, Step};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyType};
+
+use crate::codes;
+use crate::live::LiveFunction;
+use crate::report::Pending;
+use crate::stage::{Changed, Pair, Stage};
+use crate::transaction::Write;
+
+/// Two places of the same function, old and new, and the classes around them.
+struct SitePair<'o> {
+    scope: Vec<String>,
+    old: &'o CodeSite,
+    new: &'o CodeSite,
+}
+
+impl<'py> Stage<'_, 'py> {
+    /// Gives the functions of unchanged and body-only changed statements their new
+    /// code or their new lines. Nothing of the program runs.
+    pub(crate) fn patch_bodies(&mut self, module: usize) -> PyResult<()> {
+        let edited = &self.edits[&module];
+        let (old_outline, new_outline) = (edited.old_outline.clone(), edited.outline.clone());
+        let (plan, text, old_text) = (edited.plan.clone(), edited.text.clone(), edited.old_text.clone());
+        let mut sites = Vec::new();
+        let mut skeleton = Skeleton::new(&text, &new_outline);
+        let mut old_skeleton = Skeleton::new(&old_text, &old_outline);
+        let mut any = false;
+        let mut moved = Vec::new();
+        collect_sites(&plan.steps, &old_outline.statements, &new_outline.statements, &mut Vec::new(), &mut |scope, old, new, step| {
+            let mut kept = false;
+            for (before, after) in old.codes.iter().zip(&new.codes) {
+                if before.fingerprint != after.fingerprint || before.text != after.text {
+                    sites.push((SitePair { scope: scope.iter().map(|(_, class)| class.name.clone()).chain(after.scope.iter().cloned()).collect(), old: before, new: after }, before.fingerprint != after.fingerprint));
+                    kept = true;
+                } else if before.line != after.line {
+                    moved.push((before.line, before.last_line, after.line as i32 - before.line as i32));
+                }
+            }
+            let _ = step;
+            if kept {
+                any = true;
+                let mut next = skeleton.clone();
+                let mut old_next = old_skeleton.clone();
+                for (old_class, new_class) in scope {
+                    next = next.class(new_class);
+                    old_next = old_next.class(old_class);
+                }
+                skeleton = next.statement(new);
+                old_skeleton = old_next.statement(old);
+            }
+        });
+        if any {
+            let file = self.code_file(module);
+            let unit = codes::compile(self.py, &skeleton.finish(), file)?;
+            let old_unit = old_skeleton.finish();
+            self.pair_sites(module, &sites, &unit, &old_unit)?;
+        }
+        for (first, last, delta) in moved {
+            self.shift(module, first, last, delta)?;
+        }
+        self.note_bodies(module, &plan.steps, &old_outline.statements, &new_outline.statements, "");
+        Ok(())
+    }
+
+    fn pair_sites(
+        &mut self,
+        module: usize,
+        sites: &[(SitePair<'_>, bool)],
+        unit: &Bound<'py, PyAny>,
+        old_text: &str,
+    ) -> PyResult<()> {
+        let file = self.code_file(module);
+        let mut old_unit: Option<Option<Bound<'py, PyAny>>> = None;
+        for (index, (site, _)) in sites.iter().enumerate() {
+            let same_place = |select: fn(&SitePair<'_>) -> (u32, String, Vec<String>)| -> Vec<usize> {
+                (0..sites.len()).filter(|other| select(&sites[*other].0) == select(&site)).collect()
+            };
+            let new_place = same_place(|pair| (pair.new.line, pair.new.name.clone(), pair.scope.clone()));
+            let found = codes::at_site(unit, &site.scope, &site.new.name, site.new.line)?;
+            let group: Vec<&CodeSite> = new_place.iter().map(|at| sites[*at].0.new).collect();
+            let rank = new_place.iter().position(|at| *at == index).unwrap_or(0);
+            let Some(new_code) = codes::pick(&found, &group, rank).cloned() else { continue };
+            let old_place = same_place(|pair| (pair.old.line, pair.old.name.clone(), pair.scope.clone()));
+            let mut candidates = self.functions_at(module, &site.old.name, site.old.line);
+            candidates.retain(|live| class_fits(live, &site.scope));
+            let distinct = candidates.iter().filter(|live| !live.code.is(&candidates[0].code)).count();
+            if distinct > 0 && site.old.name == "<lambda>" {
+                // Several lambdas stand on this line: compile the old text to tell them apart.
+                let template = old_unit
+                    .get_or_insert_with(|| codes::compile(self.py, old_text, file).ok())
+                    .as_ref()
+                    .map(|unit| codes::at_site(unit, &site.scope, &site.old.name, site.old.line))
+                    .transpose()?
+                    .unwrap_or_default();
+                let group: Vec<&CodeSite> = old_place.iter().map(|at| sites[*at].0.old).collect();
+                let rank = old_place.iter().position(|at| *at == index).unwrap_or(0);
+                let Some(template) = codes::pick(&template, &group, rank) else { continue };
+                candidates.retain(|live| codes::same_behaviour(&live.code, template).unwrap_or(false));
+            }
+            let class = self.class_at(module, &site.scope)?;
+            for live in candidates {
+                self.pair(&live.code, &new_code, class.clone())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Live functions of this module that were defined at a place of the old source.
+    pub(crate) fn functions_at(&self, module: usize, name: &str, line: u32) -> Vec<LiveFunction<'py>> {
+        let file = self.code_file(module);
+        let own = self.live_dict(module);
+        self.live
+            .at(file, name, line)
+            .iter()
+            .filter(|live| match live.function.getattr("__globals__") {
+                Ok(globals) if globals.is(&own) => true,
+                // A namespace that no other module of this file owns: a copy made by hand.
+                Ok(globals) => self.world.by_dict(&globals).is_none(),
+                Err(_) => false,
+            })
+            .cloned()
+            .collect()
+    }
+
+    /// The live class at a path of class names.
+    pub(crate) fn class_at(&self, module: usize, scope: &[String]) -> PyResult<Option<Bound<'py, PyType>>> {
+        let Some((first, rest)) = scope.split_first() else { return Ok(None) };
+        let Some(mut object) = self.live_dict(module).get_item(first)? else { return Ok(None) };
+        for name in rest {
+            let Ok(class) = object.cast_into::<PyType>() else { return Ok(None) };
+            match crate::native::type_dict(&class).get_item(name)? {
+                Some(inner) => object = inner,
+                None => return Ok(None),
+            }
+        }
+        Ok(object.cast_into::<PyType>().ok())
+    }
+
+    /// Plans new code for an old code object and for those inside it.
+    pub(crate) fn pair(
+        &mut self,
+        old: &Bound<'py, PyAny>,
+        new: &Bound<'py, PyAny>,
+        class: Option<Bound<'py, PyType>>,
+    ) -> PyResult<()> {
+        if self.pairs.iter().any(|pair| pair.old.is(old)) {
+            return Ok(());
+        }
+        let mut tree = Vec::new();
+        codes::pair_tree(old, new, &mut tree)?;
+        self.pairs.extend(tree.into_iter().map(|(old, new)| Pair { old, new, class: class.clone() }));
+        Ok(())
+    }
+
+    /// Moves the line numbers of everything defined on some old lines.
+    fn shift(&mut self, module: usize, first: u32, last: u32, delta: i32) -> PyResult<()> {
+        let file = self.code_file(module);
+        let mut todo = Vec::new();
+        for code in self.live.codes() {
+            let line = codes::line_of(code)?;
+            if (first..=last).contains(&line) && code.getattr("co_filename")?.extract::<String>()? == file {
+                todo.push(code.clone());
+            }
+        }
+        while let Some(code) = todo.pop() {
+            if self.shifted.insert(code.as_ptr() as usize) {
+                todo.extend(codes::nested(&code)?);
+                self.transaction.push(Write::Shift { code, delta });
+            }
+        }
+        Ok(())
+    }
+
+    /// Reports changed bodies and notes who must look at them.
+    fn note_bodies(&mut self, module: usize, steps: &[Step], old: &[Statement], new: &[Statement], prefix: &str) {
+        for step in steps {
+            let Some(before) = step.old.map(|at| &old[at]) else { continue };
+            let after = &new[step.new];
+            match (&step.change, &before.kind, &after.kind) {
+                (Change::Bodies, Kind::Function(was), Kind::Function(is)) => {
+                    let name = format!("{prefix}{}", is.name);
+                    let outer = prefix.split('.').next().unwrap_or_default();
+                    let change = if was.own_body == is.own_body { Changed::Nested } else { Changed::Code };
+                    self.note_code(module, if outer.is_empty() { &name } else { outer }, change);
+                    let kind = if prefix.is_empty() { "function" } else { "method" };
+                    self.entry(module, &name, Some(after), kind, "patched");
+                }
+                (Change::Bodies, Kind::Class(_), Kind::Class(is)) => {
+                    let outer = prefix.split('.').next().filter(|name| !name.is_empty()).unwrap_or(&is.name);
+                    let outer = outer.to_string();
+                    self.note_code(module, &outer, Changed::Code);
+                    for (was, now) in before.codes.iter().zip(&after.codes) {
+                        if was.fingerprint != now.fingerprint {
+                            let path: Vec<&str> = std::iter::once(is.name.as_str())
+                                .chain(now.scope.iter().skip(1).map(String::as_str))
+                                .collect();
+                            let name = format!("{prefix}{}.{}", path.join("."), now.name);
+                            self.entry(module, &name, Some(after), "method", "patched").line = now.line;
+                        }
+                    }
+                }
+                (Change::Bodies, ..) => {
+                    for name in after.binds.clone() {
+                        self.note_code(module, if prefix.is_empty() { &name } else { prefix.trim_end_matches('.') }, Changed::Code);
+                    }
+                    let label = format!("{prefix}{}", after.label(&self.text(module)));
+                    self.entry(module, &label, Some(after), "function", "patched");
+                }
+                (Change::Class(change), Kind::Class(was), Kind::Class(is)) => {
+                    let inner = format!("{prefix}{}.", is.name);
+                    self.note_bodies(module, &change.steps, &was.body, &is.body, &inner);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub(crate) fn note_code(&mut self, module: usize, name: &str, change: Changed) {
+        let entry = self.changed.entry((module, name.to_string())).or_insert(change);
+        if *entry == Changed::Nested {
+            *entry = change;
+        }
+    }
+
+    /// Evaluates the changed parts of a function's header and plans the swap.
+    /// `made` is the function that the stripped definition made.
+    pub(crate) fn patch_function(
+        &mut self,
+        module: usize,
+        old: &Statement,
+        new: &Statement,
+        change: &FunctionChange,
+        made: &Bound<'py, PyAny>,
+        class: Option<Bound<'py, PyType>>,
+    ) -> PyResult<usize> {
+        let (Some(before), Some(after)) = (old.function(), new.function()) else { return Ok(0) };
+        let Some(site) = old.codes.last() else { return Ok(0) };
+        let live = self.functions_at(module, &before.name, site.line);
+        let new_code = made.getattr("__code__")?;
+        for target in &live {
+            self.pair(&target.code, &new_code, class.clone())?;
+            self.merge_defaults(&target.function, made, before, after, change)?;
+            if change.annotations {
+                let names: &[&'static str] =
+                    if cfg!(Py_3_14) { &["__annotate__", "__type_params__"] } else { &["__annotations__", "__type_params__"] };
+                for name in names {
+                    if let Ok(value) = made.getattr(*name) {
+                        self.transaction.push(Write::Attribute {
+                            object: target.function.clone(),
+                            name,
+                            value: Some(value),
+                        });
+                    }
+                }
+            }
+            if before.name != after.name {
+                for name in ["__name__", "__qualname__"] {
+                    let value = made.getattr(name)?;
+                    self.transaction.push(Write::Attribute { object: target.function.clone(), name, value: Some(value) });
+                }
+            }
+        }
+        Ok(live.len())
+    }
+
+    fn merge_defaults(
+        &mut self,
+        function: &Bound<'py, PyAny>,
+        made: &Bound<'py, PyAny>,
+        before: &FunctionDef,
+        after: &FunctionDef,
+        change: &FunctionChange,
+    ) -> PyResult<()> {
+        let py = self.py;
+        let kept = |name: &str, keyword_only: bool| -> PyResult<Option<Bound<'py, PyAny>>> {
+            if keyword_only {
+                let values = function.getattr("__kwdefaults__")?;
+                return if values.is_none() { Ok(None) } else { Ok(values.cast::<PyDict>()?.get_item(name)?) };
+            }
+            let values = function.getattr("__defaults__")?;
+            if values.is_none() {
+                return Ok(None);
+            }
+            let values = values.cast_into::<PyTuple>()?;
+            let names: Vec<&str> = before.parameters.iter().filter(|p| !p.keyword_only && p.default.is_some()).map(|p| p.name.as_str()).collect();
+            match names.iter().position(|other| *other == name) {
+                Some(at) if names.len() == values.len() => Ok(Some(values.get_item(at)?)),
+                _ => Ok(None),
+            }
+        };
+        let new_defaults = made.getattr("__defaults__")?;
+        let new_keywords = made.getattr("__kwdefaults__")?;
+        let mut positional = Vec::new();
+        let keywords = PyDict::new(py);
+        let mut at = 0;
+        for (index, parameter) in after.parameters.iter().enumerate() {
+            if parameter.default.is_none() {
+                continue;
+            }
+            let fresh = if parameter.keyword_only {
+                new_keywords.cast::<PyDict>()?.get_item(&parameter.name)?
+            } else {
+                at += 1;
+                Some(new_defaults.get_item(at - 1)?)
+            };
+            let value = match kept(&parameter.name, parameter.keyword_only)? {
+                Some(value) if !change.defaults.contains(&index) => Some(value),
+                _ => fresh,
+            };
+            let Some(value) = value else { continue };
+            if parameter.keyword_only {
+                keywords.set_item(&parameter.name, value)?;
+            } else {
+                positional.push(value);
+            }
+        }
+        let none = py.None().into_bound(py);
+        let positional = if positional.is_empty() { none.clone() } else { PyTuple::new(py, positional)?.into_any() };
+        let keywords = if keywords.is_empty() { none } else { keywords.into_any() };
+        for (name, value) in [("__defaults__", positional), ("__kwdefaults__", keywords)] {
+            self.transaction.push(Write::Attribute { object: function.clone(), name, value: Some(value) });
+        }
+        Ok(())
+    }
+
+    /// Turns the pairs of code objects into writes on all functions that hold an old one.
+    pub(crate) fn swap_codes(&mut self) -> PyResult<()> {
+        for pair in std::mem::take(&mut self.pairs) {
+            let wanted = codes::free_variables(&pair.new)?;
+            let (old_doc, new_doc) = (codes::docstring(&pair.old)?, codes::docstring(&pair.new)?);
+            let mut left_behind = None;
+            for function in self.live.with_code(&pair.old).to_vec() {
+                match fitting_closure(&function, &pair, &wanted)? {
+                    Ok(closure) => {
+                        self.transaction.push(Write::Code { function: function.clone(), code: pair.new.clone(), closure });
+                        self.metadata(&function, old_doc.as_ref(), new_doc.as_ref())?;
+                    }
+                    Err(variable) => left_behind = Some((function, variable)),
+                }
+            }
+            match left_behind {
+                Some((function, variable)) => {
+                    self.world.retired.borrow_mut().push(pair.old.clone().unbind());
+                    self.pending.push(Pending {
+                        place: "closure".to_string(),
+                        qualname: function.getattr("__qualname__")?.extract()?,
+                        file: pair.old.getattr("co_filename")?.extract()?,
+                        line: codes::line_of(&pair.old)?,
+                        reason: format!("it was made before `{variable}` was captured, and has no cell for it"),
+                    });
+                }
+                None => self.transaction.keep(pair.old.clone()),
+            }
+        }
+        Ok(())
+    }
+
+    /// The docstring, on the function and on the copies that `functools.wraps` made;
+    /// caches of what it returned are emptied.
+    fn metadata(
+        &mut self,
+        function: &Bound<'py, PyAny>,
+        old_doc: Option<&Bound<'py, PyAny>>,
+        new_doc: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<()> {
+        let none = self.py.None().into_bound(self.py);
+        let old_doc = old_doc.unwrap_or(&none);
+        let new_doc = new_doc.unwrap_or(&none);
+        let doc_changed = !old_doc.eq(new_doc)?;
+        let mut holders = vec![function.clone()];
+        holders.extend(self.wrappers_of(function)?);
+        for holder in holders {
+            if doc_changed && holder.getattr("__doc__").is_ok_and(|doc| doc.eq(old_doc).unwrap_or(false)) {
+                self.transaction.push(Write::Attribute { object: holder.clone(), name: "__doc__", value: Some(new_doc.clone()) });
+            }
+            if holder.getattr("cache_clear").is_ok() && holder.getattr("cache_parameters").is_ok() {
+                self.transaction.push(Write::ClearCache { object: holder });
+            }
+        }
+        Ok(())
+    }
+
+    /// What stands at the function's name and leads to it by `__wrapped__`.
+    fn wrappers_of(&self, function: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let globals = function.getattr("__globals__")?.cast_into::<PyDict>()?;
+        let qualname: String = function.getattr("__qualname__")?.extract()?;
+        let mut parts = qualname.split('.');
+        let Some(mut object) = parts.next().and_then(|name| globals.get_item(name).ok().flatten()) else {
+            return Ok(Vec::new());
+        };
+        for name in parts {
+            let Ok(class) = object.cast_into::<PyType>() else { return Ok(Vec::new()) };
+            match crate::native::type_dict(&class).get_item(name)? {
+                Some(inner) => object = inner,
+                None => return Ok(Vec::new()),
+            }
+        }
+        let mut chain = Vec::new();
+        for _ in 0..20 {
+            if object.is(function) {
+                return Ok(chain);
+            }
+            let next = ["__wrapped__", "__func__"].iter().find_map(|name| object.getattr(*name).ok());
+            chain.push(object);
+            match next {
+                Some(next) => object = next,
+                None => break,
+            }
+        }
+        Ok(Vec::new())
+    }
+}
+
+/// Whether a live function belongs to the class at a path, as far as its name tells.
+fn class_fits(live: &LiveFunction<'_>, scope: &[String]) -> bool {
+    let Some(class) = scope.last() else { return true };
+    match live.function.getattr("__qualname__").and_then(|name| name.extract::<String>()) {
+        Ok(qualname) => qualname.contains(&format!("{class}.")) || !qualname.contains('.'),
+        Err(_) => false,
+    }
+}
+
+/// The closure that the new code needs, from the cells of the old one, by name.
+/// CPython compares only how many free variables two code objects have, not which:
+/// a renamed one would silently read another variable's cell.
+fn fitting_closure<'py>(
+    function: &Bound<'py, PyAny>,
+    pair: &Pair<'py>,
+    wanted: &[String],
+) -> PyResult<Result<Option<Bound<'py, PyTuple>>, String>> {
+    let py = function.py();
+    if wanted.is_empty() {
+        return Ok(Ok(None));
+    }
+    let had = codes::free_variables(&pair.old)?;
+    let cells = function.getattr("__closure__")?;
+    let mut closure = Vec::new();
+    for name in wanted {
+        if let Some(at) = had.iter().position(|other| other == name) {
+            closure.push(cells.get_item(at)?);
+        } else if let (true, Some(class)) = (name == "__class__", &pair.class) {
+            closure.push(py.import("types")?.getattr("CellType")?.call1((class,))?);
+        } else {
+            return Ok(Err(name.clone()));
+        }
+    }
+    Ok(Ok(Some(PyTuple::new(py, closure)?)))
+}
+
+/// A pair of class definitions around a statement, old and new.
+type ClassScope<'o> = Vec<(&'o hotswap_plan::ClassDef, &'o hotswap_plan::ClassDef)>;
+
+fn collect_sites<'o>(
+    steps: &[Step],
+    old: &'o [Statement],
+    new: &'o [Statement],
+    scope: &mut ClassScope<'o>,
+    visit: &mut impl FnMut(&ClassScope<'o>, &'o Statement, &'o Statement, &Step),
+) {
+    for step in steps {
+        let Some(before) = step.old.map(|at| &old[at]) else { continue };
+        let after = &new[step.new];
+        match (&step.change, &before.kind, &after.kind) {
+            (Change::Class(change), Kind::Class(was), Kind::Class(is)) => {
+                scope.push((was, is));
+                collect_sites(&change.steps, &was.body, &is.body, scope, visit);
+                scope.pop();
+            }
+            // Inside a class only the methods that differ are compiled.
+            (Change::Same | Change::Bodies, Kind::Class(was), Kind::Class(is)) if was.body.len() == is.body.len() => {
+                scope.push((was, is));
+                let inner: Vec<Step> = (0..is.body.len())
+                    .map(|at| Step { new: at, old: Some(at), change: step.change.clone(), renamed: false })
+                    .collect();
+                collect_sites(&inner, &was.body, &is.body, scope, visit);
+                scope.pop();
+            }
+            (Change::Same | Change::Bodies, ..) => visit(scope, before, after, step),
+            _ => {}
+        }
+    }
+}

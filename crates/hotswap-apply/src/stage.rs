@@ -1,0 +1,184 @@
+//! The state of one group's update while it is prepared.
+
+use std::sync::Arc;
+
+use hotswap_plan::{Outline, Plan, Statement};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyType};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::live::LiveFunctions;
+use crate::report::{ChangeEntry, Pending};
+use crate::transaction::Transaction;
+use crate::world::World;
+
+/// The new source of one module, compared with its baseline.
+pub(crate) struct Edited {
+    pub text: Arc<str>,
+    pub outline: Arc<Outline>,
+    pub old_text: Arc<str>,
+    pub old_outline: Arc<Outline>,
+    pub plan: Plan,
+}
+
+/// The staging namespace of one module.
+pub(crate) struct Staging<'py> {
+    /// A copy of the live namespace in which statements run.
+    pub namespace: Bound<'py, PyDict>,
+    /// The live namespace.
+    pub live: Bound<'py, PyDict>,
+    /// Something ran that may have made functions with the staging globals.
+    pub made_functions: bool,
+}
+
+/// A function that gets new code.
+pub(crate) struct Pair<'py> {
+    pub old: Bound<'py, PyAny>,
+    pub new: Bound<'py, PyAny>,
+    /// The class whose `__class__` cell the new code may need.
+    pub class: Option<Bound<'py, PyType>>,
+}
+
+/// A statement that must see committed definitions, so it runs after the swap.
+#[derive(Clone)]
+pub(crate) struct Late {
+    pub module: usize,
+    pub step: usize,
+}
+
+/// What changed about a name, for those that read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Changed {
+    /// Its value.
+    Value,
+    /// The body of the function or methods of the class it names.
+    Code,
+    /// Only nested functions inside the function: those that it made are patched.
+    Nested,
+}
+
+pub(crate) struct Stage<'w, 'py> {
+    pub py: Python<'py>,
+    pub world: &'w World,
+    pub edits: FxHashMap<usize, Edited>,
+    pub order: Vec<usize>,
+    pub live: LiveFunctions<'py>,
+    pub staging: FxHashMap<usize, Staging<'py>>,
+    pub transaction: Transaction<'py>,
+    pub entries: Vec<ChangeEntry>,
+    pub pending: Vec<Pending>,
+    pub notes: Vec<String>,
+    pub changed: FxHashMap<(usize, String), Changed>,
+    pub late_names: FxHashSet<(usize, String)>,
+    pub late: Vec<Late>,
+    pub pairs: Vec<Pair<'py>>,
+    pub shifted: FxHashSet<usize>,
+    /// Statements run in the live namespaces: the swap is done.
+    pub committed: bool,
+    /// Old and new objects of names whose value changed, for those that imported them.
+    pub rebound: Vec<(usize, String, Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>)>,
+    /// Python calls to make right after the commit.
+    pub after: Vec<Bound<'py, PyAny>>,
+}
+
+impl<'w, 'py> Stage<'w, 'py> {
+    /// The outline that will be in force: the new one of an edited module.
+    pub(crate) fn outline(&self, module: usize) -> Option<Arc<Outline>> {
+        match self.edits.get(&module) {
+            Some(edited) => Some(edited.outline.clone()),
+            None => self.world.modules[module].outline(),
+        }
+    }
+
+    pub(crate) fn text(&self, module: usize) -> Arc<str> {
+        match self.edits.get(&module) {
+            Some(edited) => edited.text.clone(),
+            None => self.world.modules[module].text.clone(),
+        }
+    }
+
+    pub(crate) fn live_dict(&self, module: usize) -> Bound<'py, PyDict> {
+        self.world.modules[module].dict.bind(self.py).clone()
+    }
+
+    /// The namespace in which the module's statements run now.
+    pub(crate) fn namespace(&mut self, module: usize) -> PyResult<Bound<'py, PyDict>> {
+        let live = self.live_dict(module);
+        if self.committed {
+            return Ok(live);
+        }
+        if let Some(staging) = self.staging.get(&module) {
+            return Ok(staging.namespace.clone());
+        }
+        let namespace = live.copy()?;
+        if let Some(annotations) = namespace.get_item("__annotations__")? {
+            namespace.set_item("__annotations__", annotations.call_method0("copy")?)?;
+        }
+        self.staging.insert(module, Staging { namespace: namespace.clone(), live, made_functions: false });
+        Ok(namespace)
+    }
+
+    /// Binds a name of a module, now or at the commit.
+    pub(crate) fn bind(&mut self, module: usize, name: &str, value: Option<Bound<'py, PyAny>>) -> PyResult<()> {
+        let live = self.live_dict(module);
+        let namespace = self.namespace(module)?;
+        if !self.committed {
+            match &value {
+                Some(value) => namespace.set_item(name, value)?,
+                None if namespace.contains(name)? => namespace.del_item(name)?,
+                None => {}
+            }
+        }
+        self.transaction.set_item(&live, name, value);
+        Ok(())
+    }
+
+    /// Notes that a name has another value from now on.
+    pub(crate) fn note_value(
+        &mut self,
+        module: usize,
+        name: &str,
+        old: Option<Bound<'py, PyAny>>,
+        new: Option<Bound<'py, PyAny>>,
+    ) {
+        let same = match (&old, &new) {
+            (Some(old), Some(new)) => old.is(new) || (crate::values::is_plain(old) && crate::values::equal(old, new)),
+            (None, None) => true,
+            _ => false,
+        };
+        if !same {
+            self.changed.insert((module, name.to_string()), Changed::Value);
+            self.rebound.push((module, name.to_string(), old, new));
+        }
+    }
+
+    pub(crate) fn entry(
+        &mut self,
+        module: usize,
+        qualname: &str,
+        statement: Option<&Statement>,
+        kind: &'static str,
+        action: &'static str,
+    ) -> &mut ChangeEntry {
+        let known = &self.world.modules[module];
+        self.entries.push(ChangeEntry {
+            qualname: qualname.to_string(),
+            module: known.name.clone(),
+            file: known.file.display().to_string(),
+            line: statement.map_or(0, |statement| statement.first_line),
+            kind,
+            action,
+            ..ChangeEntry::default()
+        });
+        let last = self.entries.len() - 1;
+        &mut self.entries[last]
+    }
+
+    pub(crate) fn code_file(&self, module: usize) -> &'w str {
+        &self.world.modules[module].code_file
+    }
+
+    pub(crate) fn intern(&self, name: &str) -> Bound<'py, PyString> {
+        PyString::intern(self.py, name)
+    }
+}

@@ -1,0 +1,386 @@
+//! One update from prepared groups to outcomes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::native as cpython;
+use hotswap_plan::{Outline, diff};
+use pyo3::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::codes;
+use crate::live::LiveFunctions;
+use crate::report::{Failure, Outcome, Pending};
+use crate::stage::{Edited, Stage};
+use crate::transaction::{Transaction, Write};
+use crate::world::World;
+
+/// The new source of one module.
+#[derive(Clone, Debug)]
+pub struct Edit {
+    /// Index of the module in the [`World`].
+    pub module: usize,
+    /// The new text.
+    pub text: Arc<str>,
+    /// Its outline.
+    pub outline: Arc<Outline>,
+}
+
+/// Edits that succeed or fail together.
+#[derive(Clone, Debug, Default)]
+pub struct Group {
+    /// The edited modules.
+    pub edits: Vec<Edit>,
+}
+
+/// Prepares every group, commits those that could be prepared in one stretch, and
+/// makes the new sources of committed groups their baselines.
+pub fn update(py: Python<'_>, world: &mut World, groups: &[Group]) -> Vec<Outcome> {
+    let mut outcomes: Vec<Outcome> = groups
+        .iter()
+        .map(|group| Outcome { files: files_of(world, group), ..Outcome::default() })
+        .collect();
+    let committed = {
+        let world: &World = world;
+        let mut stages: Vec<(usize, Stage<'_, '_>)> = Vec::new();
+        for (index, group) in groups.iter().enumerate() {
+            match prepare(py, world, group) {
+                Ok(stage) => stages.push((index, stage)),
+                Err(error) => outcomes[index].failure = Some(failure(py, &error, world, group)),
+            }
+        }
+        let mut committed = Vec::new();
+        let started = Instant::now();
+        let section = hotswap_cpython::commit::AtomicSection::enter(py);
+        let mut done = Vec::new();
+        for (index, mut stage) in stages {
+            match stage.transaction.commit(py) {
+                Ok(()) => done.push((index, stage)),
+                Err(error) => outcomes[index].failure = Some(failure(py, &error, world, &groups[index])),
+            }
+        }
+        drop(section);
+        let pause = started.elapsed().as_secs_f64() * 1e3;
+        for (index, mut stage) in done {
+            stage.committed = true;
+            match stage.run_late() {
+                Ok(()) => {
+                    committed.push(index);
+                    let outcome = &mut outcomes[index];
+                    outcome.commit_ms = pause;
+                    stage.find_running();
+                    let lost = stage.lost_references();
+                    stage.entries.extend(lost);
+                    outcome.changes = std::mem::take(&mut stage.entries);
+                    outcome.pending = std::mem::take(&mut stage.pending);
+                    outcome.notes = std::mem::take(&mut stage.notes);
+                }
+                Err(error) => {
+                    stage.transaction.roll_back(py);
+                    outcomes[index].failure = Some(failure(py, &error, world, &groups[index]));
+                }
+            }
+        }
+        committed
+    };
+    for index in committed {
+        for edit in &groups[index].edits {
+            world.modules[edit.module].set_baseline(edit.text.clone(), Some(edit.outline.clone()));
+        }
+    }
+    outcomes
+}
+
+fn files_of(world: &World, group: &Group) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = group.edits.iter().map(|edit| world.modules[edit.module].file.clone()).collect();
+    files.sort();
+    files.dedup();
+    files
+}
+
+fn prepare<'w, 'py>(py: Python<'py>, world: &'w World, group: &Group) -> PyResult<Stage<'w, 'py>> {
+    let mut edits = FxHashMap::default();
+    for edit in &group.edits {
+        let module = &world.modules[edit.module];
+        // Source that was imported parses; where it does not, it is taken as empty
+        // and every statement of the new one is new.
+        let old_outline = module.outline().unwrap_or_default();
+        let plan = diff(&old_outline, &edit.outline);
+        edits.insert(
+            edit.module,
+            Edited {
+                text: edit.text.clone(),
+                outline: edit.outline.clone(),
+                old_text: module.text.clone(),
+                old_outline,
+                plan,
+            },
+        );
+    }
+    let order = order(world, &edits);
+    let mut files: Vec<String> = order.iter().map(|module| world.modules[*module].code_file.clone()).collect();
+    files.sort();
+    files.dedup();
+    let mut stage = Stage {
+        py,
+        world,
+        edits,
+        order: order.clone(),
+        live: LiveFunctions::find(py, &files, &world.retired)?,
+        staging: FxHashMap::default(),
+        transaction: Transaction::default(),
+        entries: Vec::new(),
+        pending: Vec::new(),
+        notes: Vec::new(),
+        changed: FxHashMap::default(),
+        late_names: FxHashSet::default(),
+        late: Vec::new(),
+        pairs: Vec::new(),
+        shifted: FxHashSet::default(),
+        committed: false,
+        rebound: Vec::new(),
+        after: Vec::new(),
+    };
+    for module in order {
+        stage.stage_module(module)?;
+    }
+    stage.swap_codes()?;
+    stage.rehome()?;
+    Ok(stage)
+}
+
+impl<'py> Stage<'_, 'py> {
+    /// Functions that were made in a staging namespace move to the live one.
+    fn rehome(&mut self) -> PyResult<()> {
+        let made: Vec<usize> = self.staging.iter().filter(|(_, staging)| staging.made_functions).map(|(module, _)| *module).collect();
+        if made.is_empty() {
+            return Ok(());
+        }
+        let files: Vec<_> = made.iter().map(|module| pyo3::types::PyString::new(self.py, self.code_file(*module))).collect();
+        for function in cpython::functions_in_files(self.py, &files)? {
+            let function = function.into_any();
+            let globals = function.getattr("__globals__")?;
+            for module in &made {
+                let staging = &self.staging[module];
+                if globals.is(&staging.namespace) {
+                    self.transaction.push(Write::Globals { function: function.clone().into_any(), globals: staging.live.clone() });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs what had to wait for the swap, and commits what follows from it.
+    fn run_late(&mut self) -> PyResult<()> {
+        for call in std::mem::take(&mut self.after) {
+            call.call0()?;
+        }
+        let late = std::mem::take(&mut self.late);
+        for item in late {
+            let outline = self
+                .outline(item.module)
+                .ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("a module lost its outline"))?;
+            self.late_names.clear();
+            let edited = self.edits.contains_key(&item.module)
+                && self.edits[&item.module].plan.steps[item.step].change != hotswap_plan::Change::Same;
+            let statement = outline.statements[item.step].clone();
+            self.remember(item.module, &statement)?;
+            if edited {
+                self.stage_step(item.module, item.step)?;
+            } else {
+                self.derive_now(item.module, &statement, &outline)?;
+            }
+            self.swap_codes()?;
+            self.transaction.commit(self.py)?;
+            for call in std::mem::take(&mut self.after) {
+                call.call0()?;
+            }
+            for module in self.order.clone() {
+                self.rebind_imports(module)?;
+            }
+            self.transaction.commit(self.py)?;
+        }
+        Ok(())
+    }
+
+    /// Notes the values of the names that a statement is about to bind in place.
+    fn remember(&mut self, module: usize, statement: &hotswap_plan::Statement) -> PyResult<()> {
+        let live = self.live_dict(module);
+        for name in &statement.binds {
+            self.transaction.remember_item(&live, name)?;
+        }
+        Ok(())
+    }
+
+    /// Frames and generators that are inside old code.
+    fn find_running(&mut self) {
+        let old = self.transaction.replaced_codes();
+        if old.is_empty() {
+            return;
+        }
+        let running = hotswap_cpython::frames::code_is_running(self.py, &old).unwrap_or_default();
+        for call in running {
+            let code = &old[call.code];
+            self.pending.push(Pending {
+                place: format!("thread {}", call.thread),
+                qualname: codes::name_of(code.as_any()).unwrap_or_default(),
+                file: code.getattr("co_filename").and_then(|file| file.extract()).unwrap_or_default(),
+                line: u32::try_from(call.line).unwrap_or(0),
+                reason: "it is running; the next call takes the new code".to_string(),
+            });
+        }
+        const SUSPENDS: u32 = 0x20 | 0x80 | 0x200;
+        let suspending: Vec<_> = old
+            .into_iter()
+            .filter(|code| {
+                code.getattr("co_flags").and_then(|flags| flags.extract::<u32>()).is_ok_and(|flags| flags & SUSPENDS != 0)
+            })
+            .collect();
+        if suspending.is_empty() {
+            return;
+        }
+        for index in cpython::generators_with_code(self.py, &suspending).unwrap_or_default() {
+            let code = &suspending[index];
+            self.pending.push(Pending {
+                place: "generator".to_string(),
+                qualname: codes::name_of(code.as_any()).unwrap_or_default(),
+                file: code.getattr("co_filename").and_then(|file| file.extract()).unwrap_or_default(),
+                line: codes::line_of(code.as_any()).unwrap_or_default(),
+                reason: "it is suspended in the old code and ends there".to_string(),
+            });
+        }
+    }
+
+    fn lost_references(&mut self) -> Vec<crate::report::ChangeEntry> {
+        std::mem::take(&mut self.transaction.left)
+            .into_iter()
+            .filter_map(|(object, count)| {
+                let name = object.getattr("__qualname__").ok()?.extract::<String>().ok()?;
+                Some(crate::report::ChangeEntry {
+                    qualname: name,
+                    kind: "function",
+                    action: "stale",
+                    reason: format!("{count} references to the old object could not be replaced"),
+                    ..crate::report::ChangeEntry::default()
+                })
+            })
+            .collect()
+    }
+}
+
+/// Edited modules and those that import from them, directly or not; what is
+/// imported comes before what imports it.
+fn order(world: &World, edits: &FxHashMap<usize, Edited>) -> Vec<usize> {
+    let mut included: FxHashSet<usize> = edits.keys().copied().collect();
+    let mut frontier: Vec<usize> = included.iter().copied().collect();
+    let mut edges: FxHashMap<usize, FxHashSet<usize>> = FxHashMap::default();
+    while !frontier.is_empty() {
+        let tails: Vec<String> = frontier
+            .iter()
+            .map(|module| world.modules[*module].name.rsplit('.').next().unwrap_or_default().to_string())
+            .collect();
+        let mut next = Vec::new();
+        for (index, module) in world.modules.iter().enumerate() {
+            let text: &str = edits.get(&index).map_or(&module.text, |edited| &edited.text);
+            if !tails.iter().any(|tail| text.contains(tail.as_str())) {
+                continue;
+            }
+            let outline = match edits.get(&index) {
+                Some(edited) => Some(edited.outline.clone()),
+                None => module.outline(),
+            };
+            let Some(outline) = outline else { continue };
+            let package = package_of(world, index);
+            for (_, import) in outline.imports() {
+                let Some(name) = crate::resolve_import(&package, import) else { continue };
+                let inner = import.name.as_ref().map(|inner| format!("{name}.{inner}"));
+                for source in [Some(name), inner].into_iter().flatten().filter_map(|name| world.by_name(&name)) {
+                    if source != index && frontier.contains(&source) {
+                        edges.entry(index).or_default().insert(source);
+                        if included.insert(index) {
+                            next.push(index);
+                        }
+                    }
+                }
+            }
+        }
+        frontier = next;
+    }
+    let mut sorted = Vec::new();
+    let mut seen = FxHashSet::default();
+    let mut roots: Vec<usize> = included.into_iter().collect();
+    roots.sort_unstable();
+    for root in roots {
+        visit(root, &edges, &mut seen, &mut sorted);
+    }
+    sorted
+}
+
+fn visit(module: usize, edges: &FxHashMap<usize, FxHashSet<usize>>, seen: &mut FxHashSet<usize>, sorted: &mut Vec<usize>) {
+    if !seen.insert(module) {
+        return;
+    }
+    if let Some(sources) = edges.get(&module) {
+        let mut sources: Vec<usize> = sources.iter().copied().collect();
+        sources.sort_unstable();
+        for source in sources {
+            visit(source, edges, seen, sorted);
+        }
+    }
+    sorted.push(module);
+}
+
+/// The package that relative imports of a module start from.
+fn package_of(world: &World, module: usize) -> String {
+    let known = &world.modules[module];
+    if known.file.file_name().is_some_and(|name| name == "__init__.py") {
+        return known.name.clone();
+    }
+    known.name.rsplit_once('.').map(|(head, _)| head.to_string()).unwrap_or_default()
+}
+
+/// An exception as plain data.
+fn failure(py: Python<'_>, error: &PyErr, world: &World, group: &Group) -> Failure {
+    let value = error.value(py);
+    let kind = error.get_type(py).name().map(|name| name.to_string()).unwrap_or_default();
+    let files: Vec<String> = group.edits.iter().map(|edit| world.modules[edit.module].code_file.clone()).collect();
+    let mut failure = Failure {
+        message: value.str().map(|text| text.to_string()).unwrap_or_default(),
+        file: files.first().cloned().unwrap_or_default(),
+        kind,
+        ..Failure::default()
+    };
+    if error.is_instance_of::<pyo3::exceptions::PySyntaxError>(py) {
+        failure.message = value.getattr("msg").and_then(|text| text.extract()).unwrap_or(failure.message);
+        failure.line = value.getattr("lineno").and_then(|line| line.extract()).unwrap_or(0);
+        if let Ok(file) = value.getattr("filename").and_then(|file| file.extract()) {
+            failure.file = file;
+        }
+    }
+    if error.is_instance_of::<pyo3::exceptions::PyImportError>(py) {
+        if let Ok(name) = value.getattr("name").and_then(|name| name.extract::<String>()) {
+            failure.missing.push(name);
+        }
+    }
+    let mut at = error.traceback(py).map(|traceback| traceback.into_any());
+    while let Some(traceback) = at {
+        let file = traceback
+            .getattr("tb_frame")
+            .and_then(|frame| frame.getattr("f_code")?.getattr("co_filename")?.extract::<String>());
+        if let (Ok(file), Ok(line)) = (file, traceback.getattr("tb_lineno").and_then(|line| line.extract()))
+            && files.contains(&file)
+        {
+            failure.file = file;
+            failure.line = line;
+        }
+        at = traceback.getattr("tb_next").ok().filter(|next| !next.is_none());
+    }
+    failure.traceback = py
+        .import("traceback")
+        .and_then(|module| module.getattr("format_exception")?.call1((error.get_type(py), value, error.traceback(py))))
+        .and_then(|lines| lines.extract::<Vec<String>>())
+        .map(|lines| lines.concat())
+        .unwrap_or_default();
+    failure
+}

@@ -1,0 +1,124 @@
+//! Comparing values without running the program's code.
+
+use pyo3::prelude::*;
+use pyo3::types::{
+    PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyModule, PySet, PyString, PyTuple,
+};
+
+/// Beyond this many elements a container counts as state.
+const BOUND: usize = 20_000;
+
+/// Whether two values are equal in structure, with exact types, to full depth.
+///
+/// Only builtin containers are entered and only builtin leaves are compared by
+/// value; everything else is compared by identity, so no `__eq__` of the program
+/// runs. Floats are compared by their bits as far as `repr` shows them.
+pub(crate) fn equal(a: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>) -> bool {
+    let mut left = BOUND;
+    compare(a, b, &mut left, 0).unwrap_or(false)
+}
+
+/// Whether the value is of a builtin type that cannot be changed in place.
+pub(crate) fn is_plain(value: &Bound<'_, PyAny>) -> bool {
+    value.is_none()
+        || value.is_exact_instance_of::<PyBool>()
+        || value.is_exact_instance_of::<PyInt>()
+        || value.is_exact_instance_of::<PyFloat>()
+        || value.is_exact_instance_of::<PyString>()
+        || value.is_exact_instance_of::<PyBytes>()
+        || value.cast_exact::<PyTuple>().is_ok_and(|tuple| tuple.iter().all(|item| is_plain(&item)))
+}
+
+/// Whether the value is a builtin container or leaf, so that [`equal`] can judge it.
+pub(crate) fn is_comparable(value: &Bound<'_, PyAny>) -> bool {
+    is_plain(value)
+        || value.is_exact_instance_of::<PyDict>()
+        || value.is_exact_instance_of::<PyList>()
+        || value.is_exact_instance_of::<PySet>()
+        || value.is_exact_instance_of::<PyFrozenSet>()
+        || value.is_exact_instance_of::<PyTuple>()
+}
+
+fn compare(a: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>, left: &mut usize, depth: usize) -> PyResult<bool> {
+    if a.is(b) {
+        return Ok(true);
+    }
+    if !a.get_type().is(b.get_type()) || *left == 0 || depth > 50 {
+        return Ok(false);
+    }
+    *left -= 1;
+    if let (Ok(x), Ok(y)) = (a.cast_exact::<PyDict>(), b.cast_exact::<PyDict>()) {
+        if x.len() != y.len() {
+            return Ok(false);
+        }
+        for ((key_a, value_a), (key_b, value_b)) in x.iter().zip(y.iter()) {
+            if !compare(&key_a, &key_b, left, depth + 1)? || !compare(&value_a, &value_b, left, depth + 1)? {
+                return Ok(false);
+            }
+        }
+        return Ok(true);
+    }
+    if let (Ok(x), Ok(y)) = (a.cast_exact::<PyList>(), b.cast_exact::<PyList>()) {
+        return sequence(x.len() == y.len(), x.iter().zip(y.iter()), left, depth);
+    }
+    if let (Ok(x), Ok(y)) = (a.cast_exact::<PyTuple>(), b.cast_exact::<PyTuple>()) {
+        return sequence(x.len() == y.len(), x.iter().zip(y.iter()), left, depth);
+    }
+    if a.is_exact_instance_of::<PySet>() || a.is_exact_instance_of::<PyFrozenSet>() {
+        let plain = a.try_iter()?.chain(b.try_iter()?).all(|item| item.is_ok_and(|item| is_plain(&item)));
+        return Ok(plain && a.len()? == b.len()? && a.eq(b)?);
+    }
+    if a.is_exact_instance_of::<PyFloat>() {
+        return a.repr()?.as_any().eq(b.repr()?);
+    }
+    if is_plain(a) {
+        return a.eq(b);
+    }
+    let name = a.get_type().name()?.to_string();
+    let module: String = a.get_type().getattr("__module__")?.extract().unwrap_or_default();
+    if module == "re" && name == "Pattern" {
+        return Ok(a.getattr("pattern")?.eq(b.getattr("pattern")?)? && a.getattr("flags")?.eq(b.getattr("flags")?)?);
+    }
+    if matches!((module.as_str(), name.as_str()), ("datetime", "timedelta" | "date") | ("decimal", "Decimal") | ("builtins", "range" | "slice" | "complex" | "bytearray"))
+        || (module.starts_with("pathlib") && name.contains("Path"))
+    {
+        return a.eq(b);
+    }
+    Ok(false)
+}
+
+fn sequence<'py>(
+    same_length: bool,
+    pairs: impl Iterator<Item = (Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+    left: &mut usize,
+    depth: usize,
+) -> PyResult<bool> {
+    if !same_length {
+        return Ok(false);
+    }
+    for (x, y) in pairs {
+        if !compare(&x, &y, left, depth + 1)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether the object may be searched for by identity: a function, a class or an
+/// instance of a class that Python code made; never a value that others share by chance.
+pub(crate) fn has_identity(value: &Bound<'_, PyAny>) -> bool {
+    if is_comparable(value) || value.is_instance_of::<PyModule>() {
+        return false;
+    }
+    const HEAP_TYPE: u64 = 1 << 9;
+    let heap = |kind: &Bound<'_, PyAny>| -> bool {
+        kind.getattr("__flags__").and_then(|flags| flags.extract::<u64>()).is_ok_and(|flags| flags & HEAP_TYPE != 0)
+    };
+    let kind = value.get_type();
+    let name = kind.name().map(|name| name.to_string()).unwrap_or_default();
+    if value.is_instance_of::<pyo3::types::PyType>() {
+        return heap(value);
+    }
+    matches!(name.as_str(), "function" | "_lru_cache_wrapper" | "property" | "staticmethod" | "classmethod" | "partial")
+        || heap(kind.as_any())
+}

@@ -1,0 +1,76 @@
+//! The watched modules, as the engine knows them.
+
+use std::cell::{OnceCell, RefCell};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hotswap_plan::Outline;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// A watched module and the source it was last committed with.
+pub struct Module {
+    /// Key in `sys.modules` (or `__name__` where it is in none).
+    pub name: String,
+    /// Path of the source file.
+    pub file: PathBuf,
+    /// The file name inside its code objects.
+    pub code_file: String,
+    /// The module object.
+    pub object: Py<PyAny>,
+    /// Its namespace.
+    pub dict: Py<PyDict>,
+    /// The baseline's text.
+    pub text: Arc<str>,
+    /// Whether the baseline is known to be what was imported.
+    pub certain: bool,
+    outline: OnceCell<Option<Arc<Outline>>>,
+}
+
+impl Module {
+    /// A module whose baseline is `text`.
+    #[must_use]
+    pub fn new(name: String, file: PathBuf, code_file: String, object: Py<PyAny>, dict: Py<PyDict>, text: Arc<str>) -> Module {
+        Module { name, file, code_file, object, dict, text, certain: true, outline: OnceCell::new() }
+    }
+
+    /// The parsed baseline; None if it does not parse.
+    #[must_use]
+    pub fn outline(&self) -> Option<Arc<Outline>> {
+        self.outline.get_or_init(|| Outline::parse(&self.text).ok().map(Arc::new)).clone()
+    }
+
+    /// Makes another source the baseline.
+    pub fn set_baseline(&mut self, text: Arc<str>, outline: Option<Arc<Outline>>) {
+        self.text = text;
+        self.outline = OnceCell::new();
+        if let Some(outline) = outline {
+            // A cell that was made a line above is empty.
+            let _ = self.outline.set(Some(outline));
+        }
+    }
+}
+
+/// All watched modules of one interpreter.
+#[derive(Default)]
+pub struct World {
+    /// In the order in which they were noted.
+    pub modules: Vec<Module>,
+    /// Code objects that were left behind in an old version; kept alive so that
+    /// no new object takes their address.
+    pub(crate) retired: RefCell<Vec<Py<PyAny>>>,
+}
+
+impl World {
+    /// Index of the module with this namespace.
+    #[must_use]
+    pub fn by_dict(&self, dict: &Bound<'_, PyAny>) -> Option<usize> {
+        self.modules.iter().position(|module| module.dict.as_ptr() == dict.as_ptr())
+    }
+
+    /// Index of the module registered as `name`.
+    #[must_use]
+    pub fn by_name(&self, name: &str) -> Option<usize> {
+        self.modules.iter().position(|module| module.name == name)
+    }
+}

@@ -1,0 +1,169 @@
+//! Code objects: their file, and the constants of a live one.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyCode, PyTuple};
+use pyo3::{ffi, intern};
+
+use crate::layout::{BODY, WORD, find_pointer, only, place, points_to, size_of_body, verify};
+use crate::support::{Result, Tested, Unsupported, raised, tested};
+use crate::tuple::set_tuple_item;
+
+pub(crate) const CAPABILITY: &str = "code fields";
+pub(crate) const CONSTANTS: &str = "code constants";
+
+/// Where the fields of a code object lie.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) filename: usize,
+    pub(crate) first_line: usize,
+}
+
+/// The constants of `code`, as the interpreter reads them.
+pub fn constants_of<'py>(code: &Bound<'py, PyCode>) -> PyResult<Bound<'py, PyTuple>> {
+    let constants = code.getattr(intern!(code.py(), "co_consts"))?;
+    Ok(constants.cast_into()?)
+}
+
+/// The code objects directly inside `code`: nested functions, classes, comprehensions.
+pub fn nested_code<'py>(code: &Bound<'py, PyCode>) -> PyResult<Vec<Bound<'py, PyCode>>> {
+    let constants = constants_of(code)?;
+    let nested = constants.iter().filter_map(|value| value.cast_into().ok());
+    Ok(nested.collect())
+}
+
+/// Replaces a nested code object in the constants of a live one.
+///
+/// A call of `parent` that is running makes its next inner function of `new`.
+/// Returns how many constants were replaced; none is no error. The hash of
+/// `parent` changes with its constants: what keeps it as a dict key loses it.
+pub fn replace_code_constant(
+    parent: &Bound<'_, PyCode>,
+    old: &Bound<'_, PyCode>,
+    new: &Bound<'_, PyCode>,
+) -> Result<usize> {
+    constants_are_writable(parent.py())?;
+    let constants = constants_of(parent)?;
+    let mut replaced = 0;
+    for (index, constant) in constants.iter().enumerate() {
+        if constant.is(old) {
+            set_tuple_item(&constants, index, new.as_any())?;
+            replaced += 1;
+        }
+    }
+    Ok(replaced)
+}
+
+/// The file name of `code`, without an attribute lookup where its place is known.
+pub fn filename_of<'py>(code: &Bound<'py, PyCode>) -> PyResult<Bound<'py, PyAny>> {
+    let Ok(layout) = layout(code.py()) else {
+        return code.getattr(intern!(code.py(), "co_filename"));
+    };
+    let field = place(code, layout.filename).cast::<*mut ffi::PyObject>();
+    // SAFETY: the self-test found the field, and `code` is a live code object.
+    let filename = unsafe { field.read() };
+    // SAFETY: a code object keeps its file name alive; the pointer is never null.
+    Ok(unsafe { Bound::from_borrowed_ptr(code.py(), filename) })
+}
+
+/// Finds the fields by making code objects whose parts are known.
+pub(crate) fn layout(py: Python<'_>) -> std::result::Result<&'static Layout, Unsupported> {
+    static LAYOUT: Tested<Layout> = Tested::new();
+    tested(py, CAPABILITY, &LAYOUT, || test(py))
+}
+
+/// Whether constants may be replaced: a compiled trace would keep the old ones.
+pub(crate) fn constants_are_writable(py: Python<'_>) -> std::result::Result<(), Unsupported> {
+    static WRITABLE: Tested<()> = Tested::new();
+    crate::tuple::layout(py)?;
+    tested(py, CONSTANTS, &WRITABLE, || {
+        match machine_code_is_on(py).map_err(raised)? {
+            true => Err("the just-in-time compiler is on, which copies constants".into()),
+            false => Ok(()),
+        }
+    })
+    .copied()
+}
+
+fn machine_code_is_on(py: Python<'_>) -> PyResult<bool> {
+    let version = py.version_info();
+    if version.minor < 13 {
+        return Ok(false);
+    }
+    let sys = py.import(intern!(py, "sys"))?;
+    if let Some(jit) = sys.getattr_opt(intern!(py, "_jit"))? {
+        return jit.call_method0(intern!(py, "is_enabled"))?.is_truthy();
+    }
+    // 3.13 cannot be asked at run time, only how it was built.
+    let arguments = py
+        .import(intern!(py, "sysconfig"))?
+        .call_method1(intern!(py, "get_config_var"), ("CONFIG_ARGS",))?;
+    Ok(arguments.to_string().contains("experimental-jit"))
+}
+
+/// The first line of a code object, read from the field itself.
+pub(crate) fn read_first_line(code: &Bound<'_, PyCode>, layout: &Layout) -> i32 {
+    read_int(code, layout.first_line)
+}
+
+/// Writes the first line of a code object, and nothing that depends on it.
+pub(crate) fn write_first_line(code: &Bound<'_, PyCode>, layout: &Layout, line: i32) {
+    let field = place(code, layout.first_line).cast::<i32>();
+    // SAFETY: the self-test found the field, and `code` is a live code object.
+    unsafe { field.write(line) }
+}
+
+fn read_int(code: &Bound<'_, PyCode>, offset: usize) -> i32 {
+    let field = place(code, offset).cast::<i32>();
+    // SAFETY: callers stay inside the body of a code object.
+    unsafe { field.read() }
+}
+
+fn test<'py>(py: Python<'py>) -> std::result::Result<Layout, String> {
+    let first = specimen(py, "<hotswap self-test 1>", 0x02A3_B4C5).map_err(raised)?;
+    let second = specimen(py, "<hotswap self-test 2>", 0x01F2_E3D4).map_err(raised)?;
+    let shown = |code: &Bound<'py, PyCode>| {
+        code.getattr(intern!(code.py(), "co_filename"))
+            .map_err(raised)
+    };
+
+    let layout = Layout {
+        filename: find_pointer(&first, &shown(&first)?, "co_filename")?,
+        first_line: only(
+            (BODY..=size_of_body(&first) - WORD)
+                .step_by(size_of::<i32>())
+                .filter(|&offset| read_int(&first, offset) == 0x02A3_B4C5),
+            "co_firstlineno",
+        )?,
+    };
+
+    let holds = points_to(&second, layout.filename, &shown(&second)?);
+    verify(holds, "co_filename")?;
+    let holds = read_first_line(&second, &layout) == 0x01F2_E3D4;
+    verify(holds, "co_firstlineno")?;
+    write_first_line(&second, &layout, 4321);
+    let line = second
+        .getattr(intern!(py, "co_firstlineno"))
+        .map_err(raised)?;
+    verify(
+        line.extract().is_ok_and(|line: i32| line == 4321),
+        "co_firstlineno",
+    )?;
+    Ok(layout)
+}
+
+pub(crate) fn specimen<'py>(
+    py: Python<'py>,
+    filename: &str,
+    first_line: i32,
+) -> PyResult<Bound<'py, PyCode>> {
+    let compile = py
+        .import(intern!(py, "builtins"))?
+        .getattr(intern!(py, "compile"))?;
+    let code = compile.call1(("def f():\n return 1\n", filename, "exec"))?;
+    let changes = pyo3::types::PyDict::new(py);
+    changes.set_item(intern!(py, "co_firstlineno"), first_line)?;
+    let code = code.call_method(intern!(py, "replace"), (), Some(&changes))?;
+    code.cast_into()
+        .map_err(|_| PyValueError::new_err("compile returned no code object"))
+}

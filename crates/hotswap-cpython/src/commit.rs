@@ -1,0 +1,71 @@
+//! A stretch in which no other Python code runs.
+
+#[cfg(not(Py_3_10))]
+use pyo3::intern;
+use pyo3::prelude::*;
+
+/// Keeps the collector from running finalisers until it is dropped.
+///
+/// The lock of the interpreter is held anyway; it is given away only by Python
+/// code. Between `enter` and drop a commit must therefore run none: no user
+/// `__setattr__`, no `__del__`. The first is for [`crate::types`] and
+/// [`crate::functions`] to avoid, the second for [`AtomicSection::keep`].
+/// A Python audit hook still runs (see [`crate::audit`]).
+pub struct AtomicSection<'py> {
+    py: Python<'py>,
+    collector_was_on: bool,
+    kept: Vec<Bound<'py, PyAny>>,
+}
+
+impl<'py> AtomicSection<'py> {
+    /// Switches the collector off.
+    pub fn enter(py: Python<'py>) -> PyResult<Self> {
+        Ok(Self {
+            py,
+            collector_was_on: switch_collector(py, false)?,
+            kept: Vec::new(),
+        })
+    }
+
+    /// Keeps a replaced value alive until the section has ended.
+    pub fn keep(&mut self, value: Bound<'py, PyAny>) {
+        self.kept.push(value);
+    }
+}
+
+impl Drop for AtomicSection<'_> {
+    fn drop(&mut self) {
+        if self.collector_was_on {
+            // Cannot fail where switching it off did not; and a collector that
+            // stays off is no reason to bring the program down.
+            let _ = switch_collector(self.py, true);
+        }
+        // The kept values are dropped after this, when finalisers may run.
+    }
+}
+
+/// Switches the collector and returns whether it was on.
+#[cfg(Py_3_10)]
+fn switch_collector(_py: Python<'_>, on: bool) -> PyResult<bool> {
+    use pyo3::ffi;
+    let was_on = if on {
+        // SAFETY: this thread is attached to an interpreter.
+        unsafe { ffi::PyGC_Enable() }
+    } else {
+        // SAFETY: this thread is attached to an interpreter.
+        unsafe { ffi::PyGC_Disable() }
+    };
+    Ok(was_on != 0)
+}
+
+/// Switches the collector and returns whether it was on.
+#[cfg(not(Py_3_10))]
+fn switch_collector(py: Python<'_>, on: bool) -> PyResult<bool> {
+    let gc = py.import(intern!(py, "gc"))?;
+    let was_on = gc.call_method0(intern!(py, "isenabled"))?.is_truthy()?;
+    match on {
+        true => gc.call_method0(intern!(py, "enable"))?,
+        false => gc.call_method0(intern!(py, "disable"))?,
+    };
+    Ok(was_on)
+}

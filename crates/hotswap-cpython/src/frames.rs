@@ -1,0 +1,123 @@
+//! Code that is on a stack now.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyCode, PyDict, PyFrame};
+use pyo3::{ffi, intern};
+
+use crate::heap::{address, index};
+
+/// One call that is in progress.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningCall {
+    /// The thread, as `threading.get_ident` names it.
+    pub thread: u64,
+    /// The position of the code object in the list that was asked for.
+    pub code: usize,
+    /// The line that runs now.
+    pub line: i32,
+    /// The qualified name of the function, from 3.11 on; before, its plain name.
+    pub function: String,
+}
+
+/// A module body that is still running.
+#[derive(Debug)]
+pub struct ModuleInProgress<'py> {
+    /// The thread, as `threading.get_ident` names it.
+    pub thread: u64,
+    /// The namespace of the module.
+    pub globals: Bound<'py, PyDict>,
+    /// The code of the body.
+    pub code: Bound<'py, PyCode>,
+    /// The line that runs now.
+    pub line: i32,
+}
+
+/// Every call of one of `codes` on the stack of any thread, outermost last.
+///
+/// Suspended generators are on no stack; see
+/// [`generators_with_code`](crate::heap::generators_with_code).
+pub fn code_is_running(py: Python<'_>, codes: &[Bound<'_, PyCode>]) -> PyResult<Vec<RunningCall>> {
+    let wanted = index(codes);
+    let mut running = Vec::new();
+    for_each_frame(py, &mut |thread, frame| {
+        let code = code_of_frame(frame);
+        if let Some(&position) = wanted.get(&address(&code)) {
+            running.push(RunningCall {
+                thread,
+                code: position,
+                line: line_of_frame(frame),
+                function: name_of(&code)?,
+            });
+        }
+        Ok(())
+    })?;
+    Ok(running)
+}
+
+/// Every module body on the stack of any thread.
+pub fn modules_in_progress(py: Python<'_>) -> PyResult<Vec<ModuleInProgress<'_>>> {
+    let mut found = Vec::new();
+    for_each_frame(py, &mut |thread, frame| {
+        let code = code_of_frame(frame);
+        if code.getattr(intern!(py, "co_name"))?.eq("<module>")? {
+            found.push(ModuleInProgress {
+                thread,
+                globals: frame.getattr(intern!(py, "f_globals"))?.cast_into()?,
+                line: line_of_frame(frame),
+                code,
+            });
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+fn for_each_frame<'py>(
+    py: Python<'py>,
+    visit: &mut dyn FnMut(u64, &Bound<'py, PyFrame>) -> PyResult<()>,
+) -> PyResult<()> {
+    let threads: Bound<'py, PyDict> = py
+        .import(intern!(py, "sys"))?
+        .call_method0(intern!(py, "_current_frames"))?
+        .cast_into()?;
+    for (thread, frame) in threads {
+        let thread: u64 = thread.extract()?;
+        let mut frame = frame.cast_into::<PyFrame>().ok();
+        while let Some(current) = frame {
+            visit(thread, &current)?;
+            frame = caller(&current);
+        }
+    }
+    Ok(())
+}
+
+fn code_of_frame<'py>(frame: &Bound<'py, PyFrame>) -> Bound<'py, PyCode> {
+    // SAFETY: a live frame; the call gives a new reference, never null.
+    let code = unsafe { ffi::PyFrame_GetCode(frame.as_ptr().cast()) };
+    // SAFETY: the new reference is ours.
+    let code = unsafe { Bound::from_owned_ptr(frame.py(), code.cast()) };
+    // SAFETY: frames run code objects.
+    unsafe { code.cast_into_unchecked() }
+}
+
+fn caller<'py>(frame: &Bound<'py, PyFrame>) -> Option<Bound<'py, PyFrame>> {
+    // SAFETY: a live frame; the call gives a new reference or null.
+    let back = unsafe { ffi::PyFrame_GetBack(frame.as_ptr().cast()) };
+    // SAFETY: the new reference is ours; null becomes `None`.
+    let back = unsafe { Bound::from_owned_ptr_or_opt(frame.py(), back.cast()) }?;
+    // SAFETY: the caller of a frame is a frame.
+    Some(unsafe { back.cast_into_unchecked() })
+}
+
+fn line_of_frame(frame: &Bound<'_, PyFrame>) -> i32 {
+    // SAFETY: a live frame; the call only reads.
+    unsafe { ffi::PyFrame_GetLineNumber(frame.as_ptr().cast()) }
+}
+
+fn name_of(code: &Bound<'_, PyCode>) -> PyResult<String> {
+    let py = code.py();
+    match code.getattr_opt(intern!(py, "co_qualname"))? {
+        Some(name) => name.extract(),
+        None => code.getattr(intern!(py, "co_name"))?.extract(),
+    }
+}

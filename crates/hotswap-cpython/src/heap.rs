@@ -1,0 +1,380 @@
+//! Every object that the collector knows, by file, code object or class.
+//!
+//! Functions, generators, classes and the instances of all classes made in
+//! Python are always tracked, so one pass over the heap finds them wherever they
+//! are held: in a deque, a C iterator, a closure, a frozen generation. Plain
+//! values, tuples of nothing but plain values, code objects, and the instances
+//! of some C types are not tracked and not found.
+
+use std::ffi::{c_int, c_void};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyCode, PyFunction, PyString, PyType};
+use pyo3::{Borrowed, ffi, intern};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::code::filename_of;
+use crate::functions::code_of;
+use crate::rings::Anchors;
+use crate::support::{Result, Unsupported, known_interpreter};
+
+pub(crate) const CAPABILITY: &str = "heap scan";
+
+/// Calls `visit` with every object the collector tracks, frozen ones included,
+/// until it returns false.
+///
+/// `visit` must neither make nor free an object that the collector tracks, and
+/// must not run Python code: it walks the lists that such things change. It may
+/// take references; those must not be dropped before the walk is over.
+pub fn for_each_object<'py>(
+    py: Python<'py>,
+    visit: &mut dyn FnMut(&Bound<'py, PyAny>) -> bool,
+) -> Result<()> {
+    check(py)?;
+    visit_tracked(py, &mut |object| {
+        // SAFETY: the collector tracks complete live objects only, and the
+        // borrow ends with the call.
+        let object = unsafe { Borrowed::from_ptr(py, object) };
+        visit(&object)
+    })
+}
+
+/// All live functions whose code was compiled from one of `filenames`.
+pub fn functions_in_files<'py>(
+    py: Python<'py>,
+    filenames: &[Bound<'py, PyString>],
+) -> Result<Vec<Bound<'py, PyFunction>>> {
+    // A file's code objects share one string, so nearly every question is
+    // answered by its address.
+    let mut known: FxHashMap<usize, bool> = FxHashMap::default();
+    let mut found = Vec::new();
+    for_each_function(py, &mut |function| {
+        let Ok(filename) = filename_of(&code_of(function)) else {
+            return;
+        };
+        let wanted = *known.entry(address(&filename)).or_insert_with(|| {
+            let mut names = filenames.iter();
+            names.any(|name| name.is(&filename) || same_text(name, &filename))
+        });
+        if wanted {
+            found.push(function.clone());
+        }
+    })?;
+    Ok(found)
+}
+
+/// All live functions that run one of `codes`.
+pub fn functions_with_code<'py>(
+    py: Python<'py>,
+    codes: &[Bound<'py, PyCode>],
+) -> Result<Vec<Bound<'py, PyFunction>>> {
+    let wanted: FxHashSet<usize> = codes.iter().map(|code| address(code)).collect();
+    let mut found = Vec::new();
+    for_each_function(py, &mut |function| {
+        if wanted.contains(&address(&code_of(function))) {
+            found.push(function.clone());
+        }
+    })?;
+    Ok(found)
+}
+
+/// All instances of `classes`, and of their subclasses if asked for.
+pub fn instances_of<'py>(
+    py: Python<'py>,
+    classes: &[Bound<'py, PyType>],
+    subclasses: bool,
+) -> Result<Vec<Bound<'py, PyAny>>> {
+    let mut wanted: FxHashMap<usize, bool> =
+        classes.iter().map(|each| (address(each), true)).collect();
+    let mut is_wanted = |object: &Bound<'py, PyAny>| {
+        let kind = object.get_type_ptr();
+        if !subclasses {
+            return wanted.contains_key(&(kind as usize));
+        }
+        *wanted.entry(kind as usize).or_insert_with(|| {
+            // SAFETY: both are live types, and the call only walks their bases.
+            let inherits = |class: &Bound<'py, PyType>| unsafe {
+                ffi::PyType_IsSubtype(kind, class.as_type_ptr()) != 0
+            };
+            classes.iter().any(inherits)
+        })
+    };
+    let mut found = Vec::new();
+    for_each_object(py, &mut |object| {
+        if is_wanted(object) {
+            found.push(object.clone());
+        }
+        true
+    })?;
+    Ok(found)
+}
+
+/// All generators, coroutines and async generators that run one of `codes` and
+/// are not finished, each with the index of its code object.
+pub fn generators_with_code<'py>(
+    py: Python<'py>,
+    codes: &[Bound<'py, PyCode>],
+) -> Result<Vec<(Bound<'py, PyAny>, usize)>> {
+    let wanted: FxHashMap<usize, usize> = index(codes);
+    let mut candidates = Vec::new();
+    for_each_object(py, &mut |object| {
+        if let Some(names) = GeneratorNames::of(object) {
+            candidates.push((object.clone(), names));
+        }
+        true
+    })?;
+    let mut found = Vec::new();
+    for (generator, names) in candidates {
+        let code = generator.getattr(names.code)?;
+        let Some(&position) = wanted.get(&address(&code)) else {
+            continue;
+        };
+        if !generator.getattr(names.frame)?.is_none() {
+            found.push((generator, position));
+        }
+    }
+    Ok(found)
+}
+
+/// Every tracked object that holds one of `targets`, with the target's index.
+///
+/// A holder appears once per reference it owns. What is held by C code alone, or
+/// by the locals of a running call, has no holder to show.
+pub fn referrers<'py>(
+    py: Python<'py>,
+    targets: &[Bound<'py, PyAny>],
+) -> Result<Vec<(Bound<'py, PyAny>, usize)>> {
+    let found = scan_references(py, targets, &mut |_| ())?;
+    let own = |(holder, target)| {
+        // SAFETY: the scan saw this live object, and nothing ran since then.
+        (unsafe { Bound::from_borrowed_ptr(py, holder) }, target)
+    };
+    Ok(found.into_iter().map(own).collect())
+}
+
+/// The references to `targets` as pairs of holder and target index. `each` is
+/// called with every holder looked at. The pointers are good until Python code
+/// runs or an object is freed.
+pub(crate) fn scan_references<'py>(
+    py: Python<'py>,
+    targets: &[Bound<'py, PyAny>],
+    each: &mut dyn FnMut(&Bound<'py, PyAny>),
+) -> Result<Vec<(*mut ffi::PyObject, usize)>> {
+    let mut search = Search {
+        targets: index(targets),
+        holder: std::ptr::null_mut(),
+        found: Vec::new(),
+    };
+    for_each_object(py, &mut |object| {
+        each(object);
+        search.holder = object.as_ptr();
+        traverse(object, note_target, (&raw mut search).cast());
+        true
+    })?;
+    Ok(search.found)
+}
+
+struct Search {
+    targets: FxHashMap<usize, usize>,
+    holder: *mut ffi::PyObject,
+    found: Vec<(*mut ffi::PyObject, usize)>,
+}
+
+extern "C" fn note_target(object: *mut ffi::PyObject, search: *mut c_void) -> c_int {
+    // SAFETY: `scan_references` passes its own `Search`, which nothing else
+    // uses while the holder is traversed.
+    let search = unsafe { &mut *search.cast::<Search>() };
+    if let Some(&target) = search.targets.get(&(object as usize)) {
+        search.found.push((search.holder, target));
+    }
+    0
+}
+
+/// Calls `visit` with every reference that `object` owns.
+pub(crate) fn traverse(object: &Bound<'_, PyAny>, visit: ffi::visitproc, argument: *mut c_void) {
+    let kind = object.get_type_ptr();
+    // SAFETY: the type of a live object is alive.
+    let Some(traverse) = (unsafe { (*kind).tp_traverse }) else {
+        return;
+    };
+    // SAFETY: asks the type of a live object. Static types say no here, and
+    // their traversal would refuse to work.
+    if unsafe { ffi::PyObject_IS_GC(object.as_ptr()) } == 0 {
+        return;
+    }
+    // SAFETY: the type's own traversal of a complete object, as the collector
+    // itself may call it at any allocation.
+    unsafe { traverse(object.as_ptr(), visit, argument) };
+}
+
+fn for_each_function<'py>(
+    py: Python<'py>,
+    visit: &mut dyn FnMut(&Bound<'py, PyFunction>),
+) -> Result<()> {
+    for_each_object(py, &mut |object| {
+        if let Ok(function) = object.cast_exact::<PyFunction>() {
+            visit(function);
+        }
+        true
+    })
+}
+
+/// The attributes by which a kind of generator shows its code and frame.
+struct GeneratorNames<'py> {
+    code: &'py Bound<'py, PyString>,
+    frame: &'py Bound<'py, PyString>,
+}
+
+impl<'py> GeneratorNames<'py> {
+    fn of(object: &Bound<'py, PyAny>) -> Option<GeneratorNames<'py>> {
+        let py = object.py();
+        let kind = object.get_type_ptr();
+        if kind == &raw mut ffi::PyGen_Type {
+            let (code, frame) = (intern!(py, "gi_code"), intern!(py, "gi_frame"));
+            return Some(GeneratorNames { code, frame });
+        }
+        if kind == &raw mut ffi::PyCoro_Type {
+            let (code, frame) = (intern!(py, "cr_code"), intern!(py, "cr_frame"));
+            return Some(GeneratorNames { code, frame });
+        }
+        if kind == &raw mut ffi::PyAsyncGen_Type {
+            let (code, frame) = (intern!(py, "ag_code"), intern!(py, "ag_frame"));
+            return Some(GeneratorNames { code, frame });
+        }
+        None
+    }
+}
+
+pub(crate) fn index<T>(objects: &[Bound<'_, T>]) -> FxHashMap<usize, usize> {
+    let pairs = objects.iter().enumerate();
+    pairs
+        .map(|(index, object)| (address(object), index))
+        .collect()
+}
+
+pub(crate) fn address<T>(object: &Bound<'_, T>) -> usize {
+    object.as_ptr() as usize
+}
+
+/// Compares two strings without running the methods of a subclass.
+fn same_text(left: &Bound<'_, PyString>, right: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: asks the type of a live object.
+    if unsafe { ffi::PyUnicode_Check(right.as_ptr()) } == 0 {
+        return false;
+    }
+    // SAFETY: two live strings; the call compares their text.
+    let order = unsafe { ffi::PyUnicode_Compare(left.as_ptr(), right.as_ptr()) };
+    if order == -1 {
+        drop(PyErr::take(left.py()));
+    }
+    order == 0
+}
+
+/// Whether the heap can be walked here.
+pub(crate) fn check(py: Python<'_>) -> std::result::Result<(), Unsupported> {
+    known_interpreter(py).map_err(|reason| Unsupported {
+        capability: CAPABILITY,
+        reason,
+    })
+}
+
+/// Whether the walk includes frozen objects.
+pub(crate) fn check_frozen(py: Python<'_>) -> std::result::Result<(), Unsupported> {
+    check(py)?;
+    #[cfg(not(Py_3_14))]
+    Anchors::find(py)?;
+    Ok(())
+}
+
+/// From 3.14 on the public walk includes frozen objects.
+#[cfg(Py_3_14)]
+fn visit_tracked(_py: Python<'_>, visit: &mut dyn FnMut(*mut ffi::PyObject) -> bool) -> Result<()> {
+    public_walk(visit);
+    Ok(())
+}
+
+#[cfg(all(Py_3_12, not(Py_3_14)))]
+fn visit_tracked(py: Python<'_>, visit: &mut dyn FnMut(*mut ffi::PyObject) -> bool) -> Result<()> {
+    let frozen = Anchors::find(py).ok();
+    if public_walk(visit)
+        && let Some(anchors) = frozen
+    {
+        anchors.visit_frozen(visit);
+    }
+    Ok(())
+}
+
+#[cfg(not(Py_3_12))]
+fn visit_tracked(py: Python<'_>, visit: &mut dyn FnMut(*mut ffi::PyObject) -> bool) -> Result<()> {
+    if let Ok(anchors) = Anchors::find(py) {
+        anchors.visit_all(visit);
+        return Ok(());
+    }
+    let objects = py
+        .import(intern!(py, "gc"))?
+        .call_method0(intern!(py, "get_objects"))?;
+    for object in objects.try_iter()? {
+        if !visit(object?.as_ptr()) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Walks with `PyUnstable_GC_VisitObjects`; false when `visit` asked to stop.
+#[cfg(Py_3_12)]
+fn public_walk(mut visit: &mut dyn FnMut(*mut ffi::PyObject) -> bool) -> bool {
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+    struct Walk<'a, 'b> {
+        visit: &'a mut &'b mut dyn FnMut(*mut ffi::PyObject) -> bool,
+        stopped: bool,
+        panic: Option<Box<dyn std::any::Any + Send>>,
+    }
+
+    extern "C" fn step(object: *mut ffi::PyObject, walk: *mut c_void) -> c_int {
+        // SAFETY: the `Walk` below, which nothing else uses during the call.
+        let walk = unsafe { &mut *walk.cast::<Walk<'_, '_>>() };
+        match catch_unwind(AssertUnwindSafe(|| (walk.visit)(object))) {
+            Ok(go_on) => walk.stopped = !go_on,
+            Err(panic) => {
+                walk.stopped = true;
+                walk.panic = Some(panic);
+            }
+        }
+        c_int::from(!walk.stopped)
+    }
+
+    let mut walk = Walk {
+        visit: &mut visit,
+        stopped: false,
+        panic: None,
+    };
+    // SAFETY: this thread is attached, and the argument outlives the call.
+    unsafe { PyUnstable_GC_VisitObjects(step, (&raw mut walk).cast()) };
+    if let Some(panic) = walk.panic {
+        resume_unwind(panic);
+    }
+    !walk.stopped
+}
+
+#[cfg(Py_3_12)]
+#[cfg_attr(
+    all(windows, Py_3_12, not(Py_3_13)),
+    link(name = "python312", kind = "raw-dylib")
+)]
+#[cfg_attr(
+    all(windows, Py_3_13, not(Py_3_14)),
+    link(name = "python313", kind = "raw-dylib")
+)]
+#[cfg_attr(
+    all(windows, Py_3_14, not(Py_3_15)),
+    link(name = "python314", kind = "raw-dylib")
+)]
+#[cfg_attr(all(windows, Py_3_15), link(name = "python315", kind = "raw-dylib"))]
+unsafe extern "C" {
+    fn PyUnstable_GC_VisitObjects(
+        callback: extern "C" fn(*mut ffi::PyObject, *mut c_void) -> c_int,
+        argument: *mut c_void,
+    );
+}
