@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TextIO
 from hotswap import _run
 from hotswap._config import CONSISTENCIES, STRATEGIES, enabled, resolve
 from hotswap._errors import HotswapError
-from hotswap._logging import StreamLog, wants_colour
+from hotswap._logging import StreamLog, wants_colour, watch_logger
 from hotswap._run import Target
 from hotswap._session import open_session
 
@@ -155,6 +155,9 @@ def _watch(target: Target, options: argparse.Namespace) -> None:
         "consistency": options.consistency,
     }
     root = target.folder()
+    if not root:
+        watch_logger.warning("the working directory is gone: nothing is watched")
+        return
     if os.path.normcase(root) == os.path.normcase(os.path.realpath(sysconfig.get_path("scripts"))):
         # An installed command such as flask or uvicorn: the user's own modules are not beside it.
         root = os.getcwd()
