@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use rustc_hash::FxHashSet;
 
 use crate::codes;
-use crate::stage::{Changed, Late, Stage};
+use crate::stage::{After, Changed, Late, Stage};
 use crate::transaction::Write;
 use crate::values;
 
@@ -188,7 +188,8 @@ impl<'py> Stage<'_, 'py> {
             if let (Change::Function(header), Some(function), Some(old)) =
                 (&step.change, member.function(), step.old.map(|at| &before.body[at]))
             {
-                let Some(made) = locals.get_item(&function.name)? else { continue };
+                let stored = crate::instances::mangle(&after.name, &function.name);
+                let Some(made) = locals.get_item(&stored)? else { continue };
                 let made = if made.getattr("__code__").is_ok() {
                     made
                 } else {
@@ -197,8 +198,8 @@ impl<'py> Stage<'_, 'py> {
                 };
                 let patched = self.patch_function(module, old, member, header, &made, Some(class.clone()))?;
                 let name = format!("{qualname}.{}", function.name);
-                if patched == 0 && live.get_item(&function.name)?.is_none() {
-                    self.transaction.set_class_attribute(class, &function.name, Some(made));
+                if patched == 0 && live.get_item(&stored)?.is_none() {
+                    self.transaction.set_class_attribute(class, &stored, Some(made));
                 }
                 self.note_code(module, &path[0].1.name.clone(), Changed::Code);
                 self.entry(module, &name, Some(member), "method", "patched");
@@ -207,8 +208,9 @@ impl<'py> Stage<'_, 'py> {
         for step in due {
             let member = &after.body[step.new];
             for name in &member.binds {
-                let Some(value) = locals.get_item(name)? else { continue };
-                self.set_member(module, class, qualname, name, value, member, step.old.is_some())?;
+                let name = crate::instances::mangle(&after.name, name);
+                let Some(value) = locals.get_item(&name)? else { continue };
+                self.set_member(module, class, qualname, &name, value, member, step.old.is_some())?;
             }
             if let Kind::Assign { annotated: true, .. } = member.kind
                 && let Some(annotations) = locals.get_item("__annotations__")?
@@ -242,7 +244,8 @@ impl<'py> Stage<'_, 'py> {
         let names: Vec<String> = path.iter().map(|(_, class)| class.name.clone()).collect();
         let body = codes::class_body(&unit, &names)?
             .ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("the class body was not compiled"))?;
-        self.make(&body, namespace, Some(locals), &function.name)
+        let stored = crate::instances::mangle(&path[path.len() - 1].1.name, &function.name);
+        self.make(&body, namespace, Some(locals), &stored)
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -327,16 +330,12 @@ impl<'py> Stage<'_, 'py> {
         for index in &change.removed {
             let member = &before.body[*index];
             for name in &member.binds {
-                if after.body.iter().any(|other| other.binds.contains(name)) {
+                let stored = crate::instances::mangle(&after.name, name);
+                if after.body.iter().any(|other| other.binds.contains(name)) || !live.contains(&stored)? {
                     continue;
                 }
-                let Some(was) = live.get_item(name)? else { continue };
-                if name == "__doc__" {
-                    self.transaction.set_class_attribute(class, name, Some(self.py.None().into_bound(self.py)));
-                } else {
-                    self.transaction.set_class_attribute(class, name, None);
-                }
-                drop(was);
+                let none = (name == "__doc__").then(|| self.py.None().into_bound(self.py));
+                self.transaction.set_class_attribute(class, &stored, none);
                 self.changed.insert((module, format!("{qualname}.{name}")), Changed::Value);
                 self.entry(module, &format!("{qualname}.{name}"), None, "attribute", "removed");
             }
@@ -370,7 +369,7 @@ impl<'py> Stage<'_, 'py> {
             self.transaction.set_class_attribute(class, "__hash__", None);
         }
         if class.getattr("__abstractmethods__").is_ok() || class.get_type().getattr("register").is_ok() {
-            self.after.push(abstract_update(class)?);
+            self.after.push(After::Abstract(class.clone()));
         }
         self.new_attributes(module, class, before, after)
     }
@@ -408,7 +407,8 @@ impl<'py> Stage<'_, 'py> {
             let locals = live.copy()?;
             let Some(body) = codes::class_body(&unit, &names)? else { return Ok(false) };
             let untouched = codes::execute(&body, &self.live_dict(module).copy()?, Some(&locals)).is_ok()
-                && member.binds.iter().all(|name| {
+                && member.binds.iter().map(|name| crate::instances::mangle(&path[path.len() - 1].1.name, name)).all(|name| {
+                    let name = name.as_str();
                     matches!((live.get_item(name), locals.get_item(name)), (Ok(Some(a)), Ok(Some(b))) if values::equal(&a, &b))
                 });
             if untouched {
@@ -472,8 +472,8 @@ impl<'py> Stage<'_, 'py> {
                     entry.advice = "# hotswap: rerun".to_string();
                 }
                 None => {
-                    let apply = decorator_call(self.py, &source, &self.live_dict(module), class)?;
-                    self.after.push(apply);
+                    let namespace = self.live_dict(module);
+                    self.after.push(After::Decorate { class: class.clone(), source, namespace });
                     self.entry(module, &definition.name, Some(statement), "class", "re-ran").reason =
                         format!("its decorator {} changed", decorator.head.join("."));
                 }
@@ -748,7 +748,7 @@ impl<'py> Stage<'_, 'py> {
     /// staging class leaves the `__subclasses__()` of its bases.
     pub(crate) fn retire_class(&mut self, class: &Bound<'py, PyType>, made: &Bound<'py, PyType>) -> PyResult<()> {
         self.transaction.push(Write::Reference { old: made.clone().into_any(), new: class.clone().into_any() });
-        self.after.push(hide_class(made)?);
+        self.after.push(After::Hide(made.clone()));
         Ok(())
     }
 
@@ -765,7 +765,7 @@ impl<'py> Stage<'_, 'py> {
         self.transaction.push(Write::Reference { old: class.clone().into_any(), new: made.clone().into_any() });
         self.bind(module, &after.name, Some(made.clone().into_any()))?;
         self.note_value(module, &after.name, Some(class.clone().into_any()), Some(made.clone().into_any()));
-        self.after.push(hide_class(class)?);
+        self.after.push(After::Hide(class.clone()));
         self.entry(module, &after.name, Some(statement), "class", "re-ran").reason =
             "CPython cannot change its layout or bases in place, so a new class took its place".to_string();
         Ok(())
@@ -800,40 +800,69 @@ fn touches_layout(before: &ClassDef, after: &ClassDef, change: &ClassChange) -> 
         || change.steps.iter().any(|step| step.change == Change::Run && touches(&after.body[step.new]))
 }
 
-/// A call that recomputes the abstract methods of a class.
-fn abstract_update<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
-    let py = class.py();
-    let scope = PyDict::new(py);
-    scope.set_item("cls", class)?;
-    let text = "def update(cls=cls):\n    import abc\n    if not isinstance(cls, abc.ABCMeta):\n        return\n    names = {name for name, value in cls.__dict__.items() if getattr(value, '__isabstractmethod__', False)}\n    for base in cls.__bases__:\n        for name in getattr(base, '__abstractmethods__', ()):\n            if getattr(getattr(cls, name, None), '__isabstractmethod__', False):\n                names.add(name)\n    cls.__abstractmethods__ = frozenset(names)\n    abc._reset_caches(cls) if hasattr(abc, '_reset_caches') else None\n    for sub in cls.__subclasses__():\n        update(sub)\n";
-    let code = codes::compile(py, text, "<hotswap>")?;
-    codes::execute(&code, &scope, None)?;
-    scope.get_item("update")?.ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("abstract_update"))
+impl<'py> Stage<'_, 'py> {
+    /// Does what was left for after the commit.
+    pub(crate) fn run_after(&mut self) -> PyResult<()> {
+        for after in std::mem::take(&mut self.after) {
+            match after {
+                After::Abstract(class) => update_abstract_methods(&class)?,
+                After::Hide(class) => hide_class(&class)?,
+                After::Decorate { class, source, namespace } => {
+                    crate::statement::evaluate(self.py, &source, &namespace)?.call1((class,))?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
-/// A call that takes a dead class out of the `__subclasses__()` of its bases.
-fn hide_class<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
+/// What `abc.update_abstractmethods` does (3.10+), for 3.9 as well, and for the
+/// subclasses too.
+fn update_abstract_methods(class: &Bound<'_, PyType>) -> PyResult<()> {
     let py = class.py();
-    let scope = PyDict::new(py);
-    scope.set_item("cls", class)?;
-    let text = "def hide(cls=cls):\n    try:\n        if cls.__bases__ != (object,):\n            type.__dict__['__bases__'].__set__(cls, (type('_Gone', (), {}),))\n    except TypeError:\n        import gc\n        gc.collect()\n";
-    let code = codes::compile(py, text, "<hotswap>")?;
-    codes::execute(&code, &scope, None)?;
-    scope.get_item("hide")?.ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("hide_class"))
+    let abc = py.import("abc")?;
+    if !class.as_any().is_instance(&abc.getattr("ABCMeta")?)? {
+        return Ok(());
+    }
+    let is_abstract = |value: &Bound<'_, PyAny>| value.getattr("__isabstractmethod__").is_ok_and(|flag| flag.is_truthy().unwrap_or(false));
+    let names = pyo3::types::PySet::empty(py)?;
+    for (name, value) in cpython::type_dict(class).iter() {
+        if is_abstract(&value) {
+            names.add(name)?;
+        }
+    }
+    for base in class.getattr("__bases__")?.try_iter()? {
+        let Ok(inherited) = base?.getattr("__abstractmethods__") else { continue };
+        for name in inherited.try_iter()? {
+            let name = name?;
+            if class.getattr(name.cast::<PyString>()?).is_ok_and(|value| is_abstract(&value)) {
+                names.add(name)?;
+            }
+        }
+    }
+    let frozen = py.import("builtins")?.getattr("frozenset")?.call1((names,))?;
+    class.setattr("__abstractmethods__", frozen)?;
+    if let Ok(reset) = py.import("_abc").and_then(|module| module.getattr("_reset_caches")) {
+        reset.call1((class,))?;
+    }
+    for sub in class.call_method0("__subclasses__")?.try_iter()? {
+        update_abstract_methods(&sub?.cast_into::<PyType>()?)?;
+    }
+    Ok(())
 }
 
-fn decorator_call<'py>(
-    py: Python<'py>,
-    source: &str,
-    namespace: &Bound<'py, PyDict>,
-    class: &Bound<'py, PyType>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let scope = PyDict::new(py);
-    scope.set_item("cls", class)?;
-    scope.set_item("names", namespace)?;
-    scope.set_item("source", source)?;
-    let text = "def apply(cls=cls, names=names, source=source):\n    eval(source, names)(cls)\n";
-    let code = codes::compile(py, text, "<hotswap>")?;
-    codes::execute(&code, &scope, None)?;
-    scope.get_item("apply")?.ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("decorator_call"))
+/// Hangs a dead class under a class of its own; where CPython refuses, the
+/// collector takes it away.
+fn hide_class(class: &Bound<'_, PyType>) -> PyResult<()> {
+    let py = class.py();
+    let object = py.get_type::<PyAny>();
+    let bases = class.getattr("__bases__")?.cast_into::<PyTuple>()?;
+    if bases.len() == 1 && bases.get_item(0)?.is(&object) {
+        return Ok(());
+    }
+    let parent = py.get_type::<PyType>().call1(("_Gone", PyTuple::empty(py), PyDict::new(py)))?;
+    if cpython::set_bases(class, &PyTuple::new(py, [parent])?).is_err() {
+        py.import("gc")?.call_method0("collect")?;
+    }
+    Ok(())
 }

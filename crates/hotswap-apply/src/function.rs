@@ -15,6 +15,8 @@ struct SitePair<'o> {
     scope: Vec<String>,
     old: &'o CodeSite,
     new: &'o CodeSite,
+    /// It needs new code; the others are there to be told apart from.
+    due: bool,
 }
 
 impl<'py> Stage<'_, 'py> {
@@ -29,17 +31,19 @@ impl<'py> Stage<'_, 'py> {
         let mut old_skeleton = Skeleton::new(&old_text, &old_outline);
         let mut any = false;
         let mut moved = Vec::new();
-        collect_sites(&plan.steps, &old_outline.statements, &new_outline.statements, &mut Vec::new(), &mut |scope, old, new, step| {
-            let mut kept = false;
+        collect_sites(&plan.steps, &old_outline.statements, &new_outline.statements, &mut Vec::new(), &mut |scope, old, new| {
+            let differs = |before: &CodeSite, after: &CodeSite| before.fingerprint != after.fingerprint || before.text != after.text;
+            let kept = old.codes.iter().zip(&new.codes).any(|(before, after)| differs(before, after));
             for (before, after) in old.codes.iter().zip(&new.codes) {
-                if before.fingerprint != after.fingerprint || before.text != after.text {
-                    sites.push((SitePair { scope: scope.iter().map(|(_, class)| class.name.clone()).chain(after.scope.iter().cloned()).collect(), old: before, new: after }, before.fingerprint != after.fingerprint));
-                    kept = true;
-                } else if before.line != after.line {
+                let due = differs(before, after);
+                if kept {
+                    let scope = scope.iter().map(|(_, class)| class.name.clone()).chain(after.scope.iter().cloned()).collect();
+                    sites.push(SitePair { scope, old: before, new: after, due });
+                }
+                if !due && before.line != after.line {
                     moved.push((before.line, before.last_line, after.line as i32 - before.line as i32));
                 }
             }
-            let _ = step;
             if kept {
                 any = true;
                 let mut next = skeleton.clone();
@@ -68,19 +72,19 @@ impl<'py> Stage<'_, 'py> {
     fn pair_sites(
         &mut self,
         module: usize,
-        sites: &[(SitePair<'_>, bool)],
+        sites: &[SitePair<'_>],
         unit: &Bound<'py, PyAny>,
         old_text: &str,
     ) -> PyResult<()> {
         let file = self.code_file(module);
         let mut old_unit: Option<Option<Bound<'py, PyAny>>> = None;
-        for (index, (site, _)) in sites.iter().enumerate() {
+        for (index, site) in sites.iter().enumerate().filter(|(_, site)| site.due) {
             let same_place = |select: fn(&SitePair<'_>) -> (u32, String, Vec<String>)| -> Vec<usize> {
-                (0..sites.len()).filter(|other| select(&sites[*other].0) == select(&site)).collect()
+                (0..sites.len()).filter(|other| select(&sites[*other]) == select(site)).collect()
             };
             let new_place = same_place(|pair| (pair.new.line, pair.new.name.clone(), pair.scope.clone()));
             let found = codes::at_site(unit, &site.scope, &site.new.name, site.new.line)?;
-            let group: Vec<&CodeSite> = new_place.iter().map(|at| sites[*at].0.new).collect();
+            let group: Vec<&CodeSite> = new_place.iter().map(|at| sites[*at].new).collect();
             let rank = new_place.iter().position(|at| *at == index).unwrap_or(0);
             let Some(new_code) = codes::pick(&found, &group, rank).cloned() else { continue };
             let old_place = same_place(|pair| (pair.old.line, pair.old.name.clone(), pair.scope.clone()));
@@ -95,7 +99,7 @@ impl<'py> Stage<'_, 'py> {
                     .map(|unit| codes::at_site(unit, &site.scope, &site.old.name, site.old.line))
                     .transpose()?
                     .unwrap_or_default();
-                let group: Vec<&CodeSite> = old_place.iter().map(|at| sites[*at].0.old).collect();
+                let group: Vec<&CodeSite> = old_place.iter().map(|at| sites[*at].old).collect();
                 let rank = old_place.iter().position(|at| *at == index).unwrap_or(0);
                 let Some(template) = codes::pick(&template, &group, rank) else { continue };
                 candidates.retain(|live| codes::same_behaviour(&live.code, template).unwrap_or(false));
@@ -458,7 +462,7 @@ fn collect_sites<'o>(
     old: &'o [Statement],
     new: &'o [Statement],
     scope: &mut ClassScope<'o>,
-    visit: &mut impl FnMut(&ClassScope<'o>, &'o Statement, &'o Statement, &Step),
+    visit: &mut impl FnMut(&ClassScope<'o>, &'o Statement, &'o Statement),
 ) {
     for step in steps {
         let Some(before) = step.old.map(|at| &old[at]) else { continue };
@@ -478,7 +482,7 @@ fn collect_sites<'o>(
                 collect_sites(&inner, &was.body, &is.body, scope, visit);
                 scope.pop();
             }
-            (Change::Same | Change::Bodies, ..) => visit(scope, before, after, step),
+            (Change::Same | Change::Bodies, ..) => visit(scope, before, after),
             _ => {}
         }
     }

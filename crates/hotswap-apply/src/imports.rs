@@ -5,7 +5,6 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::stage::{Changed, Stage};
-use crate::transaction::Write;
 
 /// The absolute name of the module that an import statement names.
 /// `package` is the `__package__` of the importing module.
@@ -204,13 +203,15 @@ impl<'py> Stage<'_, 'py> {
         for (module, staging) in &self.staging {
             staged.push((self.world.modules[*module].object.clone_ref(self.py), staging.namespace.clone().unbind()));
         }
+        // Held here: looked up inside, it would be found in the frame that imports, which is us.
+        let importing = real.unbind();
         let importer = pyo3::types::PyCFunction::new_closure(
             self.py,
             None,
             None,
             move |args: &Bound<'_, pyo3::types::PyTuple>, kwargs: Option<&Bound<'_, PyDict>>| -> PyResult<Py<PyAny>> {
                 let py = args.py();
-                let got = real_import(py)?.call(args, kwargs)?;
+                let got = importing.bind(py).call(args, kwargs)?;
                 let from_list = args.get_item(3).is_ok_and(|names| names.is_truthy().unwrap_or(false));
                 if from_list
                     && let Some((_, namespace)) = staged.iter().find(|(object, _)| object.is(&got))
@@ -220,7 +221,6 @@ impl<'py> Stage<'_, 'py> {
                 Ok(got.unbind())
             },
         )?;
-        drop(real);
         let private = builtins.dict().copy()?;
         private.set_item("__import__", importer)?;
         let before = namespace.get_item("__builtins__")?;
@@ -232,17 +232,6 @@ impl<'py> Stage<'_, 'py> {
         }
         result
     }
-
-    /// Makes room in the transaction for a child module that an import added to its package.
-    pub(crate) fn forget_module(&mut self, name: &str) -> PyResult<()> {
-        let modules = self.py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
-        self.transaction.push(Write::Item { dict: modules, key: self.intern(name).into_any(), value: None });
-        Ok(())
-    }
-}
-
-fn real_import(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    py.import("builtins")?.getattr("__import__")
 }
 
 /// A module object that shows a staging namespace, for `from module import name`.

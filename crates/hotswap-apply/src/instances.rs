@@ -9,6 +9,15 @@ use crate::stage::Stage;
 use crate::transaction::Write;
 
 impl<'py> Stage<'_, 'py> {
+    /// The same for a class of which only method bodies changed.
+    pub(crate) fn new_attributes_of(&mut self, module: usize, old: &Statement, new: &Statement) -> PyResult<()> {
+        let (Some(before), Some(after)) = (old.class(), new.class()) else { return Ok(()) };
+        match self.class_at(module, std::slice::from_ref(&after.name))? {
+            Some(class) => self.new_attributes(module, &class, before, after),
+            None => Ok(()),
+        }
+    }
+
     /// New lines of `__init__` that can be evaluated for an instance reach those that live.
     pub(crate) fn new_attributes(
         &mut self,
@@ -169,7 +178,7 @@ fn copy_instance<'py>(object: &Bound<'py, PyAny>, class: &Bound<'py, PyType>) ->
 }
 
 /// The name under which a private attribute is stored.
-fn mangle(class: &str, name: &str) -> String {
+pub(crate) fn mangle(class: &str, name: &str) -> String {
     if name.starts_with("__") && !name.ends_with("__") {
         format!("_{}{name}", class.trim_start_matches('_'))
     } else {

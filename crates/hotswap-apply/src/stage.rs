@@ -39,6 +39,17 @@ pub(crate) struct Pair<'py> {
     pub class: Option<Bound<'py, PyType>>,
 }
 
+/// Something that runs Python code and so cannot be part of the commit. The classes
+/// are held here, where a search for references does not find them.
+pub(crate) enum After<'py> {
+    /// Recompute what is abstract, as `ABCMeta` does for a new class.
+    Abstract(Bound<'py, PyType>),
+    /// Take a dead class out of the `__subclasses__()` of its bases.
+    Hide(Bound<'py, PyType>),
+    /// Apply a class decorator again.
+    Decorate { class: Bound<'py, PyType>, source: String, namespace: Bound<'py, PyDict> },
+}
+
 /// A statement that must see committed definitions, so it runs after the swap.
 #[derive(Clone)]
 pub(crate) struct Late {
@@ -77,8 +88,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub committed: bool,
     /// Old and new objects of names whose value changed, for those that imported them.
     pub rebound: Vec<(usize, String, Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>)>,
-    /// Python calls to make right after the commit.
-    pub after: Vec<Bound<'py, PyAny>>,
+    /// What is left to do right after the commit.
+    pub after: Vec<After<'py>>,
 }
 
 impl<'w, 'py> Stage<'w, 'py> {

@@ -49,7 +49,12 @@ impl<'py> Stage<'_, 'py> {
             return self.rename(module, old, new, &outline);
         }
         match (change, old) {
-            (Change::Same | Change::Bodies, _) => self.derive(module, step.new, &outline),
+            (Change::Same | Change::Bodies, _) => {
+                if let (Change::Bodies, Some(old)) = (&step.change, old) {
+                    self.new_attributes_of(module, old, new)?;
+                }
+                self.derive(module, step.new, &outline)
+            }
             (Change::Function(change), Some(old)) => self.stage_function(module, old, new, &change, &outline),
             (Change::Class(change), Some(old)) => self.stage_class(module, old, new, &change, &outline, index),
             _ if new.pragma == Some(Pragma::Keep) && old.is_some() => {

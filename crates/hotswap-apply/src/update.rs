@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::native as cpython;
-use hotswap_plan::{Outline, diff};
+use hotswap_plan::{Change, Kind, Outline, Plan, diff};
 use pyo3::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -27,6 +27,14 @@ pub struct Edit {
     pub outline: Arc<Outline>,
 }
 
+/// How an update treats what did not change.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Statements of an edited module run again although they did not change
+    /// (`strategy="reload"`); definitions are patched, `__main__` is never run.
+    pub reload: bool,
+}
+
 /// Edits that succeed or fail together.
 #[derive(Clone, Debug, Default)]
 pub struct Group {
@@ -36,7 +44,7 @@ pub struct Group {
 
 /// Prepares every group, commits those that could be prepared in one stretch, and
 /// makes the new sources of committed groups their baselines.
-pub fn update(py: Python<'_>, world: &mut World, groups: &[Group]) -> Vec<Outcome> {
+pub fn update(py: Python<'_>, world: &mut World, groups: &[Group], options: Options) -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> = groups
         .iter()
         .map(|group| Outcome { files: files_of(world, group), ..Outcome::default() })
@@ -45,7 +53,7 @@ pub fn update(py: Python<'_>, world: &mut World, groups: &[Group]) -> Vec<Outcom
         let world: &World = world;
         let mut stages: Vec<(usize, Stage<'_, '_>)> = Vec::new();
         for (index, group) in groups.iter().enumerate() {
-            match prepare(py, world, group) {
+            match prepare(py, world, group, options) {
                 Ok(stage) => stages.push((index, stage)),
                 Err(error) => outcomes[index].failure = Some(failure(py, &error, world, group)),
             }
@@ -99,14 +107,17 @@ fn files_of(world: &World, group: &Group) -> Vec<PathBuf> {
     files
 }
 
-fn prepare<'w, 'py>(py: Python<'py>, world: &'w World, group: &Group) -> PyResult<Stage<'w, 'py>> {
+fn prepare<'w, 'py>(py: Python<'py>, world: &'w World, group: &Group, options: Options) -> PyResult<Stage<'w, 'py>> {
     let mut edits = FxHashMap::default();
     for edit in &group.edits {
         let module = &world.modules[edit.module];
         // Source that was imported parses; where it does not, it is taken as empty
         // and every statement of the new one is new.
         let old_outline = module.outline().unwrap_or_default();
-        let plan = diff(&old_outline, &edit.outline);
+        let mut plan = diff(&old_outline, &edit.outline);
+        if options.reload && module.name != "__main__" && plan.changes_behaviour() {
+            run_everything(&mut plan, &edit.outline);
+        }
         edits.insert(
             edit.module,
             Edited {
@@ -150,6 +161,19 @@ fn prepare<'w, 'py>(py: Python<'py>, world: &'w World, group: &Group) -> PyResul
     Ok(stage)
 }
 
+/// With `strategy="reload"` values take the results of a new run; definitions keep
+/// their identity, and names that the source no longer binds stay.
+fn run_everything(plan: &mut Plan, outline: &Outline) {
+    for step in &mut plan.steps {
+        let kind = &outline.statements[step.new].kind;
+        let value = matches!(kind, Kind::Assign { .. } | Kind::AugAssign { .. } | Kind::Compound(_) | Kind::Expression | Kind::Other);
+        if value && matches!(step.change, Change::Same | Change::Bodies) {
+            step.change = Change::Run;
+        }
+    }
+    plan.removed.clear();
+}
+
 impl<'py> Stage<'_, 'py> {
     /// Functions that were made in a staging namespace move to the live one.
     fn rehome(&mut self) -> PyResult<()> {
@@ -173,9 +197,7 @@ impl<'py> Stage<'_, 'py> {
 
     /// Runs what had to wait for the swap, and commits what follows from it.
     fn run_late(&mut self) -> PyResult<()> {
-        for call in std::mem::take(&mut self.after) {
-            call.call0()?;
-        }
+        self.run_after()?;
         let late = std::mem::take(&mut self.late);
         for item in late {
             let outline = self
@@ -193,9 +215,7 @@ impl<'py> Stage<'_, 'py> {
             }
             self.swap_codes()?;
             self.transaction.commit(self.py)?;
-            for call in std::mem::take(&mut self.after) {
-                call.call0()?;
-            }
+            self.run_after()?;
             for module in self.order.clone() {
                 self.rebind_imports(module)?;
             }

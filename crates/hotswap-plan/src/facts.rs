@@ -89,13 +89,6 @@ impl Facts {
         }
         collector.facts
     }
-
-    pub(crate) fn merge(&mut self, other: Facts) {
-        self.reads.extend(other.reads);
-        self.calls.extend(other.calls);
-        self.effects.extend(other.effects);
-        self.writes_to_arguments |= other.writes_to_arguments;
-    }
 }
 
 /// `a.b.c` as `["a", "b", "c"]`, if it is nothing but a name and attributes.

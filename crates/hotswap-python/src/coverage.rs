@@ -1,0 +1,152 @@
+//! Which files are watched.
+
+use std::path::{Path, PathBuf};
+
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use pyo3::prelude::*;
+
+/// Directories that are never entered.
+const SKIPPED: [&str; 9] =
+    ["__pycache__", "node_modules", ".git", ".hg", ".svn", ".tox", ".nox", ".venv", ".mypy_cache"];
+
+/// The rule that says whether a file belongs to the watched program.
+#[derive(Debug)]
+pub(crate) struct Coverage {
+    /// None: every imported module but the standard library.
+    pub roots: Option<Vec<PathBuf>>,
+    include: Option<GlobSet>,
+    exclude: Option<GlobSet>,
+    standard: Vec<PathBuf>,
+    own: Option<PathBuf>,
+}
+
+impl Coverage {
+    pub(crate) fn new(
+        py: Python<'_>,
+        roots: Option<Vec<PathBuf>>,
+        include: &[String],
+        exclude: &[String],
+    ) -> PyResult<Coverage> {
+        let mut standard = Vec::new();
+        let sysconfig = py.import("sysconfig")?;
+        for name in ["stdlib", "platstdlib"] {
+            if let Ok(path) = sysconfig.getattr("get_path")?.call1((name,)).and_then(|path| path.extract::<String>()) {
+                let path = canonical(Path::new(&path));
+                if !standard.contains(&path) {
+                    standard.push(path);
+                }
+            }
+        }
+        let own = py
+            .import("hotswap")
+            .ok()
+            .and_then(|module| module.getattr("__file__").ok()?.extract::<String>().ok())
+            .and_then(|file| Path::new(&file).parent().map(canonical));
+        Ok(Coverage {
+            roots: roots.map(|roots| roots.iter().map(|root| canonical(root)).collect()),
+            include: globs(py, include)?,
+            exclude: globs(py, exclude)?,
+            standard,
+            own,
+        })
+    }
+
+    /// Whether a file (spelled as by [`canonical`]) is watched.
+    pub(crate) fn covers(&self, file: &Path) -> bool {
+        if file.extension().is_none_or(|extension| extension != "py") {
+            return false;
+        }
+        if self.own.as_ref().is_some_and(|own| file.starts_with(own)) {
+            return false;
+        }
+        let within = match &self.roots {
+            Some(roots) => roots.iter().any(|root| file.starts_with(root)),
+            None => !self.is_standard(file),
+        };
+        within
+            && self.include.as_ref().is_none_or(|globs| self.matches(globs, file))
+            && !self.exclude.as_ref().is_some_and(|globs| self.matches(globs, file))
+    }
+
+    fn matches(&self, globs: &GlobSet, file: &Path) -> bool {
+        if globs.is_match(file) || file.file_name().is_some_and(|name| globs.is_match(name)) {
+            return true;
+        }
+        let Some(roots) = &self.roots else { return false };
+        roots.iter().filter_map(|root| file.strip_prefix(root).ok()).any(|relative| globs.is_match(relative))
+    }
+
+    fn is_standard(&self, file: &Path) -> bool {
+        let site = file.components().any(|part| part.as_os_str() == "site-packages" || part.as_os_str() == "dist-packages");
+        !site && self.standard.iter().any(|standard| file.starts_with(standard))
+    }
+
+    /// All watched files below the roots, in order.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for root in self.roots.iter().flatten() {
+            if root.is_file() {
+                if self.covers(root) {
+                    found.push(root.clone());
+                }
+            } else {
+                self.walk(root, &mut found);
+            }
+        }
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    fn walk(&self, directory: &Path, found: &mut Vec<PathBuf>) {
+        let Ok(entries) = std::fs::read_dir(directory) else { return };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let name = entry.file_name();
+            let is_directory = entry.file_type().is_ok_and(|kind| {
+                kind.is_dir() || (kind.is_symlink() && path.is_dir() && !is_loop(&path))
+            });
+            if is_directory {
+                let skipped = name.to_str().is_some_and(|name| SKIPPED.contains(&name) || name.starts_with('.'));
+                if !skipped && !path.join("pyvenv.cfg").exists() {
+                    self.walk(&path, found);
+                }
+            } else if self.covers(&path) {
+                found.push(path);
+            }
+        }
+    }
+}
+
+/// A link to a directory above itself.
+fn is_loop(path: &Path) -> bool {
+    std::fs::canonicalize(path).is_ok_and(|target| path.starts_with(&target))
+}
+
+fn globs(py: Python<'_>, patterns: &[String]) -> PyResult<Option<GlobSet>> {
+    if patterns.is_empty() {
+        return Ok(None);
+    }
+    let mut builder = GlobSetBuilder::new();
+    for pattern in patterns {
+        let glob = Glob::new(pattern).map_err(|error| {
+            crate::error::raise(py, "HotswapConfigError", format!("{pattern:?} is not a glob pattern: {error}"))
+        })?;
+        builder.add(glob);
+    }
+    builder.build().map(Some).map_err(|error| crate::error::raise(py, "HotswapConfigError", error.to_string()))
+}
+
+/// The spelling by which files are compared: absolute, the directory without
+/// links, the file's own name as it is (a linked file is watched under its name).
+pub(crate) fn canonical(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else { return absolute };
+    if absolute.is_dir() {
+        return std::fs::canonicalize(&absolute).unwrap_or(absolute);
+    }
+    match std::fs::canonicalize(parent) {
+        Ok(parent) => parent.join(name),
+        Err(_) => absolute,
+    }
+}

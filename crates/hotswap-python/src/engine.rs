@@ -1,0 +1,351 @@
+//! The class that Python drives. Its methods may be called from any thread.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
+use hotswap_watch::{ChangeEvent, PollMode, WatchConfig, Watcher};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use crate::coverage::{Coverage, canonical};
+use crate::error::raise;
+use crate::report::{ReportData, pending_dict};
+use crate::session::{Session, Settings};
+
+/// Imports come in bursts; the modules are noted when none has begun for this long.
+const IMPORT_QUIET: Duration = Duration::from_millis(60);
+
+/// What the watcher announced and nobody has applied yet.
+#[derive(Default)]
+struct Announced {
+    paths: Vec<PathBuf>,
+    imports: bool,
+}
+
+/// Who works on the session now.
+enum Desk {
+    Free(Box<Session>),
+    Busy(ThreadId),
+    Closed,
+}
+
+/// One watching engine; made by `hotswap.watch`.
+#[pyclass(module = "hotswap._hotswap", frozen)]
+pub(crate) struct Engine {
+    desk: Mutex<Desk>,
+    freed: Condvar,
+    announced: Mutex<Announced>,
+    events: Mutex<Option<Receiver<ChangeEvent>>>,
+    bell: (Sender<()>, Receiver<()>),
+    imports: (Sender<()>, Receiver<()>),
+    paused: AtomicBool,
+    stopped: AtomicBool,
+    process: u32,
+    config: WatchConfig,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[pymethods]
+impl Engine {
+    #[new]
+    fn new(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Engine> {
+        let get = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> { Ok(options.get_item(name)?.filter(|value| !value.is_none())) };
+        let list = |name: &str| -> PyResult<Vec<String>> { get(name)?.map_or(Ok(Vec::new()), |value| value.extract()) };
+        let roots: Option<Vec<PathBuf>> = get("paths")?.map(|value| value.extract()).transpose()?;
+        for root in roots.iter().flatten() {
+            if !root.exists() {
+                return Err(raise(py, "WatchError", format!("{}: no such file or directory", root.display())));
+            }
+        }
+        let coverage = Coverage::new(py, roots, &list("include")?, &list("exclude")?)?;
+        let mut config = WatchConfig::default();
+        if let Some(poll) = get("poll")? {
+            if let Ok(flag) = poll.extract::<bool>() {
+                config.poll = if flag { PollMode::Always } else { PollMode::Never };
+            } else if let Ok(seconds) = poll.extract::<f64>() {
+                config.poll = PollMode::Always;
+                config.poll_interval = Duration::from_secs_f64(seconds.clamp(0.01, 3600.0));
+            }
+        }
+        if let Some(interval) = get("interval")?
+            && let Ok(seconds) = interval.extract::<f64>()
+        {
+            config.poll_interval = Duration::from_secs_f64(seconds.clamp(0.01, 3600.0));
+        }
+        let settings = Settings {
+            reload: get("strategy")?.is_some_and(|value| value.extract::<String>().is_ok_and(|name| name == "reload")),
+            import_new: get("only_import_exist")?.is_some_and(|value| value.extract::<bool>().is_ok_and(|only| !only)),
+            history: get("history")?.map_or(Ok(100), |value| value.extract())?,
+        };
+        Ok(Engine {
+            desk: Mutex::new(Desk::Free(Box::new(Session::new(settings, coverage)))),
+            freed: Condvar::new(),
+            announced: Mutex::new(Announced::default()),
+            events: Mutex::new(None),
+            bell: bounded(1),
+            imports: unbounded(),
+            paused: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+            process: std::process::id(),
+            config,
+        })
+    }
+
+    /// Reads the sources below the paths and starts the native watcher thread.
+    fn start(&self, py: Python<'_>) -> PyResult<()> {
+        let (watcher, events) = Watcher::start(self.config.clone())
+            .map_err(|error| raise(py, "WatchError", error.to_string()))?;
+        *lock(&self.events) = Some(events);
+        let result = self.work(py, |session| {
+            let roots = session.coverage.roots.clone();
+            let files = py.detach(|| session.coverage.files());
+            for file in &files {
+                session.disk.read(file);
+            }
+            if let Some(roots) = &roots {
+                for root in roots {
+                    if root.is_dir() {
+                        watcher.watch_tree(root);
+                    } else if let Some(directory) = root.parent() {
+                        watcher.watch_directory(directory);
+                    }
+                }
+                for (file, state) in &session.disk.files {
+                    watcher.track(file, Some(state.hash));
+                }
+            }
+            session.watcher = Some(watcher);
+            session.note_modules(py)
+        })?;
+        result.unwrap_or(Ok(()))
+    }
+
+    /// Blocks with the GIL released until there is something to apply.
+    #[pyo3(signature = (timeout=None))]
+    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> bool {
+        let deadline = timeout.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds.clamp(0.0, 1e9)));
+        py.detach(|| self.wait_detached(deadline))
+    }
+
+    /// An import of this module begins.
+    fn note_import(&self, _name: &str) {
+        if self.imports.1.is_empty() {
+            // The receiver lives as long as this object.
+            let _ = self.imports.0.send(());
+        }
+    }
+
+    /// Applies what `wait` announced.
+    fn apply<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let announced = std::mem::take(&mut *lock(&self.announced));
+        let result = self.work(py, |session| {
+            let paths = announced.paths.iter().map(|path| canonical(path)).collect();
+            session.apply_announced(py, paths)
+        })?;
+        match result {
+            Some(Ok(Some(report))) => report.to_python(py).map(Some),
+            Some(Ok(None)) => Ok(None),
+            Some(Err(error)) => Err(error),
+            // Another update of this thread is under way: it will see what was announced.
+            None => Ok(None),
+        }
+    }
+
+    /// Applies everything that differs on disk now, in this thread.
+    #[pyo3(signature = (timeout=None))]
+    fn sync<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyDict>> {
+        let _ = timeout;
+        match self.work(py, |session| session.sync(py))? {
+            Some(report) => report?.to_python(py),
+            None => in_progress(py),
+        }
+    }
+
+    /// Applies the code of an earlier generation again.
+    fn rollback<'py>(&self, py: Python<'py>, generation: u64) -> PyResult<Bound<'py, PyDict>> {
+        match self.work(py, |session| session.rollback(py, generation))? {
+            Some(report) => report?.to_python(py),
+            None => in_progress(py),
+        }
+    }
+
+    /// The unified diff of the sources between two generations.
+    fn diff(&self, py: Python<'_>, a: u64, b: u64) -> PyResult<String> {
+        Ok(self.work(py, |session| session.diff(a, b))?.unwrap_or_default())
+    }
+
+    fn pause(&self) {
+        self.paused.store(true, Ordering::SeqCst);
+    }
+
+    fn resume(&self) {
+        self.paused.store(false, Ordering::SeqCst);
+        self.ring();
+    }
+
+    /// Stops the native thread and forgets everything.
+    fn stop(&self, py: Python<'_>) {
+        if self.stopped.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        self.ring();
+        let forked = self.process != std::process::id();
+        *lock(&self.events) = None;
+        let mut desk = lock(&self.desk);
+        if let Desk::Free(session) = &mut *desk
+            && let Some(mut watcher) = session.watcher.take()
+        {
+            if forked {
+                watcher.forget();
+            } else {
+                drop(desk);
+                py.detach(|| watcher.stop());
+                desk = lock(&self.desk);
+            }
+        }
+        if matches!(*desk, Desk::Free(_)) {
+            *desk = Desk::Closed;
+        }
+    }
+
+    #[getter]
+    fn stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    /// What is watched and how.
+    fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let status = PyDict::new(py);
+        let filled = self.work(py, |session| -> PyResult<()> {
+            status.set_item("generation", session.generation)?;
+            let mut files: Vec<String> = session.world.modules.iter().map(|module| module.file.display().to_string()).collect();
+            files.sort();
+            files.dedup();
+            status.set_item("files", files)?;
+            let uncertain: Vec<&str> =
+                session.world.modules.iter().filter(|module| !module.certain).map(|module| module.name.as_str()).collect();
+            status.set_item("uncertain", uncertain)?;
+            status.set_item("uncovered", session.uncovered.clone())?;
+            let pending = PyList::empty(py);
+            for item in &session.pending {
+                pending.append(pending_dict(py, item)?)?;
+            }
+            status.set_item("pending", pending)?;
+            if let Some(watcher) = &session.watcher {
+                let watched = py.detach(|| watcher.status());
+                let names = |paths: &[PathBuf]| -> Vec<String> { paths.iter().map(|path| path.display().to_string()).collect() };
+                status.set_item("directories", names(&watched.watched))?;
+                let polled: Vec<(String, String)> =
+                    watched.polled.iter().map(|directory| (directory.path.display().to_string(), directory.reason.clone())).collect();
+                status.set_item("polled", polled)?;
+                status.set_item("notes", watched.fallbacks)?;
+            }
+            Ok(())
+        })?;
+        match filled {
+            Some(result) => result?,
+            None => status.set_item("notes", ["an update is in progress"])?,
+        }
+        status.set_item("paused", self.paused.load(Ordering::SeqCst))?;
+        Ok(status)
+    }
+}
+
+impl Engine {
+    /// Works on the session, alone. No lock is held meanwhile: an update runs code of
+    /// the program, which may call anything here. None: this very thread is at it.
+    fn work<'py, R>(&self, py: Python<'py>, task: impl FnOnce(&mut Session) -> R) -> PyResult<Option<R>> {
+        let me = std::thread::current().id();
+        let mut session = loop {
+            let mut desk = lock(&self.desk);
+            match std::mem::replace(&mut *desk, Desk::Closed) {
+                Desk::Free(session) => {
+                    *desk = Desk::Busy(me);
+                    break session;
+                }
+                Desk::Busy(owner) => {
+                    *desk = Desk::Busy(owner);
+                    if owner == me {
+                        return Ok(None);
+                    }
+                    drop(desk);
+                    py.detach(|| {
+                        let desk = lock(&self.desk);
+                        if matches!(*desk, Desk::Busy(_)) {
+                            drop(self.freed.wait_timeout(desk, Duration::from_millis(100)));
+                        }
+                    });
+                    py.check_signals()?;
+                }
+                Desk::Closed => return Err(raise(py, "NotWatchingError", "this session was stopped".to_string())),
+            }
+        };
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| task(&mut session)));
+        let mut desk = lock(&self.desk);
+        *desk = if self.stopped.load(Ordering::SeqCst) { Desk::Closed } else { Desk::Free(session) };
+        drop(desk);
+        self.freed.notify_all();
+        match result {
+            Ok(result) => Ok(Some(result)),
+            Err(panic) => {
+                let what = panic
+                    .downcast_ref::<String>()
+                    .cloned()
+                    .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
+                    .unwrap_or_default();
+                Err(raise(py, "HotswapError", format!("a bug in hotswap, please report it: {what}")))
+            }
+        }
+    }
+
+    fn ring(&self) {
+        // A full bell is rung already.
+        let _ = self.bell.0.try_send(());
+    }
+
+    fn wait_detached(&self, deadline: Option<Instant>) -> bool {
+        let Some(events) = lock(&self.events).clone() else { return false };
+        let mut import_due: Option<Instant> = None;
+        loop {
+            if self.stopped.load(Ordering::SeqCst) || self.process != std::process::id() {
+                return false;
+            }
+            let paused = self.paused.load(Ordering::SeqCst);
+            if !paused && !lock(&self.announced).paths.is_empty() {
+                return true;
+            }
+            let now = Instant::now();
+            if import_due.is_some_and(|due| due <= now) {
+                lock(&self.announced).imports = true;
+                return true;
+            }
+            if deadline.is_some_and(|deadline| deadline <= now) {
+                return false;
+            }
+            let until = [import_due, deadline].into_iter().flatten().min();
+            let timer = until.map_or_else(crossbeam_channel::never, crossbeam_channel::at);
+            select! {
+                recv(events) -> event => match event {
+                    Ok(event) => lock(&self.announced).paths.extend(event.changes.into_iter().map(|change| change.path)),
+                    Err(_) => return false,
+                },
+                recv(self.bell.1) -> _ => {}
+                recv(self.imports.1) -> _ => import_due = Some(Instant::now() + IMPORT_QUIET),
+                recv(timer) -> _ => {}
+            }
+        }
+    }
+}
+
+fn in_progress(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let mut report = ReportData::new(0);
+    report.notes.push("an update is in progress in this thread".to_string());
+    report.to_python(py)
+}

@@ -1,0 +1,203 @@
+//! Loaded modules and the source they were loaded from.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hotswap_apply::Module;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use crate::coverage::canonical;
+use crate::disk::{self, FileState, Stamp};
+use crate::session::Session;
+
+impl Session {
+    /// Notes the modules that were loaded since the last look.
+    pub(crate) fn note_modules(&mut self, py: Python<'_>) -> PyResult<()> {
+        let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
+        // A copy: looking at a module may import others.
+        for (name, module) in modules.copy()?.iter() {
+            let (Ok(name), pointer) = (name.extract::<String>(), module.as_ptr() as usize) else { continue };
+            let spec = spec_pointer(&module);
+            if self.seen.get(&name) == Some(&(pointer, spec)) {
+                continue;
+            }
+            if is_initializing(&module) && name != "__main__" {
+                continue;
+            }
+            self.seen.insert(name.clone(), (pointer, spec));
+            self.note_module(py, &name, &module)?;
+        }
+        self.drop_replaced(py, &modules);
+        Ok(())
+    }
+
+    fn note_module(&mut self, py: Python<'_>, name: &str, module: &Bound<'_, PyAny>) -> PyResult<()> {
+        let Some((file, code_file)) = source_file(module) else {
+            if let Some(reason) = why_not(module) {
+                self.uncovered.insert(name.to_string(), reason);
+            }
+            return Ok(());
+        };
+        if !self.coverage.covers(&file) {
+            return Ok(());
+        }
+        let Some(dict) = module.getattr("__dict__").ok().and_then(|dict| dict.cast_into::<PyDict>().ok()) else {
+            return Ok(());
+        };
+        self.adopt(py, name.to_string(), file, code_file, module, &dict)
+    }
+
+    /// Adds a namespace that was loaded from a file to the watched ones.
+    pub(crate) fn adopt(
+        &mut self,
+        py: Python<'_>,
+        name: String,
+        file: PathBuf,
+        code_file: String,
+        object: &Bound<'_, PyAny>,
+        dict: &Bound<'_, PyDict>,
+    ) -> PyResult<()> {
+        let snapshot = self.disk.files.get(&file).cloned();
+        let current = self.disk.look(&file);
+        let newest = match current {
+            crate::disk::Seen::Changed(state) => Some(state),
+            _ => None,
+        };
+        let (state, certain) = choose_baseline(object, snapshot.clone(), newest.clone());
+        let Some(state) = state else { return Ok(()) };
+        let Ok(text) = disk::decode(py, &state.bytes) else { return Ok(()) };
+        if snapshot.is_none() {
+            // What is there now, if it is something else, is found as a change later.
+            self.disk.files.insert(file.clone(), state.clone());
+        }
+        if let Some(watcher) = &self.watcher {
+            if let Some(directory) = file.parent() {
+                watcher.watch_directory(directory);
+            }
+            watcher.track(&file, Some(state.hash));
+        }
+        let known = self.world.modules.iter_mut().find(|known| known.dict.as_ptr() == dict.as_ptr());
+        let mut module = Module::new(name, file, code_file, object.clone().unbind(), dict.clone().unbind(), text);
+        module.certain = certain;
+        match known {
+            Some(known) => *known = module,
+            None => self.world.modules.push(module),
+        }
+        Ok(())
+    }
+
+    /// Modules whose place in `sys.modules` another object has taken.
+    fn drop_replaced(&mut self, py: Python<'_>, modules: &Bound<'_, PyDict>) {
+        self.world.modules.retain(|module| {
+            if module.file.as_os_str().is_empty() {
+                return true;
+            }
+            match modules.get_item(&module.name) {
+                Ok(Some(now)) => now.is(&module.object) || !module.object.bind(py).is_instance_of::<pyo3::types::PyModule>(),
+                _ => true,
+            }
+        });
+    }
+
+    /// Namespaces that hold functions of a file and belong to no known module: code
+    /// that was loaded by path, by `runpy` or by `exec`.
+    pub(crate) fn adopt_strays(&mut self, py: Python<'_>, file: &Path) -> PyResult<()> {
+        let spellings: Vec<Bound<'_, PyString>> = vec![PyString::new(py, &file.to_string_lossy())];
+        let Ok(functions) = hotswap_cpython::heap::functions_in_files(py, &spellings) else { return Ok(()) };
+        for function in functions {
+            let globals = function.getattr("__globals__")?.cast_into::<PyDict>()?;
+            if self.world.by_dict(globals.as_any()).is_some() {
+                continue;
+            }
+            let Some(name) = globals.get_item("__name__")?.and_then(|name| name.extract::<String>().ok()) else { continue };
+            let spelled: String = function.getattr("__code__")?.getattr("co_filename")?.extract()?;
+            let owner = globals
+                .get_item("__file__")?
+                .and_then(|path| path.extract::<String>().ok())
+                .is_some_and(|path| canonical(Path::new(&path)) == file);
+            if owner {
+                self.adopt(py, name, file.to_path_buf(), spelled, globals.as_any(), &globals)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The source that was really imported: the snapshot taken before, or what is on
+/// disk now, by what the loader left behind (the header of the `.pyc` names size
+/// and time of the source it was compiled from, see PEP 552).
+fn choose_baseline(
+    module: &Bound<'_, PyAny>,
+    snapshot: Option<FileState>,
+    newest: Option<FileState>,
+) -> (Option<FileState>, bool) {
+    match (snapshot, newest) {
+        (Some(snapshot), None) => (Some(snapshot), true),
+        (None, Some(newest)) => {
+            let certain = compiled_from(module).is_none_or(|header| header == pyc_key(&newest.stamp));
+            (Some(newest), certain)
+        }
+        (Some(snapshot), Some(newest)) => match compiled_from(module) {
+            Some(header) if header == pyc_key(&snapshot.stamp) => (Some(snapshot), true),
+            Some(header) if header == pyc_key(&newest.stamp) => (Some(newest), true),
+            _ => (Some(snapshot), false),
+        },
+        (None, None) => (None, false),
+    }
+}
+
+fn pyc_key(stamp: &Stamp) -> (u32, u32) {
+    ((stamp.modified_ns / 1_000_000_000) as u32, stamp.size as u32)
+}
+
+/// Modification time (seconds) and size of the source that the cached code was made from.
+fn compiled_from(module: &Bound<'_, PyAny>) -> Option<(u32, u32)> {
+    let cached: String = module.getattr("__spec__").ok()?.getattr("cached").ok()?.extract().ok()?;
+    let header = std::fs::read(cached).ok()?;
+    let word = |at: usize| -> Option<u32> { Some(u32::from_le_bytes(header.get(at..at + 4)?.try_into().ok()?)) };
+    // Flags other than 0 mean that the header holds a hash of the source instead.
+    if word(4)? != 0 {
+        return None;
+    }
+    Some((word(8)?, word(12)?))
+}
+
+fn spec_pointer(module: &Bound<'_, PyAny>) -> usize {
+    match module.cast::<pyo3::types::PyModule>() {
+        Ok(module) => module.dict().get_item("__spec__").ok().flatten().map_or(0, |spec| spec.as_ptr() as usize),
+        Err(_) => 0,
+    }
+}
+
+fn is_initializing(module: &Bound<'_, PyAny>) -> bool {
+    let Ok(module) = module.cast::<pyo3::types::PyModule>() else { return false };
+    let Ok(Some(spec)) = module.dict().get_item("__spec__") else { return false };
+    spec.getattr("_initializing").is_ok_and(|value| value.is_truthy().unwrap_or(false))
+}
+
+/// Path of the source and the spelling inside the code objects.
+fn source_file(module: &Bound<'_, PyAny>) -> Option<(PathBuf, String)> {
+    let dict = module.cast::<pyo3::types::PyModule>().ok()?.dict();
+    let file: String = dict.get_item("__file__").ok()??.extract().ok()?;
+    if !file.ends_with(".py") {
+        return None;
+    }
+    Some((canonical(Path::new(&file)), file))
+}
+
+/// Why a module's source cannot be watched, for `doctor`.
+fn why_not(module: &Bound<'_, PyAny>) -> Option<String> {
+    let dict = module.cast::<pyo3::types::PyModule>().ok()?.dict();
+    let spec = dict.get_item("__spec__").ok()??;
+    let origin: Option<String> = spec.getattr("origin").ok()?.extract().ok()?;
+    match origin.as_deref() {
+        None | Some("built-in" | "frozen") => None,
+        Some(origin) if origin.ends_with(".pyc") => Some("only its .pyc is there".to_string()),
+        Some(origin) if origin.ends_with(".so") || origin.ends_with(".pyd") => Some("an extension module".to_string()),
+        Some(origin) => Some(format!("no source file ({origin})")),
+    }
+}
+
+/// A text that is shared with the baseline.
+pub(crate) type Text = Arc<str>;

@@ -1,0 +1,181 @@
+//! Reports as plain Python data.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use hotswap_apply::{ChangeEntry, Failure, Group, Outcome, Pending};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use crate::session::empty_outcome;
+
+/// What became of one group.
+pub(crate) struct GroupReport {
+    status: &'static str,
+    outcome: Outcome,
+}
+
+impl GroupReport {
+    pub(crate) fn applied(outcome: Outcome) -> GroupReport {
+        GroupReport { status: "applied", outcome }
+    }
+
+    pub(crate) fn rejected(files: Vec<PathBuf>, failure: Failure) -> GroupReport {
+        let mut outcome = empty_outcome(files);
+        outcome.failure = Some(failure);
+        GroupReport { status: "rejected", outcome }
+    }
+
+    pub(crate) fn held(files: Vec<PathBuf>) -> GroupReport {
+        let mut outcome = empty_outcome(files);
+        outcome.notes.push("the file is empty: waiting for its content, or for it to be deleted".to_string());
+        GroupReport { status: "held", outcome }
+    }
+
+    fn module(file: &Path, name: &str, action: &'static str, reason: String) -> GroupReport {
+        let mut outcome = empty_outcome(vec![file.to_path_buf()]);
+        outcome.changes.push(ChangeEntry {
+            qualname: name.to_string(),
+            module: name.to_string(),
+            file: file.display().to_string(),
+            kind: "module",
+            action,
+            reason,
+            ..ChangeEntry::default()
+        });
+        GroupReport { status: "applied", outcome }
+    }
+
+    pub(crate) fn removed(file: &Path, name: &str) -> GroupReport {
+        GroupReport::module(file, name, "removed", "its file is gone; code that holds it keeps running".to_string())
+    }
+
+    pub(crate) fn moved(file: &Path, old: &str, name: &str) -> GroupReport {
+        GroupReport::module(file, name, "moved", format!("it was {old}; its state is kept"))
+    }
+
+    pub(crate) fn imported(file: &Path, name: &str) -> GroupReport {
+        GroupReport::module(file, name, "added", "a new file was imported".to_string())
+    }
+}
+
+/// A report under construction.
+pub(crate) struct ReportData {
+    pub generation: u64,
+    pub groups: Vec<GroupReport>,
+    pub files: Vec<PathBuf>,
+    pub notes: Vec<String>,
+    pub pause_ms: f64,
+    /// Groups that are ready to be prepared.
+    pub due: Vec<Group>,
+    times: Vec<(&'static str, f64)>,
+}
+
+impl ReportData {
+    pub(crate) fn new(generation: u64) -> ReportData {
+        ReportData { generation, groups: Vec::new(), files: Vec::new(), notes: Vec::new(), pause_ms: 0.0, due: Vec::new(), times: Vec::new() }
+    }
+
+    pub(crate) fn time(&mut self, stage: &'static str, since: Instant) {
+        self.times.push((stage, since.elapsed().as_secs_f64() * 1e3));
+    }
+
+    /// The worst of the groups decides.
+    pub(crate) fn status(&self) -> &'static str {
+        let has = |status: &str| self.groups.iter().any(|group| group.status == status);
+        if has("rejected") {
+            "rejected"
+        } else if has("held") {
+            "held"
+        } else if self.groups.iter().any(|group| !group.outcome.changes.is_empty()) {
+            "applied"
+        } else {
+            "unchanged"
+        }
+    }
+
+    pub(crate) fn to_python<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let report = PyDict::new(py);
+        report.set_item("generation", self.generation)?;
+        report.set_item("status", self.status())?;
+        let (groups, changes, pending) = (PyList::empty(py), PyList::empty(py), PyList::empty(py));
+        let mut files: Vec<String> = Vec::new();
+        let mut notes = self.notes.clone();
+        let mut error = py.None().into_bound(py);
+        for group in &self.groups {
+            let entry = PyDict::new(py);
+            let own: Vec<String> = group.outcome.files.iter().map(|file| file.display().to_string()).collect();
+            entry.set_item("status", group.status)?;
+            entry.set_item("files", &own)?;
+            files.extend(own);
+            let own_changes = PyList::empty(py);
+            for change in &group.outcome.changes {
+                let change = change_dict(py, change)?;
+                own_changes.append(&change)?;
+                changes.append(change)?;
+            }
+            entry.set_item("changes", own_changes)?;
+            let failure = match &group.outcome.failure {
+                Some(failure) => failure_dict(py, failure)?.into_any(),
+                None => py.None().into_bound(py),
+            };
+            if error.is_none() {
+                error = failure.clone();
+            }
+            entry.set_item("error", failure)?;
+            for item in &group.outcome.pending {
+                pending.append(pending_dict(py, item)?)?;
+            }
+            notes.extend(group.outcome.notes.iter().cloned());
+            groups.append(entry)?;
+        }
+        files.sort();
+        files.dedup();
+        let durations = PyDict::new(py);
+        for (stage, milliseconds) in &self.times {
+            durations.set_item(stage, milliseconds)?;
+        }
+        durations.set_item("pause", self.pause_ms)?;
+        report.set_item("groups", groups)?;
+        report.set_item("files", files)?;
+        report.set_item("changes", changes)?;
+        report.set_item("pending", pending)?;
+        report.set_item("error", error)?;
+        report.set_item("duration_ms", durations)?;
+        report.set_item("notes", notes)?;
+        Ok(report)
+    }
+}
+
+fn change_dict<'py>(py: Python<'py>, change: &ChangeEntry) -> PyResult<Bound<'py, PyDict>> {
+    let entry = PyDict::new(py);
+    entry.set_item("qualname", &change.qualname)?;
+    entry.set_item("module", &change.module)?;
+    entry.set_item("file", &change.file)?;
+    entry.set_item("line", change.line)?;
+    entry.set_item("kind", change.kind)?;
+    entry.set_item("action", change.action)?;
+    entry.set_item("reason", &change.reason)?;
+    entry.set_item("advice", &change.advice)?;
+    Ok(entry)
+}
+
+fn failure_dict<'py>(py: Python<'py>, failure: &Failure) -> PyResult<Bound<'py, PyDict>> {
+    let entry = PyDict::new(py);
+    entry.set_item("type", &failure.kind)?;
+    entry.set_item("message", &failure.message)?;
+    entry.set_item("file", &failure.file)?;
+    entry.set_item("line", failure.line)?;
+    entry.set_item("traceback", &failure.traceback)?;
+    Ok(entry)
+}
+
+pub(crate) fn pending_dict<'py>(py: Python<'py>, pending: &Pending) -> PyResult<Bound<'py, PyDict>> {
+    let entry = PyDict::new(py);
+    entry.set_item("where", &pending.place)?;
+    entry.set_item("qualname", &pending.qualname)?;
+    entry.set_item("file", &pending.file)?;
+    entry.set_item("line", pending.line)?;
+    entry.set_item("reason", &pending.reason)?;
+    Ok(entry)
+}

@@ -1,0 +1,710 @@
+//! One update, from changed files to a report. Reads top to bottom.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hotswap_apply::{Edit, Failure, Group, Options, Outcome, World, resolve_import, update};
+use hotswap_plan::{DecodeProblem, Outline};
+use hotswap_watch::{ContentHash, Watcher};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::coverage::Coverage;
+use crate::disk::{self, Disk, Seen};
+use crate::modules::Text;
+use crate::report::{GroupReport, ReportData};
+
+/// How long a file that does not parse is waited for: it may be in the middle of a save.
+const SETTLE: Duration = Duration::from_millis(60);
+
+/// Settings of a session.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub reload: bool,
+    pub import_new: bool,
+    pub history: usize,
+}
+
+/// What the engine knows between updates.
+pub(crate) struct Session {
+    pub settings: Settings,
+    pub coverage: Coverage,
+    pub disk: Disk,
+    pub world: World,
+    pub watcher: Option<Watcher>,
+    pub seen: FxHashMap<String, (usize, usize)>,
+    pub uncovered: BTreeMap<String, String>,
+    pub generation: u64,
+    history: VecDeque<Generation>,
+    rejected: FxHashMap<PathBuf, Rejected>,
+    pub pending: Vec<hotswap_apply::Pending>,
+    /// Modules whose file is gone; they come back with it.
+    detached: Vec<hotswap_apply::Module>,
+}
+
+/// What one commit changed, for going back.
+struct Generation {
+    number: u64,
+    files: Vec<(PathBuf, Text, Text)>,
+}
+
+/// A file whose present content was refused.
+#[derive(Clone)]
+struct Rejected {
+    hash: ContentHash,
+    missing: Vec<String>,
+    group: Vec<PathBuf>,
+}
+
+/// A changed file on its way to an edit.
+struct FileEdit {
+    path: PathBuf,
+    modules: Vec<usize>,
+    text: Option<Text>,
+    outline: Option<Arc<Outline>>,
+    problem: Option<Failure>,
+    held: bool,
+}
+
+impl Session {
+    pub(crate) fn new(settings: Settings, coverage: Coverage) -> Session {
+        Session {
+            settings,
+            coverage,
+            disk: Disk::default(),
+            world: World::default(),
+            watcher: None,
+            seen: FxHashMap::default(),
+            uncovered: BTreeMap::new(),
+            generation: 0,
+            history: VecDeque::new(),
+            rejected: FxHashMap::default(),
+            pending: Vec::new(),
+            detached: Vec::new(),
+        }
+    }
+
+    /// Applies all that differs on disk now.
+    pub(crate) fn sync(&mut self, py: Python<'_>) -> PyResult<ReportData> {
+        self.note_modules(py)?;
+        let mut paths: FxHashSet<PathBuf> = self.disk.files.keys().cloned().collect();
+        paths.extend(self.coverage.files());
+        self.apply_paths(py, paths.into_iter().collect(), false)
+    }
+
+    /// Applies what the watcher has announced.
+    pub(crate) fn apply_announced(&mut self, py: Python<'_>, paths: Vec<PathBuf>) -> PyResult<Option<ReportData>> {
+        self.note_modules(py)?;
+        if paths.is_empty() {
+            return Ok(None);
+        }
+        let report = self.apply_paths(py, paths, true)?;
+        Ok((report.status() != "unchanged").then_some(report))
+    }
+
+    fn apply_paths(&mut self, py: Python<'_>, mut paths: Vec<PathBuf>, background: bool) -> PyResult<ReportData> {
+        let started = Instant::now();
+        let mut report = ReportData::new(self.generation);
+        paths.sort();
+        let looked = self.look(&paths);
+        report.time("read", started);
+
+        let parsing = Instant::now();
+        let mut edits = self.read_edits(py, looked, background, &mut report)?;
+        self.retry_rejected(py, &mut edits)?;
+        report.time("parse", parsing);
+        if edits.is_empty() {
+            report.time("total", started);
+            return Ok(report);
+        }
+
+        let applying = Instant::now();
+        let known = loaded_names(py)?;
+        py.import("importlib")?.call_method0("invalidate_caches")?;
+        for group in self.groups(edits) {
+            self.apply_group(py, group, &mut report)?;
+        }
+        self.commit_groups(py, &mut report, &known)?;
+        report.time("apply", applying);
+        self.note_modules(py)?;
+        report.time("total", started);
+        Ok(report)
+    }
+
+    /// Reads the files whose stamps changed.
+    fn look(&mut self, paths: &[PathBuf]) -> Vec<(PathBuf, Seen)> {
+        let mut looked = Vec::new();
+        for path in paths {
+            if !self.coverage.covers(path) && !self.disk.files.contains_key(path) {
+                continue;
+            }
+            match self.disk.look(path) {
+                Seen::Same => {}
+                seen => looked.push((path.clone(), seen)),
+            }
+        }
+        looked
+    }
+
+    /// Turns what was found on disk into edits of loaded modules.
+    fn read_edits(
+        &mut self,
+        py: Python<'_>,
+        looked: Vec<(PathBuf, Seen)>,
+        background: bool,
+        report: &mut ReportData,
+    ) -> PyResult<Vec<FileEdit>> {
+        let mut gone = Vec::new();
+        let mut changed = Vec::new();
+        let mut appeared = Vec::new();
+        for (path, seen) in looked {
+            match seen {
+                Seen::Same => {}
+                Seen::Gone => gone.push(path),
+                Seen::Unreadable(error) => {
+                    report.notes.push(format!("{} cannot be read: {error}; the loaded code keeps running", path.display()));
+                }
+                Seen::Changed(mut state) => {
+                    let known = self.disk.files.get(&path).map(|known| known.hash);
+                    if known != Some(state.hash) && background {
+                        state = self.settled(py, &path, state);
+                    }
+                    let differs = known != Some(state.hash);
+                    self.disk.files.insert(path.clone(), state);
+                    if differs {
+                        self.reattach(py, &path)?;
+                        if !self.world.modules.iter().any(|module| module.file == path) {
+                            self.adopt_strays(py, &path)?;
+                        }
+                        if known.is_none() && !self.world.modules.iter().any(|module| module.file == path) {
+                            appeared.push(path);
+                        } else {
+                            changed.push(path);
+                        }
+                    }
+                }
+            }
+        }
+        for path in gone {
+            self.file_gone(py, &path, &appeared, report)?;
+        }
+        // Only now, when no module leaves the list any more, are they known by number.
+        let mut edits = Vec::new();
+        for path in &changed {
+            edits.extend(self.edit_of(py, path)?);
+        }
+        self.import_new(py, appeared, report)?;
+        Ok(edits)
+    }
+
+    /// Waits for a file that does not parse to change again: it may be half written.
+    fn settled(&self, py: Python<'_>, path: &Path, state: disk::FileState) -> disk::FileState {
+        let mut state = state;
+        let deadline = Instant::now() + SETTLE;
+        loop {
+            let parses = disk::decode(py, &state.bytes).is_ok_and(|text| Outline::parse(&text).is_ok());
+            if parses || Instant::now() >= deadline {
+                return state;
+            }
+            py.detach(|| std::thread::sleep(Duration::from_millis(5)));
+            let probe = Disk { files: [(path.to_path_buf(), state.clone())].into_iter().collect() };
+            if let Seen::Changed(newer) = probe.look(path) {
+                state = newer;
+            }
+        }
+    }
+
+    /// The edit that a file's present content is for the modules loaded from it.
+    fn edit_of(&self, py: Python<'_>, path: &Path) -> PyResult<Option<FileEdit>> {
+        let modules: Vec<usize> =
+            self.world.modules.iter().enumerate().filter(|(_, module)| module.file == path).map(|(index, _)| index).collect();
+        let (Some(first), Some(state)) = (modules.first(), self.disk.files.get(path)) else { return Ok(None) };
+        let baseline = self.world.modules[*first].text.clone();
+        let mut edit = FileEdit { path: path.to_path_buf(), modules, text: None, outline: None, problem: None, held: false };
+        match disk::decode(py, &state.bytes) {
+            Err(problem) => edit.problem = Some(decode_failure(path, &problem)),
+            Ok(text) => {
+                if text.trim().is_empty() && !baseline.trim().is_empty() {
+                    edit.held = true;
+                } else {
+                    match Outline::parse(&text) {
+                        Ok(outline) => edit.outline = Some(Arc::new(outline)),
+                        Err(problem) => edit.problem = Some(syntax_failure(py, path, &state.bytes, &problem)?),
+                    }
+                    edit.text = Some(text);
+                }
+            }
+        }
+        Ok(Some(edit))
+    }
+
+    /// Files that were refused before are tried again when something they wait for changed.
+    fn retry_rejected(&mut self, py: Python<'_>, edits: &mut Vec<FileEdit>) -> PyResult<()> {
+        let changed: Vec<PathBuf> = edits.iter().map(|edit| edit.path.clone()).collect();
+        let due: Vec<PathBuf> = self
+            .rejected
+            .iter()
+            .filter(|(path, rejected)| {
+                !changed.contains(path)
+                    && self.disk.files.get(*path).is_some_and(|state| state.hash == rejected.hash)
+                    && (rejected.group.iter().any(|member| changed.contains(member))
+                        || rejected.missing.iter().any(|name| self.is_there(name)))
+            })
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in due {
+            if let Some(edit) = self.edit_of(py, &path)? {
+                edits.push(edit);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a file for a module of this name is among the watched ones.
+    fn is_there(&self, name: &str) -> bool {
+        let parts: PathBuf = name.split('.').collect();
+        let (file, package) = (parts.with_extension("py"), parts.join("__init__.py"));
+        self.disk.files.keys().any(|path| path.ends_with(&file) || path.ends_with(&package))
+    }
+
+    /// With `only_import_exist=False` new files are imported at once.
+    fn import_new(&mut self, py: Python<'_>, appeared: Vec<PathBuf>, report: &mut ReportData) -> PyResult<()> {
+        if !self.settings.import_new {
+            return Ok(());
+        }
+        for path in appeared {
+            let Some(name) = self.module_name(py, &path)? else { continue };
+            py.import("importlib")?.call_method0("invalidate_caches")?;
+            if let Err(error) = py.import(name.as_str()) {
+                report.notes.push(format!("{}: the new module could not be imported: {error}", path.display()));
+            } else {
+                report.files.push(path.clone());
+                report.groups.push(GroupReport::imported(&path, &name));
+            }
+        }
+        Ok(())
+    }
+
+    /// The name under which a file would be imported, from `sys.path`.
+    fn module_name(&self, py: Python<'_>, path: &Path) -> PyResult<Option<String>> {
+        let folders: Vec<String> = py.import("sys")?.getattr("path")?.try_iter()?.flatten().filter_map(|entry| entry.extract().ok()).collect();
+        let mut best: Option<(usize, String)> = None;
+        for folder in folders {
+            let folder = crate::coverage::canonical(Path::new(if folder.is_empty() { "." } else { &folder }));
+            let Ok(relative) = path.strip_prefix(&folder) else { continue };
+            let mut parts: Vec<String> = relative.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
+            if parts.last().is_some_and(|last| last == "__init__") {
+                parts.pop();
+            }
+            if parts.is_empty() || !parts.iter().all(|part| is_identifier(part)) {
+                continue;
+            }
+            if best.as_ref().is_none_or(|(length, _)| parts.len() < *length) {
+                best = Some((parts.len(), parts.join(".")));
+            }
+        }
+        Ok(best.map(|(_, name)| name))
+    }
+
+    /// Joins edited files where one imports the other.
+    fn groups(&self, edits: Vec<FileEdit>) -> Vec<Vec<FileEdit>> {
+        let mut leader: Vec<usize> = (0..edits.len()).collect();
+        fn find(leader: &mut [usize], at: usize) -> usize {
+            let mut at = at;
+            while leader[at] != at {
+                leader[at] = leader[leader[at]];
+                at = leader[at];
+            }
+            at
+        }
+        for (index, edit) in edits.iter().enumerate() {
+            let mut names: FxHashSet<String> = FxHashSet::default();
+            for module in &edit.modules {
+                let known = &self.world.modules[*module];
+                let package = if known.file.ends_with("__init__.py") {
+                    known.name.clone()
+                } else {
+                    known.name.rsplit_once('.').map(|(head, _)| head.to_string()).unwrap_or_default()
+                };
+                for outline in [known.outline(), edit.outline.clone()].into_iter().flatten() {
+                    for (_, import) in outline.imports() {
+                        let Some(name) = resolve_import(&package, import) else { continue };
+                        if let Some(inner) = &import.name {
+                            names.insert(format!("{name}.{inner}"));
+                        }
+                        names.insert(name);
+                    }
+                }
+            }
+            for (other, target) in edits.iter().enumerate() {
+                if other != index && target.modules.iter().any(|module| names.contains(&self.world.modules[*module].name)) {
+                    let (a, b) = (find(&mut leader, index), find(&mut leader, other));
+                    leader[a] = b;
+                }
+            }
+        }
+        let mut groups: BTreeMap<usize, Vec<FileEdit>> = BTreeMap::new();
+        for (index, edit) in edits.into_iter().enumerate() {
+            let at = find(&mut leader, index);
+            groups.entry(at).or_default().push(edit);
+        }
+        groups.into_values().collect()
+    }
+
+    /// A group with a file that cannot be read or parsed is refused at once.
+    fn apply_group(&mut self, py: Python<'_>, group: Vec<FileEdit>, report: &mut ReportData) -> PyResult<()> {
+        let files: Vec<PathBuf> = group.iter().map(|edit| edit.path.clone()).collect();
+        if let Some(problem) = group.iter().find_map(|edit| edit.problem.clone()) {
+            self.reject(py, &files, &problem)?;
+            report.groups.push(GroupReport::rejected(files, problem));
+            return Ok(());
+        }
+        if group.iter().any(|edit| edit.held) {
+            for edit in &group {
+                self.pin_lines(py, &edit.path)?;
+            }
+            report.groups.push(GroupReport::held(files));
+            return Ok(());
+        }
+        let mut edits = Vec::new();
+        for edit in group {
+            let (Some(text), Some(outline)) = (edit.text, edit.outline) else { continue };
+            for module in edit.modules {
+                if self.world.modules[module].text != text {
+                    edits.push(Edit { module, text: text.clone(), outline: outline.clone() });
+                }
+            }
+        }
+        if edits.is_empty() {
+            for file in &files {
+                self.rejected.remove(file);
+            }
+            self.refresh_lines(py, &files)?;
+            return Ok(());
+        }
+        report.due.push(Group { edits });
+        Ok(())
+    }
+
+    /// Prepares and commits all groups, and notes what became of them.
+    fn commit_groups(&mut self, py: Python<'_>, report: &mut ReportData, known: &FxHashSet<String>) -> PyResult<()> {
+        let groups = std::mem::take(&mut report.due);
+        if groups.is_empty() {
+            return Ok(());
+        }
+        let before: Vec<Vec<(PathBuf, Text, Text)>> = groups
+            .iter()
+            .map(|group| {
+                group
+                    .edits
+                    .iter()
+                    .map(|edit| {
+                        let module = &self.world.modules[edit.module];
+                        (module.file.clone(), module.text.clone(), edit.text.clone())
+                    })
+                    .collect()
+            })
+            .collect();
+        let outcomes = update(py, &mut self.world, &groups, Options { reload: self.settings.reload });
+        let mut committed = Vec::new();
+        let mut behaviour = false;
+        for (outcome, files) in outcomes.into_iter().zip(before) {
+            match &outcome.failure {
+                Some(failure) => {
+                    let failure = failure.clone();
+                    self.forget_imported(py, known)?;
+                    self.reject(py, &outcome.files, &failure)?;
+                    report.groups.push(GroupReport::rejected(outcome.files, failure));
+                }
+                None => {
+                    for file in &outcome.files {
+                        self.rejected.remove(file);
+                    }
+                    self.refresh_lines(py, &outcome.files)?;
+                    behaviour |= !outcome.changes.is_empty();
+                    committed.extend(files);
+                    report.pause_ms += outcome.commit_ms;
+                    self.pending = outcome.pending.clone();
+                    report.groups.push(GroupReport::applied(outcome));
+                }
+            }
+        }
+        if !committed.is_empty() {
+            if behaviour {
+                self.generation += 1;
+            }
+            report.generation = self.generation;
+            self.history.push_back(Generation { number: self.generation, files: committed });
+            while self.history.len() > self.settings.history {
+                self.history.pop_front();
+            }
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, py: Python<'_>, files: &[PathBuf], failure: &Failure) -> PyResult<()> {
+        for file in files {
+            if let Some(state) = self.disk.files.get(file) {
+                self.rejected.insert(
+                    file.clone(),
+                    Rejected { hash: state.hash, missing: failure.missing.clone(), group: files.to_vec() },
+                );
+            }
+            self.pin_lines(py, file)?;
+        }
+        Ok(())
+    }
+
+    /// While refused text is on disk, tracebacks go on showing the committed source.
+    /// An entry without a time is never checked against the disk.
+    fn pin_lines(&self, py: Python<'_>, file: &Path) -> PyResult<()> {
+        let cache = py.import("linecache")?.getattr("cache")?.cast_into::<PyDict>()?;
+        for module in self.world.modules.iter().filter(|module| module.file == file) {
+            let lines: Vec<&str> = module.text.split_inclusive('\n').collect();
+            cache.set_item(&module.code_file, (module.text.len(), py.None(), lines, &module.code_file))?;
+        }
+        Ok(())
+    }
+
+    /// Lines of committed files are read from disk again when somebody asks.
+    fn refresh_lines(&self, py: Python<'_>, files: &[PathBuf]) -> PyResult<()> {
+        let modules = py.import("sys")?.getattr("modules")?;
+        let Ok(linecache) = modules.get_item("linecache") else { return Ok(()) };
+        let cache = linecache.getattr("cache")?.cast_into::<PyDict>()?;
+        for module in self.world.modules.iter().filter(|module| files.contains(&module.file)) {
+            if cache.contains(&module.code_file)? {
+                cache.del_item(&module.code_file)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Watched pure-Python modules that a refused update imported leave `sys.modules`
+    /// again, so that the next try imports them afresh.
+    fn forget_imported(&mut self, py: Python<'_>, known: &FxHashSet<String>) -> PyResult<()> {
+        let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
+        for (name, module) in modules.copy()?.iter() {
+            let Ok(name) = name.extract::<String>() else { continue };
+            if known.contains(&name) {
+                continue;
+            }
+            let file: Option<String> = module.getattr("__file__").ok().and_then(|file| file.extract().ok());
+            let Some(file) = file else { continue };
+            if !self.coverage.covers(&crate::coverage::canonical(Path::new(&file))) {
+                continue;
+            }
+            modules.del_item(&name)?;
+            self.seen.remove(&name);
+            if let Some((parent, child)) = name.rsplit_once('.')
+                && let Some(parent) = modules.get_item(parent)?
+                && parent.getattr(child).is_ok_and(|value| value.is(&module))
+            {
+                parent.delattr(child)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A module whose file is gone leaves `sys.modules` and its package; the code that
+    /// holds it keeps running. If its content turned up under another name, it moves.
+    fn file_gone(&mut self, py: Python<'_>, path: &Path, appeared: &[PathBuf], report: &mut ReportData) -> PyResult<()> {
+        let state = self.disk.files.remove(path);
+        self.rejected.remove(path);
+        let target = state.and_then(|state| {
+            appeared.iter().find(|other| self.disk.files.get(*other).is_some_and(|now| now.hash == state.hash)).cloned()
+        });
+        let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
+        let mut index = 0;
+        while index < self.world.modules.len() {
+            if self.world.modules[index].file != path || self.world.modules[index].name == "__main__" {
+                index += 1;
+                continue;
+            }
+            if let Some(target) = &target
+                && let Some(name) = self.module_name(py, target)?
+            {
+                self.move_module(py, index, target, &name, report)?;
+                index += 1;
+                continue;
+            }
+            let module = self.world.modules.remove(index);
+            if modules.get_item(&module.name)?.is_some_and(|now| now.is(&module.object)) {
+                modules.del_item(&module.name)?;
+            }
+            self.seen.remove(&module.name);
+            detach_from_package(&modules, &module.name, module.object.bind(py))?;
+            report.groups.push(GroupReport::removed(path, &module.name));
+            self.detached.push(module);
+        }
+        Ok(())
+    }
+
+    fn move_module(&mut self, py: Python<'_>, index: usize, target: &Path, name: &str, report: &mut ReportData) -> PyResult<()> {
+        let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
+        let old = self.world.modules[index].name.clone();
+        let object = self.world.modules[index].object.clone_ref(py).into_bound(py);
+        let spec = py
+            .import("importlib.util")?
+            .getattr("spec_from_file_location")?
+            .call1((name, target.to_string_lossy().as_ref()))?;
+        if modules.get_item(&old)?.is_some_and(|now| now.is(&object)) {
+            modules.del_item(&old)?;
+        }
+        detach_from_package(&modules, &old, &object)?;
+        modules.set_item(name, &object)?;
+        object.setattr("__name__", name)?;
+        object.setattr("__spec__", &spec)?;
+        object.setattr("__file__", target.to_string_lossy().as_ref())?;
+        object.setattr("__loader__", spec.getattr("loader")?)?;
+        if let Some((parent, child)) = name.rsplit_once('.') {
+            object.setattr("__package__", parent)?;
+            if let Some(parent) = modules.get_item(parent)? {
+                parent.setattr(child, &object)?;
+            }
+        }
+        self.seen.remove(&old);
+        let module = &mut self.world.modules[index];
+        module.name = name.to_string();
+        module.file = target.to_path_buf();
+        report.groups.push(GroupReport::moved(target, &old, name));
+        Ok(())
+    }
+
+    /// A file that was gone is back: so is the module that was loaded from it.
+    fn reattach(&mut self, py: Python<'_>, path: &Path) -> PyResult<()> {
+        let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
+        while let Some(at) = self.detached.iter().position(|module| module.file == path) {
+            let module = self.detached.remove(at);
+            if modules.contains(&module.name)? {
+                continue;
+            }
+            modules.set_item(&module.name, &module.object)?;
+            if let Some((parent, child)) = module.name.rsplit_once('.')
+                && let Some(parent) = modules.get_item(parent)?
+            {
+                parent.setattr(child, &module.object)?;
+            }
+            self.world.modules.push(module);
+        }
+        Ok(())
+    }
+
+    /// Applies the sources of an earlier generation.
+    pub(crate) fn rollback(&mut self, py: Python<'_>, generation: u64) -> PyResult<ReportData> {
+        let oldest = self.history.front().map_or(self.generation, |first| first.number.saturating_sub(1));
+        if generation > self.generation || generation < oldest {
+            return Err(crate::error::raise(
+                py,
+                "RollbackError",
+                format!("generation {generation} is not known; generations {oldest} to {} are", self.generation),
+            ));
+        }
+        let started = Instant::now();
+        let mut report = ReportData::new(self.generation);
+        let mut texts: FxHashMap<PathBuf, Text> = FxHashMap::default();
+        for entry in self.history.iter().rev().filter(|entry| entry.number > generation) {
+            for (file, old, _) in &entry.files {
+                texts.insert(file.clone(), old.clone());
+            }
+        }
+        let mut edits = Vec::new();
+        for (file, text) in texts {
+            let Some(outline) = disk::outline(&text) else { continue };
+            for (index, module) in self.world.modules.iter().enumerate() {
+                if module.file == file && module.text != text {
+                    edits.push(Edit { module: index, text: text.clone(), outline: outline.clone() });
+                }
+            }
+        }
+        edits.sort_by_key(|edit| edit.module);
+        let known = loaded_names(py)?;
+        if !edits.is_empty() {
+            report.due.push(Group { edits });
+            self.commit_groups(py, &mut report, &known)?;
+            report.notes.push(format!("the code of generation {generation} runs again; the files on disk are left as they are until they change"));
+        }
+        report.time("total", started);
+        Ok(report)
+    }
+
+    /// The unified diff of the sources between two generations.
+    pub(crate) fn diff(&self, a: u64, b: u64) -> String {
+        let (from, to) = (a.min(b), a.max(b));
+        let mut texts: BTreeMap<PathBuf, (Text, Text)> = BTreeMap::new();
+        for entry in self.history.iter().filter(|entry| entry.number > from && entry.number <= to) {
+            for (file, old, new) in &entry.files {
+                texts.entry(file.clone()).and_modify(|pair| pair.1 = new.clone()).or_insert((old.clone(), new.clone()));
+            }
+        }
+        let mut out = String::new();
+        for (file, (old, new)) in texts {
+            let (old, new) = if a <= b { (old, new) } else { (new, old) };
+            let name = file.display().to_string();
+            out.push_str(&similar::TextDiff::from_lines(&*old, &*new).unified_diff().header(&name, &name).to_string());
+        }
+        out
+    }
+}
+
+fn loaded_names(py: Python<'_>) -> PyResult<FxHashSet<String>> {
+    let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
+    Ok(modules.keys().iter().filter_map(|name| name.extract().ok()).collect())
+}
+
+fn detach_from_package(modules: &Bound<'_, PyDict>, name: &str, module: &Bound<'_, PyAny>) -> PyResult<()> {
+    if let Some((parent, child)) = name.rsplit_once('.')
+        && let Some(parent) = modules.get_item(parent)?
+        && parent.getattr(child).is_ok_and(|value| value.is(module))
+    {
+        parent.delattr(child)?;
+    }
+    Ok(())
+}
+
+fn is_identifier(part: &str) -> bool {
+    let mut letters = part.chars();
+    letters.next().is_some_and(|first| first == '_' || first.is_alphabetic()) && letters.all(|letter| letter == '_' || letter.is_alphanumeric())
+}
+
+fn decode_failure(path: &Path, problem: &DecodeProblem) -> Failure {
+    let line = match problem {
+        DecodeProblem::NotUtf8 { line } | DecodeProblem::Nul { line } => *line as u32,
+        DecodeProblem::OtherEncoding { .. } => 1,
+    };
+    let message = match problem {
+        DecodeProblem::NotUtf8 { .. } => "the file is not valid UTF-8; save it as UTF-8, or name its encoding in a comment on the first line".to_string(),
+        DecodeProblem::Nul { .. } => "source code cannot contain null bytes".to_string(),
+        DecodeProblem::OtherEncoding { encoding } => format!("the file cannot be decoded as {encoding}, which its first lines name"),
+    };
+    Failure { kind: "SyntaxError".to_string(), message, file: path.display().to_string(), line, ..Failure::default() }
+}
+
+/// The error in CPython's words; ours only where CPython takes the text.
+fn syntax_failure(py: Python<'_>, path: &Path, bytes: &[u8], problem: &hotswap_plan::SyntaxProblem) -> PyResult<Failure> {
+    let file = path.display().to_string();
+    let mut failure = Failure {
+        kind: "SyntaxError".to_string(),
+        message: problem.message.clone(),
+        file: file.clone(),
+        line: problem.line,
+        ..Failure::default()
+    };
+    let kwargs = PyDict::new(py);
+    kwargs.set_item("dont_inherit", true)?;
+    let compiled = py.import("builtins")?.getattr("compile")?.call((PyBytes::new(py, bytes), &file, "exec"), Some(&kwargs));
+    if let Err(error) = compiled {
+        let value = error.value(py);
+        failure.kind = error.get_type(py).name()?.to_string();
+        failure.message = value.getattr("msg").and_then(|text| text.extract()).unwrap_or(failure.message);
+        failure.line = value.getattr("lineno").and_then(|line| line.extract()).unwrap_or(failure.line);
+    }
+    Ok(failure)
+}
+
+/// An outcome that says nothing, for groups that were not prepared.
+pub(crate) fn empty_outcome(files: Vec<PathBuf>) -> Outcome {
+    Outcome { files, ..Outcome::default() }
+}
