@@ -81,6 +81,9 @@ pub fn update(py: Python<'_>, world: &mut World, groups: &[Group], options: Opti
             }
         }
         let mut committed = Vec::new();
+        // Its first use does work that may give the GIL away: not between the look at
+        // the stacks and the commit.
+        drop(hotswap_cpython::commit::AtomicSection::enter(py));
         if let Err(inside) = wait_for_safe_moment(py, &stages, options) {
             for (index, _) in stages {
                 outcomes[index].held = true;
@@ -362,13 +365,13 @@ impl<'py> Stage<'_, 'py> {
     fn lost_references(&mut self) -> Vec<crate::report::ChangeEntry> {
         std::mem::take(&mut self.transaction.left)
             .into_iter()
-            .filter_map(|(object, count)| {
+            .filter_map(|(object, count, reason)| {
                 let name = object.getattr("__qualname__").ok()?.extract::<String>().ok()?;
                 Some(crate::report::ChangeEntry {
                     qualname: name,
                     kind: "function",
                     action: "stale",
-                    reason: format!("{count} references to the old object could not be replaced"),
+                    reason: format!("{count} reference(s) to the old object stay: {reason}"),
                     ..crate::report::ChangeEntry::default()
                 })
             })
