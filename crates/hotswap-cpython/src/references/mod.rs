@@ -21,7 +21,7 @@ mod rebuild;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyFrozenSet, PyType};
+use pyo3::types::{PyFrozenSet, PyTuple, PyType};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::commit::AtomicSection;
@@ -263,6 +263,7 @@ impl<'py> References<'py> {
         for (&at, each) in &rehashed {
             known.insert(at, each.because.iter().copied().collect());
         }
+        let mut hashed: Vec<Rebuild> = Vec::new();
         let mut rebuilt: FxHashSet<usize> = FxHashSet::default();
         for each in &self.rebuilds {
             if let Rebuild::Container(container) = each {
@@ -293,6 +294,9 @@ impl<'py> References<'py> {
                     let known = known.entry(at).or_default();
                     let because: Vec<usize> = because.filter(|&root| known.insert(root)).collect();
                     if !because.is_empty() {
+                        if let Ok(tuple) = holder.cast::<PyTuple>() {
+                            hashed.push(Rebuild::Tuple(tuple.clone().unbind()));
+                        }
                         let entry = rehashed.entry(at).or_insert_with(|| Rehashed {
                             object: holder,
                             because: Vec::new(),
@@ -305,6 +309,9 @@ impl<'py> References<'py> {
                 }
             }
         }
+        // Before anything asks for a hash.
+        hashed.append(&mut self.rebuilds);
+        self.rebuilds = hashed;
         let located = std::mem::take(&mut self.located);
         for each in located {
             match fixed.get(&(each.holder.as_ptr() as usize)) {

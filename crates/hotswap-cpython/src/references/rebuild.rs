@@ -1,7 +1,7 @@
 //! Dicts and sets that are built anew because a key was replaced, or its hash changed.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PySet, PyType};
+use pyo3::types::{PyDict, PyList, PySet, PyTuple, PyType};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cache::RememberedHash;
@@ -9,14 +9,17 @@ use super::place::builtin_type;
 use crate::heap::address;
 use crate::names;
 use crate::support::Result;
+use crate::tuple::forget_hash;
 
 /// What is done after the references were written.
 #[derive(Debug)]
 pub(super) enum Rebuild {
     /// A container is emptied and filled again, in the same order.
     Container(Py<PyAny>),
-    /// A hash is computed again.
+    /// The hash that a cache remembers is computed again.
     Hash(RememberedHash),
+    /// A tuple forgets its hash, because that of an item changed.
+    Tuple(Py<PyTuple>),
 }
 
 impl Rebuild {
@@ -35,6 +38,7 @@ impl Rebuild {
     ) -> Result<()> {
         let container = match self {
             Self::Hash(remembered) => return remembered.renew(py),
+            Self::Tuple(tuple) => return forget_hash(tuple.bind(py)),
             Self::Container(container) => container.bind(py),
         };
         let replaced = |key: &Bound<'py, PyAny>| mapping.get(&address(key)).unwrap_or(key).clone();
