@@ -437,7 +437,7 @@ fn keeps_attributes(holder: &Bound<'_, PyAny>) -> bool {
     const MANAGED_DICT: std::ffi::c_ulong = 1 << 4;
     let kind = holder.get_type_ptr();
     // SAFETY: reads the flags of a live type.
-    let flags = unsafe { (*kind).tp_flags };
+    let flags = unsafe { ffi::PyType_GetFlags(kind) };
     cfg!(Py_3_11) && flags & MANAGED_DICT != 0
 }
 
