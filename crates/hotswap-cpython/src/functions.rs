@@ -77,7 +77,9 @@ pub fn closure_of<'py>(function: &Bound<'py, PyFunction>) -> Option<Bound<'py, P
 ///
 /// Where the layout of functions is unknown this still works through the
 /// public interface, but an audit hook may then see the new closure beside the
-/// old code, and CPython 3.13 and later may issue a `DeprecationWarning`.
+/// old code, and CPython 3.13 and later may issue a `DeprecationWarning`. A
+/// free-threaded build refuses another closure, since other threads may be
+/// calling the function with the old code.
 pub fn set_code_and_closure(
     function: &Bound<'_, PyFunction>,
     code: &Bound<'_, PyCode>,
@@ -86,7 +88,13 @@ pub fn set_code_and_closure(
     check_closure(code, closure)?;
     let old_code = code_of(function);
     let old_closure = closure_of(function);
-    let layout = layout(function.py()).ok();
+    let layout = match layout(function.py()) {
+        Ok(layout) => Some(layout),
+        Err(absent) if cfg!(Py_GIL_DISABLED) && !same(old_closure.as_ref(), closure) => {
+            return Err(absent.into());
+        }
+        Err(_) => None,
+    };
 
     set_closure(function, closure)?;
     if let Some(layout) = layout {
@@ -130,6 +138,10 @@ pub fn set_globals(function: &Bound<'_, PyFunction>, globals: &Bound<'_, PyDict>
         return Err(error.into());
     }
     Ok(())
+}
+
+fn same(left: Option<&Bound<'_, PyTuple>>, right: Option<&Bound<'_, PyTuple>>) -> bool {
+    left.map(|closure| closure.as_ptr()) == right.map(|closure| closure.as_ptr())
 }
 
 fn check_closure(code: &Bound<'_, PyCode>, closure: Option<&Bound<'_, PyTuple>>) -> PyResult<()> {

@@ -17,6 +17,7 @@ use crate::code;
 #[cfg(not(Py_3_12))]
 use crate::commit::AtomicSection;
 use crate::functions::code_of;
+#[cfg(not(Py_3_14))]
 use crate::rings::Anchors;
 use crate::support::{Result, Unsupported, known_interpreter};
 

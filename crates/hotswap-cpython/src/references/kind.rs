@@ -100,6 +100,12 @@ impl<'py> Kinds<'py> {
     /// equal to the address of an object).
     pub(super) fn first_plain_word(&self, object: &Bound<'py, PyAny>) -> usize {
         let base = self.builtin_base(object);
+        let kind = object.get_type_ptr();
+        // SAFETY: reads the item size of a live type.
+        if unsafe { (*kind).tp_itemsize } != 0 {
+            // Items overlap the end of the body, and slots are not allowed.
+            return usize::MAX;
+        }
         let name = name_of(base);
         let plain = PLAIN.contains(&name.as_str())
             || name.starts_with("itertools.")

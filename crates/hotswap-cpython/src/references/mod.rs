@@ -14,19 +14,21 @@
 //! frozensets, frames and generators, C types that keep derived state, and
 //! whatever is held without showing it to the collector.
 
+mod cache;
 mod kind;
 mod place;
 mod rebuild;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyFrozenSet, PyType};
+use pyo3::types::{PyFrozenSet, PyTuple, PyType};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::commit::AtomicSection;
 use crate::heap::{address, scan_references};
 use crate::support::Result;
 
+use cache::RememberedHash;
 use kind::Kinds;
 use place::{Place, Within, places_in};
 use rebuild::Rebuild;
@@ -81,8 +83,8 @@ pub struct Replaced {
 /// Finds every reference to the old objects of `pairs`, in one pass over the heap.
 ///
 /// References from holders for which `skip` is true are neither replaced nor
-/// counted as left. A second pass follows where hashes depend on a reference
-/// (a tuple that is a dict key). Nothing of the program is changed, but an
+/// counted as left; `skip` must not run Python code. A second pass follows where
+/// hashes depend on a reference (a tuple that is a dict key). Nothing of the program is changed, but an
 /// instance whose attributes refer to an old object gets a real `__dict__`.
 pub fn find_references<'py>(
     py: Python<'py>,
@@ -223,11 +225,12 @@ impl<'py> References<'py> {
         }
         let forward = replaced.mapping(py, false);
         for each in self.rebuilds {
-            if let Err(error) = each.run(py, &forward) {
+            let outcome = each.run(py, &forward);
+            replaced.rebuilds.push(each);
+            if let Err(error) = outcome {
                 replaced.restore(py)?;
                 return Err(error);
             }
-            replaced.rebuilds.push(each);
         }
         Ok(replaced)
     }
@@ -260,38 +263,55 @@ impl<'py> References<'py> {
         for (&at, each) in &rehashed {
             known.insert(at, each.because.iter().copied().collect());
         }
-        let rebuilds = self.rebuilds.iter();
-        let mut rebuilt: FxHashSet<usize> = rebuilds.map(Rebuild::address).collect();
+        let mut hashed: Vec<Rebuild> = Vec::new();
+        let mut rebuilt: FxHashSet<usize> = FxHashSet::default();
+        for each in &self.rebuilds {
+            if let Rebuild::Container(container) = each {
+                rebuilt.insert(container.as_ptr() as usize);
+            }
+        }
         // Holders that must stay as they are, each with the key they are part of.
         let mut fixed: FxHashMap<usize, Bound<'py, PyAny>> = FxHashMap::default();
         while !rehashed.is_empty() {
             let keys: Vec<Rehashed<'py>> = rehashed.drain().map(|(_, each)| each).collect();
-            for (holder, key) in holders_of(py, &keys)? {
-                let Rehashed { object, because } = &keys[key];
+            let all_keys: FxHashSet<usize> = keys.iter().map(|key| address(&key.object)).collect();
+            for (holder, held) in holders_of(py, &keys)? {
                 let at = address(&holder);
+                let held = || held.iter().map(|&key| &keys[key]);
+                let because = held().flat_map(|key| key.because.iter().copied());
                 if classes.is_internal(&holder) {
                     continue;
                 }
-                if holder.is_instance_of::<PyFrozenSet>() || kinds.is_bounded_cache(&holder) {
-                    fixed.extend(because.iter().map(|&root| (root, holder.clone())));
-                } else if rebuild::is_keyed_by(&holder, object) {
-                    if rebuilt.insert(at) {
-                        self.rebuilds.push(Rebuild::of(&holder));
+                if holder.is_instance_of::<PyFrozenSet>() {
+                    fixed.extend(because.map(|root| (root, holder.clone())));
+                } else if kinds.is_bounded_cache(&holder) {
+                    let objects: Vec<_> = held().map(|key| &key.object).collect();
+                    match RememberedHash::all_in(&holder, &objects)? {
+                        Some(hashes) => self.rebuilds.extend(hashes.into_iter().map(Rebuild::Hash)),
+                        None => fixed.extend(because.map(|root| (root, holder.clone()))),
                     }
                 } else if kinds.hashes_by_content(&holder) {
                     let known = known.entry(at).or_default();
-                    let because = because.iter().copied();
                     let because: Vec<usize> = because.filter(|&root| known.insert(root)).collect();
                     if !because.is_empty() {
+                        if let Ok(tuple) = holder.cast::<PyTuple>() {
+                            hashed.push(Rebuild::Tuple(tuple.clone().unbind()));
+                        }
                         let entry = rehashed.entry(at).or_insert_with(|| Rehashed {
                             object: holder,
                             because: Vec::new(),
                         });
                         entry.because.extend(because);
                     }
+                } else if !rebuilt.contains(&at) && rebuild::is_keyed_by_any(&holder, &all_keys) {
+                    rebuilt.insert(at);
+                    self.rebuilds.push(Rebuild::of(&holder));
                 }
             }
         }
+        // Before anything asks for a hash.
+        hashed.append(&mut self.rebuilds);
+        self.rebuilds = hashed;
         let located = std::mem::take(&mut self.located);
         for each in located {
             match fixed.get(&(each.holder.as_ptr() as usize)) {
@@ -307,17 +327,22 @@ impl<'py> References<'py> {
     }
 }
 
+/// The holders of `keys`, each with the positions of the keys it holds.
 fn holders_of<'py>(
     py: Python<'py>,
     keys: &[Rehashed<'py>],
-) -> Result<Vec<(Bound<'py, PyAny>, usize)>> {
+) -> Result<Vec<(Bound<'py, PyAny>, FxHashSet<usize>)>> {
     let objects: Vec<_> = keys.iter().map(|each| each.object.clone()).collect();
-    let holders = scan_references(py, &objects, &mut |_| ())?;
-    let own = |(holder, key)| {
-        // SAFETY: the scan saw this live object, and nothing ran since then.
-        (unsafe { Bound::from_borrowed_ptr(py, holder) }, key)
-    };
-    Ok(holders.into_iter().map(own).collect())
+    let mut held: FxHashMap<usize, (Bound<'py, PyAny>, FxHashSet<usize>)> = FxHashMap::default();
+    for (holder, key) in scan_references(py, &objects, &mut |_| ())? {
+        let entry = held.entry(holder as usize).or_insert_with(|| {
+            // SAFETY: the scan saw this live object, and nothing ran since then.
+            let holder = unsafe { Bound::from_borrowed_ptr(py, holder) };
+            (holder, FxHashSet::default())
+        });
+        entry.1.insert(key);
+    }
+    Ok(held.into_values().collect())
 }
 
 impl Replaced {

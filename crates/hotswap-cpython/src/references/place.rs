@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrame, PyFrozenSet, PyFunction, PyList, PyString, PyTuple, PyType};
 use rustc_hash::FxHashMap;
 
+use super::cache;
 use super::kind::{Kinds, name_of};
 use crate::functions;
 use crate::heap::address;
@@ -292,6 +293,11 @@ pub(super) fn places_in<'py>(
             within.add(target, Place::Class);
         }
         words_of(holder, kinds, targets, &mut within);
+        if kinds.is_bounded_cache(holder) {
+            for (target, link, offset) in cache::results_in(holder, targets) {
+                within.add_in(target, Some(link.unbind()), Place::Word(offset));
+            }
+        }
         attributes_of(holder, targets, shown, &mut within)?;
     }
     Ok(within)
@@ -431,7 +437,7 @@ fn keeps_attributes(holder: &Bound<'_, PyAny>) -> bool {
     const MANAGED_DICT: std::ffi::c_ulong = 1 << 4;
     let kind = holder.get_type_ptr();
     // SAFETY: reads the flags of a live type.
-    let flags = unsafe { (*kind).tp_flags };
+    let flags = unsafe { ffi::PyType_GetFlags(kind) };
     cfg!(Py_3_11) && flags & MANAGED_DICT != 0
 }
 
