@@ -90,6 +90,20 @@ impl<'py> Transaction<'py> {
         Ok(())
     }
 
+    /// The code objects that are about to be replaced.
+    pub(crate) fn doomed_codes(&self) -> Vec<Bound<'py, pyo3::types::PyCode>> {
+        let mut codes: Vec<Bound<'py, pyo3::types::PyCode>> = Vec::new();
+        for write in &self.writes {
+            if let Write::Code { function, .. } = write
+                && let Ok(Ok(code)) = function.getattr("__code__").map(|code| code.cast_into())
+                && !codes.iter().any(|known| known.is(&code))
+            {
+                codes.push(code);
+            }
+        }
+        codes
+    }
+
     /// The code objects that functions held before.
     pub(crate) fn replaced_codes(&self) -> Vec<Bound<'py, pyo3::types::PyCode>> {
         let mut codes: Vec<Bound<'py, pyo3::types::PyCode>> = Vec::new();

@@ -14,6 +14,7 @@ use pyo3::types::{PyCode, PyDict, PyFunction, PyTuple};
 use pyo3::{ffi, intern};
 
 use crate::layout::{find_pointer, points_to, swap_pointer, verify};
+use crate::names;
 use crate::support::{Result, Tested, Unsupported, raised, tested};
 
 pub(crate) const CAPABILITY: &str = "function fields";
@@ -26,6 +27,14 @@ pub(crate) struct Layout {
     /// 3.9 has no such field: a frame finds its builtins through its globals.
     pub(crate) builtins: Option<usize>,
     pub(crate) closure: usize,
+}
+
+impl Layout {
+    /// The fields for which a function's version stands.
+    pub(crate) fn versioned(&self) -> impl Iterator<Item = usize> {
+        let always = [self.code, self.globals, self.closure];
+        always.into_iter().chain(self.builtins)
+    }
 }
 
 /// The code object that `function` runs.
@@ -124,7 +133,7 @@ pub fn set_globals(function: &Bound<'_, PyFunction>, globals: &Bound<'_, PyDict>
 }
 
 fn check_closure(code: &Bound<'_, PyCode>, closure: Option<&Bound<'_, PyTuple>>) -> PyResult<()> {
-    let free = code.getattr(intern!(code.py(), "co_freevars"))?.len()?;
+    let free = code.getattr(names::free_variables(code.py()))?.len()?;
     let cells = closure.map_or(0, |closure| closure.len());
     if free != cells {
         return Err(PyValueError::new_err(format!(
@@ -187,15 +196,20 @@ fn write_namespace<'py>(
 
 /// Assigns `__code__` through the public setter.
 fn assign_code(function: &Bound<'_, PyFunction>, code: &Bound<'_, PyCode>) -> PyResult<()> {
-    function.setattr(intern!(function.py(), "__code__"), code)
+    function.setattr(names::code(function.py()), code)
 }
 
 /// The builtins that a function made in `globals` gets.
 fn builtins_of<'py>(globals: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
     let py = globals.py();
-    let builtins = match globals.get_item(intern!(py, "__builtins__"))? {
+    let builtins = match globals.get_item(names::builtins(py))? {
         Some(builtins) => builtins,
-        None => py.import(intern!(py, "builtins"))?.into_any(),
+        None => {
+            // SAFETY: this thread is attached; the call lends a pointer.
+            let builtins = unsafe { ffi::PyEval_GetBuiltins() };
+            // SAFETY: the interpreter keeps its builtins alive.
+            unsafe { Bound::from_borrowed_ptr_or_err(py, builtins) }?
+        }
     };
     if let Ok(module) = builtins.cast::<PyModule>() {
         return Ok(module.dict());
