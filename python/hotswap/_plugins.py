@@ -24,7 +24,10 @@ from hotswap._logging import apply_logger
 
 GROUP = "hotswap.plugins"
 BUILT_IN = {
+    "click": "hotswap.integrations.click:ClickPlugin",
     "flask": "hotswap.integrations.flask:FlaskPlugin",
+    "starlette": "hotswap.integrations.starlette:StarlettePlugin",
+    "typer": "hotswap.integrations.typer:TyperPlugin",
 }
 """Those that come with hotswap; they need no metadata, which an embedded or copied package may lack."""
 

@@ -139,7 +139,8 @@ class Hooks:
         """Replace the method of this name, where the class or a base of it defines one."""
         for base in owner.__mro__:
             if name in base.__dict__:
-                self._hooks.append((base, name, hook))
+                if not any(known is base and method == name for known, method, _ in self._hooks):
+                    self._hooks.append((base, name, hook))
                 return
 
     def install(self, plugin: object) -> None:
@@ -214,12 +215,12 @@ def is_defined(definition: Definition | None) -> bool:
     return True
 
 
-def instances(cls: type[Instance]) -> list[Instance]:
-    """All live instances. The heap is searched: for the rare update that needs it."""
-    classes: list[type] = [cls]
+def instances(*kinds: type[Instance]) -> list[Instance]:
+    """All live instances of these classes. The heap is searched: for the rare update that needs it."""
+    classes: list[type] = list(kinds)
     for known in classes:
         classes += [sub for sub in type.__subclasses__(known) if sub not in classes]
-    found = {id(thing): thing for thing in gc.get_referrers(*classes) if isinstance(thing, cls)}
+    found = {id(thing): thing for thing in gc.get_referrers(*classes) if isinstance(thing, kinds)}
     for module in tuple(sys.modules.values()):  # where the program froze its heap
         for thing in tuple(getattr(module, "__dict__", {}).values()):
             if type(thing) in classes:
@@ -261,6 +262,29 @@ class _Copy:
                     container.put(entries)
             else:
                 container[:] = entries
+
+
+def is_earlier_run(old: Any, new: Any) -> bool:
+    """Whether two different objects come from one definition, which then has run again."""
+    if old is None or new is None or old is new:
+        return False
+    definition = definition_of(old)
+    return definition is not None and definition == definition_of(new)
+
+
+def replaced(entries: list[Any], old: list[Any], new: list[Any]) -> list[Any]:
+    """The entries with the new ones where the first of the old ones was, and without the old ones."""
+    gone = {id(entry) for entry in old}
+    moved = gone | {id(entry) for entry in new}
+    result: list[Any] = []
+    there = {id(entry) for entry in entries}
+    for entry in entries:
+        if id(entry) in gone:
+            result += [fresh for fresh in new if id(fresh) in there]
+            new = []
+        elif id(entry) not in moved:
+            result.append(entry)
+    return result + new
 
 
 def undone(before: list[Any], after: list[Any], now: list[Any]) -> list[Any]:

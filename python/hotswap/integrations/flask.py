@@ -18,6 +18,7 @@ from hotswap.integrations._registrations import (
     definition_of,
     instances,
     is_defined,
+    is_earlier_run,
 )
 
 _REGISTRIES = (
@@ -116,7 +117,7 @@ class FlaskPlugin:
             self._supersede(app, lambda rule: rule.endpoint == endpoint)
             app.view_functions[endpoint] = view
         elif view is not None and definition_of(view) is not None:
-            self._supersede(app, lambda rule: _is_earlier_run(app.view_functions.get(rule.endpoint), view))
+            self._supersede(app, lambda rule: is_earlier_run(app.view_functions.get(rule.endpoint), view))
         try:
             original(app, rule, *args, **kwargs)
         except BaseException:
@@ -132,7 +133,7 @@ class FlaskPlugin:
         if new is not None:
             for earlier in blueprint.deferred_functions:
                 old = _deferred_rule(earlier)
-                if old is not None and _is_earlier_run(old["view_func"], new["view_func"]):
+                if old is not None and is_earlier_run(old["view_func"], new["view_func"]):
                     self._deferred.append((statement_file(), blueprint, earlier))
         original(blueprint, function)
         if getattr(blueprint, "_got_registered_once", False):
@@ -213,11 +214,6 @@ def _endpoint_and_view(
     endpoint: str | None = None, view_func: Any = None, *args: Any, **kwargs: Any
 ) -> tuple[str | None, Any]:
     return endpoint or getattr(view_func, "__name__", None), view_func
-
-
-def _is_earlier_run(old: Any, new: Any) -> bool:
-    """Whether two different objects come from one definition, which then has run again."""
-    return old is not None and old is not new and definition_of(old) is not None and definition_of(old) == definition_of(new)
 
 
 def _deferred_rule(function: Any) -> dict[str, Any] | None:
