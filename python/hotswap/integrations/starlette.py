@@ -71,6 +71,7 @@ class StarlettePlugin:
                     router.routes = [route for route in router.routes if route not in gone]
                     notes += [f"starlette: the route {route.path} was withdrawn" for route in gone]
         if changed:
+            _forget_kinds()
             for router in routers:
                 for route in router.routes:
                     notes += _follow(route, router, changed)
@@ -279,6 +280,15 @@ def _follow(route: Any, router: Any, changed: set[Definition]) -> list[str]:
     # In one step: a request meets the old route or the new one.
     route.__dict__.update(fresh.__dict__)
     return []
+
+
+def _forget_kinds() -> None:
+    """Forget which functions are plain, async or generators: FastAPI asks each only once."""
+    for name in ("fastapi.dependencies.models", "fastapi.dependencies.utils"):
+        for value in tuple(getattr(sys.modules.get(name), "__dict__", {}).values()):
+            clear = getattr(value, "cache_clear", None)
+            if clear is not None:
+                clear()
 
 
 def _inferred() -> Any:
