@@ -103,10 +103,11 @@ def until(ask, expected):
     return answer
 
 
-def edit(path, old, new):
+def edit(path, old, new, words=None):
+    """Save this file with one place changed."""
     source = path.read_text(encoding="utf-8")
     expect(source.count(old) == 1, f"{path.name} is not as the demonstration expects")
-    print(f"\n  edit {path.name}:  {old.strip()}  ->  {new.strip()}")
+    print(f"\n  edit {path.name}: {words or f'{old} becomes {new}'}")
     path.write_text(source.replace(old, new), encoding="utf-8")
 
 
@@ -116,18 +117,20 @@ def visits(answer):
 
 
 def show(server, folder):
+    """The three edits, the refused one, and that the state outlived them all."""
     pid = server.get("/visits").rpartition(" ")[2]
-    print(f"  process {pid} answers: {server.get()}")
-    expect(server.get().replace("2", "1") == "Hello, visitor 1!", "the server does not count from 1")
+    answer = server.get()
+    expect(answer == "Hello, visitor 1!", f"the first answer is {answer!r}")
+    print(f"  process {pid} answers: {answer}")
 
-    edit(folder / "pages.py", '!\\n"', '. Nice to see you.\\n"')
+    edit(folder / "pages.py", '!\\n"', '. Nice to see you.\\n"', "a friendlier page()")
     server.logged("pages.py")
     print(f"  it answers: {until(server.get, 'Nice to see you')}")
 
-    edit(folder / "words.py", '"Hello"', '"Welcome back"')
+    edit(folder / "words.py", '"Hello"', '"Welcome back"', "GREETING, which pages.py imported by name")
     server.logged("words.py")
     answer = until(server.get, "Welcome back")
-    print(f"  it answers: {answer}    (pages.py had imported the name)")
+    print(f"  it answers: {answer}")
     total = visits(answer)
 
     edit(
@@ -135,18 +138,22 @@ def show(server, folder):
         'f"{self.total} visits"\n',
         'f"{self.total} visits, {self.missing()} to a hundred"\n\n'
         "    def missing(self):\n        return 100 - self.total\n",
+        "a new method for the one living Visits object",
     )
     server.logged("visits.py")
     print(f"  the open connection says: {until(server.tick, 'to a hundred')}")
 
-    edit(folder / "pages.py", "return f", "return (f")
+    edit(folder / "pages.py", "return f", "return (f", "a mistake")
     server.logged("rejected")
     answer = server.get()
     print(f"  it goes on answering: {answer}")
     expect("Welcome back" in answer and "Nice" in answer, "the refused edit changed the answer")
 
-    edit(folder / "pages.py", "return (f", "return f")
-    edit(folder / "pages.py", "Nice to see you.", "Mended.")
+    source = (folder / "pages.py").read_text(encoding="utf-8")
+    edit(
+        folder / "pages.py", source, source.replace("(f", "f").replace("Nice to see you", "Mended"), "mended"
+    )
+    server.logged("pages.py")
     print(f"  it answers: {until(server.get, 'Mended.')}")
 
     expect(visits(server.get()) > total, "the count did not go on")

@@ -35,16 +35,18 @@ def log_report(report: Report) -> None:
         watch_logger.info("%s", note, extra=extra)
 
 
-class StderrLog(logging.Handler):
-    """Writes updates, and what else hotswap logs, to the stderr of the moment it was made.
+class StreamLog(logging.Handler):
+    """Writes updates, and what else hotswap logs, to a stream: the stderr of the moment it was made.
 
     Updates do not come by way of `logging`: a program that configures logging
     disables the loggers it does not know, and the user would wait for a line in vain.
     """
 
-    def __init__(self, level: int = logging.INFO, as_json: bool = False) -> None:
+    def __init__(
+        self, level: int = logging.INFO, as_json: bool = False, stream: TextIO | None = None
+    ) -> None:
         super().__init__(level)
-        self._stream = sys.stderr
+        self._stream = sys.stderr if stream is None else stream
         self._pid = os.getpid()
         self._json = as_json
         self._colour = not as_json and self._stream is not None and wants_colour(self._stream)

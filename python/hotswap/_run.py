@@ -44,7 +44,7 @@ class Target:
     def root(self) -> str:
         """The directory of the program's own modules: what `python` puts first in `sys.path`."""
         if self.kind != "script":
-            return os.getcwd()
+            return _working_directory()
         path = os.path.realpath(self.value)
         if _is_container(path):
             return path
@@ -108,7 +108,7 @@ def _prepare_script(target: Target) -> Callable[[], object]:
 
 def _prepare_module(target: Target) -> Callable[[], object]:
     sys.argv = ["-m", *target.arguments]
-    _set_first_path(os.getcwd())
+    _set_first_path(_working_directory())
     _new_main(importlib.machinery.BuiltinImporter)
     return lambda: _run_module_as_main(target.value, True)
 
@@ -194,7 +194,14 @@ def _is_container(path: str) -> bool:
 
 def _full_path(path: str) -> str:
     # The interpreter does not take `./` and `../` out, except on Windows.
-    return os.path.abspath(path) if os.name == "nt" else os.path.join(os.getcwd(), path)
+    return os.path.abspath(path) if os.name == "nt" else os.path.join(_working_directory(), path)
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:  # removed since; the program may not care
+        return ""
 
 
 def _compile_file(source: bytes, path: str) -> CodeType:

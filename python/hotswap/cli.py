@@ -11,12 +11,12 @@ import sys
 import sysconfig
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from hotswap import _run
 from hotswap._config import CONSISTENCIES, STRATEGIES, enabled, resolve
 from hotswap._errors import HotswapError
-from hotswap._logging import StderrLog, wants_colour
+from hotswap._logging import StreamLog, wants_colour, watch_logger
 from hotswap._run import Target
 from hotswap._session import open_session
 
@@ -143,7 +143,8 @@ def _run_command(words: Sequence[str]) -> int | None:
 
 
 def _watch(target: Target, options: argparse.Namespace) -> None:
-    log = StderrLog(logging.DEBUG if options.verbose else logging.INFO, options.json)
+    level = logging.DEBUG if options.verbose else logging.INFO
+    log = StreamLog(level, options.json, _log_file(options.log) if options.log else None)
     if not options.quiet:
         log.attach()
     arguments = {
@@ -154,6 +155,9 @@ def _watch(target: Target, options: argparse.Namespace) -> None:
         "consistency": options.consistency,
     }
     root = target.folder()
+    if not root:
+        watch_logger.warning("the working directory is gone: nothing is watched")
+        return
     if os.path.normcase(root) == os.path.normcase(os.path.realpath(sysconfig.get_path("scripts"))):
         # An installed command such as flask or uvicorn: the user's own modules are not beside it.
         root = os.getcwd()
@@ -162,6 +166,13 @@ def _watch(target: Target, options: argparse.Namespace) -> None:
         open_session(settings, None if options.quiet else log.write_report)
     except HotswapError as error:
         _fail(str(error))
+
+
+def _log_file(path: str) -> TextIO:
+    try:
+        return open(path, "a", encoding="utf-8")
+    except OSError as error:
+        _fail(f"cannot write the log: {error}")
 
 
 def _start_python(flags: Sequence[str], words: Sequence[str]) -> int:
@@ -276,6 +287,7 @@ def _run_parser() -> argparse.ArgumentParser:
     add("--poll", metavar="WHEN", type=_poll_argument, help="auto, on, off, or the period in seconds")
     add("--strategy", choices=STRATEGIES, help="patch: only what changed; reload: the module runs again")
     add("--consistency", choices=CONSISTENCIES, help="whether to wait until nobody runs the changed code")
+    add("--log", metavar="FILE", help="write to this file, not to stderr (for programs that draw the screen)")
     add("--quiet", action="store_true", help="say nothing on stderr")
     add("--verbose", action="store_true", help="also say why, and what is still in old code")
     add("--json", action="store_true", help="write each update as a line of JSON")

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import fake_engine
 import hotswap
@@ -34,11 +31,3 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[fake_engine.FakeEn
     hotswap.stop()
     _loop.before_callbacks.clear()
     _loop.after_callbacks.clear()
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    """Wait until this is true, or fail."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.002)

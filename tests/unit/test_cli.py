@@ -10,7 +10,7 @@ import pytest
 import fake_engine
 from fake_engine import FakeEngine
 from hotswap import Report, cli
-from hotswap._logging import StderrLog, wants_colour
+from hotswap._logging import StreamLog, wants_colour
 from hotswap._run import Target
 
 
@@ -90,7 +90,7 @@ def rejected() -> Report:
 
 def test_lines_on_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", stream := io.StringIO())
-    log = StderrLog()
+    log = StreamLog()
     log.write_report(rejected())
     assert stream.getvalue() == (
         "hotswap rejected  /p/a.py:3  NameError: no x; generation 4 keeps running\nTraceback ...\n"
@@ -101,7 +101,7 @@ def test_colour_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_COLOR", "TERM", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys, "stderr", stream := Terminal())
-    StderrLog().write_report(Report.from_dict(fake_engine.report(changes=[])))
+    StreamLog().write_report(Report.from_dict(fake_engine.report(changes=[])))
     assert stream.getvalue().startswith("\x1b[1;32mhotswap #1\x1b[0m  ")
     assert stream.getvalue().endswith("\x1b[2m   1.8 ms\x1b[0m\n")
     monkeypatch.setenv("NO_COLOR", "1")
@@ -110,7 +110,7 @@ def test_colour_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_json_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", stream := io.StringIO())
-    log = StderrLog(as_json=True)
+    log = StreamLog(as_json=True)
     log.write_report(rejected())
     log.emit(logging.LogRecord("hotswap", logging.WARNING, "", 0, "polling %s", ("/mnt",), None))
     first, second = (json.loads(line) for line in stream.getvalue().splitlines())
@@ -121,8 +121,8 @@ def test_json_lines(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_closed_stderr_is_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
-    log = StderrLog()
+    log = StreamLog()
     stream.close()
     log.write_report(rejected())
     monkeypatch.setattr(sys, "stderr", None)
-    StderrLog().write_report(rejected())
+    StreamLog().write_report(rejected())

@@ -10,9 +10,9 @@ import pytest
 
 import fake_engine
 import hotswap
-from conftest import wait_for
 from fake_engine import FakeEngine
 from hotswap import _loop
+from waiting import wait_for
 
 
 def test_background_update_is_published(

@@ -146,7 +146,7 @@ impl<'py> Stage<'_, 'py> {
                 self.transaction.push(Write::InstanceClass { object, class: made.clone() });
             } else {
                 let copy = copy_instance(&object, made)?;
-                self.transaction.push(Write::Reference { old: object, new: copy });
+                self.transaction.push(Write::Instance { old: object, new: copy });
             }
         }
         self.entry(module, &after.name, Some(statement), "instance", "migrated").reason = format!("{count} instances");

@@ -29,5 +29,5 @@ mod world;
 
 pub use imports::resolve_import;
 pub use report::{ChangeEntry, Failure, Outcome, Pending};
-pub use update::{Edit, Group, Options, update};
+pub use update::{Consistency, Edit, Group, Options, update};
 pub use world::{Module, World};

@@ -4,10 +4,11 @@ use hotswap_cpython as cpython;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyFunction, PyString, PyTuple, PyType};
 
+pub(crate) use cpython::references::Replaced;
 pub(crate) use cpython::types::type_dict;
 
 /// An absent capability or a refusal of the interpreter, as the exception it is.
-fn raised(error: cpython::CpythonError) -> PyErr {
+pub(crate) fn raised(error: cpython::CpythonError) -> PyErr {
     match error {
         cpython::CpythonError::Python(error) => error,
         cpython::CpythonError::Unsupported(absent) => {
@@ -64,49 +65,43 @@ pub(crate) fn shift_first_line(code: &Bound<'_, PyAny>, delta: i32) -> PyResult<
     cpython::lines::shift_first_line(code.cast::<PyCode>()?, delta).map_err(raised)
 }
 
-pub(crate) struct ReferenceUndo(Py<PyAny>, Py<PyAny>, Py<PyAny>);
-
-impl ReferenceUndo {
-    pub(crate) fn restore(self, py: Python<'_>) -> PyResult<()> {
-        swap(self.0.bind(py), self.2.bind(py), self.1.bind(py))
-    }
+/// An object, what takes its place, and whether every reference must follow.
+pub(crate) struct Succession<'py> {
+    pub old: Bound<'py, PyAny>,
+    pub new: Bound<'py, PyAny>,
+    pub all_or_none: bool,
 }
 
-pub(crate) struct Replaced {
-    pub replaced: Vec<ReferenceUndo>,
-    pub left: usize,
-}
+/// References that stayed: the object, and who holds it or why.
+pub(crate) type LeftOver<'py> = (Bound<'py, PyAny>, usize, String);
 
-fn swap(holder: &Bound<'_, PyAny>, old: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>) -> PyResult<()> {
-    if let Ok(dict) = holder.cast::<PyDict>() {
-        for (key, value) in dict.copy()?.iter() {
-            if value.is(old) {
-                dict.set_item(key, new)?;
+/// Replaces references in one pass over the heap.
+pub(crate) fn replace_references<'py>(
+    py: Python<'py>,
+    successions: Vec<Succession<'py>>,
+) -> PyResult<(Replaced, Vec<LeftOver<'py>>)> {
+    let pairs: Vec<cpython::references::Replacement<'py>> = successions
+        .iter()
+        .map(|each| cpython::references::Replacement { old: each.old.clone(), new: each.new.clone() })
+        .collect();
+    let found = cpython::references::find_references(py, &pairs, &|_| false).map_err(raised)?;
+    let mut left_over = Vec::new();
+    for (index, each) in successions.iter().enumerate() {
+        // Ours are the one in `successions` and the one in `pairs`.
+        let left = found.left(index, 2);
+        if each.all_or_none {
+            if let Some(left) = left.first() {
+                let name: String = each.old.get_type().getattr("__qualname__")?.extract()?;
+                return Err(pyo3::exceptions::PyTypeError::new_err(format!(
+                    "an instance of {name} cannot move to the new layout: {} reference(s) cannot follow ({})",
+                    left.count, left.reason
+                )));
             }
+        } else {
+            // Those without a holder are held by this update itself.
+            let seen = left.iter().filter(|left| left.holder.is_some());
+            left_over.extend(seen.map(|left| (each.old.clone(), left.count, left.reason.clone())));
         }
-    } else if let Ok(list) = holder.cast::<pyo3::types::PyList>() {
-        for (index, item) in list.iter().enumerate() {
-            if item.is(old) {
-                list.set_item(index, new)?;
-            }
-        }
-    } else if let Ok(tuple) = holder.cast::<PyTuple>() {
-        for (index, item) in tuple.iter().enumerate() {
-            if item.is(old) {
-                cpython::tuple::set_tuple_item(tuple, index, new).map_err(raised)?;
-            }
-        }
-    } else if holder.get_type().name()? == "cell" {
-        holder.setattr("cell_contents", new)?;
     }
-    Ok(())
-}
-
-pub(crate) fn replace_reference<'py>(py: Python<'py>, old: &Bound<'py, PyAny>, new: &Bound<'py, PyAny>) -> PyResult<Replaced> {
-    let mut replaced = Vec::new();
-    for (holder, _) in referrers(py, std::slice::from_ref(old))? {
-        swap(&holder, old, new)?;
-        replaced.push(ReferenceUndo(holder.unbind(), old.clone().unbind(), new.clone().unbind()));
-    }
-    Ok(Replaced { replaced, left: 0 })
+    Ok((found.replace(py).map_err(raised)?, left_over))
 }

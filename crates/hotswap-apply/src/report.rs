@@ -62,6 +62,8 @@ pub struct Outcome {
     pub files: Vec<PathBuf>,
     /// None: it was committed.
     pub failure: Option<Failure>,
+    /// No safe moment came: nothing was changed, and `pending` says who was in the way.
+    pub held: bool,
     /// What happened.
     pub changes: Vec<ChangeEntry>,
     /// Who still runs old code.

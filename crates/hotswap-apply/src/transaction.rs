@@ -29,12 +29,12 @@ pub(crate) enum Write<'py> {
     Shift { code: Bound<'py, PyAny>, delta: i32 },
     /// The globals of a function that was made in a staging namespace.
     Globals { function: Bound<'py, PyAny>, globals: Bound<'py, PyDict> },
-    /// What a closure cell holds.
-    Cell { cell: Bound<'py, PyAny>, value: Bound<'py, PyAny> },
     /// All items of a list or dict, in place.
     Content { container: Bound<'py, PyAny>, content: Bound<'py, PyAny> },
-    /// Every reference to one object becomes one to another.
+    /// Every reference to one object becomes one to another, after all other writes.
     Reference { old: Bound<'py, PyAny>, new: Bound<'py, PyAny> },
+    /// The same for an instance that moves to another layout: all references or none.
+    Instance { old: Bound<'py, PyAny>, new: Bound<'py, PyAny> },
     /// A C-level call without arguments that cannot be undone and loses nothing but a cache.
     ClearCache { object: Bound<'py, PyAny> },
 }
@@ -43,7 +43,7 @@ enum Undo<'py> {
     Write { done: Write<'py>, write: Write<'py> },
     /// A value that comes back without a comparison: the update's own statement wrote in between.
     Always(Write<'py>),
-    References(Vec<cpython::ReferenceUndo>),
+    References(cpython::Replaced),
 }
 
 /// The writes of one update.
@@ -53,8 +53,8 @@ pub(crate) struct Transaction<'py> {
     undo: Vec<Undo<'py>>,
     // Old values live until everything is over: no finaliser runs in between.
     kept: Vec<Bound<'py, PyAny>>,
-    /// References that could not be replaced: how many, of what.
-    pub(crate) left: Vec<(Bound<'py, PyAny>, usize)>,
+    /// References that could not be replaced: of what, how many, why.
+    pub(crate) left: Vec<cpython::LeftOver<'py>>,
 }
 
 impl<'py> Transaction<'py> {
@@ -90,6 +90,20 @@ impl<'py> Transaction<'py> {
         Ok(())
     }
 
+    /// The code objects that are about to be replaced.
+    pub(crate) fn doomed_codes(&self) -> Vec<Bound<'py, pyo3::types::PyCode>> {
+        let mut codes: Vec<Bound<'py, pyo3::types::PyCode>> = Vec::new();
+        for write in &self.writes {
+            if let Write::Code { function, .. } = write
+                && let Ok(Ok(code)) = function.getattr("__code__").map(|code| code.cast_into())
+                && !codes.iter().any(|known| known.is(&code))
+            {
+                codes.push(code);
+            }
+        }
+        codes
+    }
+
     /// The code objects that functions held before.
     pub(crate) fn replaced_codes(&self) -> Vec<Bound<'py, pyo3::types::PyCode>> {
         let mut codes: Vec<Bound<'py, pyo3::types::PyCode>> = Vec::new();
@@ -106,13 +120,38 @@ impl<'py> Transaction<'py> {
 
     /// Performs all writes that were pushed since the last commit.
     pub(crate) fn commit(&mut self, py: Python<'py>) -> PyResult<()> {
+        let mut successions = Vec::new();
         for write in std::mem::take(&mut self.writes) {
-            if let Err(error) = self.perform(py, write) {
+            let result = match write {
+                Write::Reference { old, new } => {
+                    successions.push(cpython::Succession { old, new, all_or_none: false });
+                    Ok(())
+                }
+                Write::Instance { old, new } => {
+                    successions.push(cpython::Succession { old, new, all_or_none: true });
+                    Ok(())
+                }
+                write => self.perform(write),
+            };
+            if let Err(error) = result {
                 self.roll_back(py);
                 return Err(error);
             }
         }
-        Ok(())
+        if successions.is_empty() {
+            return Ok(());
+        }
+        match cpython::replace_references(py, successions) {
+            Ok((replaced, left)) => {
+                self.undo.push(Undo::References(replaced));
+                self.left.extend(left);
+                Ok(())
+            }
+            Err(error) => {
+                self.roll_back(py);
+                Err(error)
+            }
+        }
     }
 
     /// Undoes everything that was committed, newest first.
@@ -133,27 +172,16 @@ impl<'py> Transaction<'py> {
                         error.write_unraisable(py, None);
                     }
                 }
-                Undo::References(entries) => {
-                    for entry in entries.into_iter().rev() {
-                        if let Err(error) = entry.restore(py) {
-                            error.write_unraisable(py, None);
-                        }
+                Undo::References(replaced) => {
+                    if let Err(error) = replaced.restore(py) {
+                        cpython::raised(error).write_unraisable(py, None);
                     }
                 }
             }
         }
     }
 
-    fn perform(&mut self, py: Python<'py>, write: Write<'py>) -> PyResult<()> {
-        if let Write::Reference { old, new } = &write {
-            let outcome = cpython::replace_reference(py, old, new)?;
-            if outcome.left > 0 {
-                self.left.push((old.clone(), outcome.left));
-            }
-            self.kept.push(old.clone());
-            self.undo.push(Undo::References(outcome.replaced));
-            return Ok(());
-        }
+    fn perform(&mut self, write: Write<'py>) -> PyResult<()> {
         let Some(inverse) = inverse(&write)? else {
             return write_now(&write);
         };
@@ -202,11 +230,10 @@ fn inverse<'py>(write: &Write<'py>) -> PyResult<Option<Write<'py>>> {
             function: function.clone(),
             globals: function.getattr("__globals__")?.cast_into::<PyDict>()?,
         },
-        Write::Cell { cell, .. } => Write::Cell { cell: cell.clone(), value: cell.getattr("cell_contents")? },
         Write::Content { container, .. } => {
             Write::Content { container: container.clone(), content: container.call_method0("copy")? }
         }
-        Write::Reference { .. } | Write::ClearCache { .. } => return Ok(None),
+        Write::Reference { .. } | Write::Instance { .. } | Write::ClearCache { .. } => return Ok(None),
     }))
 }
 
@@ -252,7 +279,6 @@ fn write_now(write: &Write<'_>) -> PyResult<()> {
         }
         Write::Shift { code, delta } => cpython::shift_first_line(code, *delta),
         Write::Globals { function, globals } => cpython::set_globals(function, globals),
-        Write::Cell { cell, value } => cell.setattr("cell_contents", value),
         Write::Content { container, content } => {
             if let (Ok(list), Ok(new)) = (container.cast::<PyList>(), content.cast::<PyList>()) {
                 list.set_slice(0, list.len(), new.as_any())
@@ -264,7 +290,7 @@ fn write_now(write: &Write<'_>) -> PyResult<()> {
                 container.call_method1("update", (content,)).map(drop)
             }
         }
-        Write::Reference { .. } => Ok(()),
+        Write::Reference { .. } | Write::Instance { .. } => Ok(()),
         Write::ClearCache { object } => object.call_method0("cache_clear").map(drop),
     }
 }

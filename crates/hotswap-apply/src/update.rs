@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::native as cpython;
 use hotswap_plan::{Change, Kind, Outline, Plan, diff};
 use pyo3::prelude::*;
+use pyo3::types::PyCode;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::codes;
@@ -33,7 +34,28 @@ pub struct Options {
     /// Statements of an edited module run again although they did not change
     /// (`strategy="reload"`); definitions are patched, `__main__` is never run.
     pub reload: bool,
+    /// Whether to wait for a moment when nobody is inside changed code.
+    pub consistency: Consistency,
+    /// How long [`Consistency::Quiescent`] waits.
+    pub quiescence: Duration,
 }
+
+/// When a commit may happen while old code is on a stack: such a frame goes on in
+/// its old version and may call new functions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Consistency {
+    /// Wait a little, and only where changed functions call one another and a thread
+    /// is inside one of them; then commit.
+    #[default]
+    Auto,
+    /// Commit at once.
+    Immediate,
+    /// Wait until no thread or generator is inside a changed function; or hold the update.
+    Quiescent,
+}
+
+/// How long [`Consistency::Auto`] waits.
+const AUTO_WAIT: Duration = Duration::from_millis(10);
 
 /// Edits that succeed or fail together.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +81,16 @@ pub fn update(py: Python<'_>, world: &mut World, groups: &[Group], options: Opti
             }
         }
         let mut committed = Vec::new();
+        // Its first use does work that may give the GIL away: not between the look at
+        // the stacks and the commit.
+        drop(hotswap_cpython::commit::AtomicSection::enter(py));
+        if let Err(inside) = wait_for_safe_moment(py, &stages, options) {
+            for (index, _) in stages {
+                outcomes[index].held = true;
+                outcomes[index].pending = inside.clone();
+            }
+            return outcomes;
+        }
         let started = Instant::now();
         let section = hotswap_cpython::commit::AtomicSection::enter(py);
         let mut done = Vec::new();
@@ -98,6 +130,91 @@ pub fn update(py: Python<'_>, world: &mut World, groups: &[Group], options: Opti
         }
     }
     outcomes
+}
+
+/// Waits with the GIL released until nobody is inside code that is about to change;
+/// returns with the GIL held, so that the answer still holds at the commit.
+fn wait_for_safe_moment(py: Python<'_>, stages: &[(usize, Stage<'_, '_>)], options: Options) -> Result<(), Vec<Pending>> {
+    let mut codes = Vec::new();
+    for (_, stage) in stages {
+        codes.extend(stage.transaction.doomed_codes());
+    }
+    let limit = match options.consistency {
+        Consistency::Immediate => return Ok(()),
+        Consistency::Auto if !call_one_another(&codes) => return Ok(()),
+        Consistency::Auto => AUTO_WAIT,
+        Consistency::Quiescent => options.quiescence,
+    };
+    let own: u64 = py
+        .import("threading")
+        .and_then(|threading| threading.getattr("get_ident")?.call0()?.extract())
+        .unwrap_or_default();
+    let deadline = Instant::now() + limit;
+    loop {
+        let mut running = cpython_frames(py, &codes);
+        running.retain(|call| call.thread != own);
+        let mut inside: Vec<Pending> = running.iter().map(|call| pending_call(call, &codes[call.code])).collect();
+        if inside.is_empty() && options.consistency == Consistency::Quiescent {
+            inside = suspended(py, &codes);
+        }
+        if inside.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return if options.consistency == Consistency::Quiescent { Err(inside) } else { Ok(()) };
+        }
+        py.detach(|| std::thread::sleep(Duration::from_micros(50)));
+    }
+}
+
+fn cpython_frames(py: Python<'_>, codes: &[Bound<'_, PyCode>]) -> Vec<hotswap_cpython::frames::RunningCall> {
+    hotswap_cpython::frames::code_is_running(py, codes).unwrap_or_default()
+}
+
+/// Whether several code objects are about to change of which one names another.
+fn call_one_another(codes: &[Bound<'_, PyCode>]) -> bool {
+    let names: Vec<String> = codes.iter().filter_map(|code| codes::name_of(code.as_any()).ok()).collect();
+    codes.iter().zip(&names).any(|(code, own)| {
+        let used: Vec<String> = code.getattr("co_names").and_then(|names| names.extract()).unwrap_or_default();
+        used.iter().any(|name| name != own && names.contains(name))
+    })
+}
+
+fn pending_call(call: &hotswap_cpython::frames::RunningCall, code: &Bound<'_, PyCode>) -> Pending {
+    Pending {
+        place: format!("thread {}", call.thread),
+        qualname: call.function.clone(),
+        file: code.getattr("co_filename").and_then(|file| file.extract()).unwrap_or_default(),
+        line: u32::try_from(call.line).unwrap_or(0),
+        reason: "it is running; the next call takes the new code".to_string(),
+    }
+}
+
+/// Generators, coroutines and async generators that stand in one of these codes.
+fn suspended(py: Python<'_>, codes: &[Bound<'_, PyCode>]) -> Vec<Pending> {
+    const SUSPENDS: u32 = 0x20 | 0x80 | 0x200;
+    let suspending: Vec<_> = codes
+        .iter()
+        .filter(|code| code.getattr("co_flags").and_then(|flags| flags.extract::<u32>()).is_ok_and(|flags| flags & SUSPENDS != 0))
+        .cloned()
+        .collect();
+    if suspending.is_empty() {
+        return Vec::new();
+    }
+    let found = cpython::generators_with_code(py, &suspending).unwrap_or_default();
+    found
+        .into_iter()
+        .map(|index| {
+            let code = &suspending[index];
+            Pending {
+                place: "generator".to_string(),
+                qualname: codes::name_of(code.as_any()).unwrap_or_default(),
+                file: code.getattr("co_filename").and_then(|file| file.extract()).unwrap_or_default(),
+                line: codes::line_of(code.as_any()).unwrap_or_default(),
+                reason: "it is suspended in the old code and ends there".to_string(),
+            }
+        })
+        .collect()
 }
 
 fn files_of(world: &World, group: &Group) -> Vec<PathBuf> {
@@ -239,49 +356,22 @@ impl<'py> Stage<'_, 'py> {
         if old.is_empty() {
             return;
         }
-        let running = hotswap_cpython::frames::code_is_running(self.py, &old).unwrap_or_default();
-        for call in running {
-            let code = &old[call.code];
-            self.pending.push(Pending {
-                place: format!("thread {}", call.thread),
-                qualname: codes::name_of(code.as_any()).unwrap_or_default(),
-                file: code.getattr("co_filename").and_then(|file| file.extract()).unwrap_or_default(),
-                line: u32::try_from(call.line).unwrap_or(0),
-                reason: "it is running; the next call takes the new code".to_string(),
-            });
+        for call in cpython_frames(self.py, &old) {
+            self.pending.push(pending_call(&call, &old[call.code]));
         }
-        const SUSPENDS: u32 = 0x20 | 0x80 | 0x200;
-        let suspending: Vec<_> = old
-            .into_iter()
-            .filter(|code| {
-                code.getattr("co_flags").and_then(|flags| flags.extract::<u32>()).is_ok_and(|flags| flags & SUSPENDS != 0)
-            })
-            .collect();
-        if suspending.is_empty() {
-            return;
-        }
-        for index in cpython::generators_with_code(self.py, &suspending).unwrap_or_default() {
-            let code = &suspending[index];
-            self.pending.push(Pending {
-                place: "generator".to_string(),
-                qualname: codes::name_of(code.as_any()).unwrap_or_default(),
-                file: code.getattr("co_filename").and_then(|file| file.extract()).unwrap_or_default(),
-                line: codes::line_of(code.as_any()).unwrap_or_default(),
-                reason: "it is suspended in the old code and ends there".to_string(),
-            });
-        }
+        self.pending.extend(suspended(self.py, &old));
     }
 
     fn lost_references(&mut self) -> Vec<crate::report::ChangeEntry> {
         std::mem::take(&mut self.transaction.left)
             .into_iter()
-            .filter_map(|(object, count)| {
+            .filter_map(|(object, count, reason)| {
                 let name = object.getattr("__qualname__").ok()?.extract::<String>().ok()?;
                 Some(crate::report::ChangeEntry {
                     qualname: name,
                     kind: "function",
                     action: "stale",
-                    reason: format!("{count} references to the old object could not be replaced"),
+                    reason: format!("{count} reference(s) to the old object stay: {reason}"),
                     ..crate::report::ChangeEntry::default()
                 })
             })

@@ -64,11 +64,7 @@ unsafe extern "C" {
 }
 
 #[cfg(windows)]
-#[expect(
-    non_snake_case,
-    clippy::missing_safety_doc,
-    reason = "stands in for the C function"
-)]
+#[expect(non_snake_case, reason = "stands in for the C function")]
 unsafe fn PySys_Audit(
     _event: *const c_char,
     _format: *const c_char,

@@ -6,6 +6,7 @@ use pyo3::types::{PyCode, PyTuple};
 use pyo3::{ffi, intern};
 
 use crate::layout::{BODY, WORD, find_pointer, only, place, points_to, size_of_body, verify};
+use crate::names;
 use crate::support::{Result, Tested, Unsupported, raised, tested};
 use crate::tuple::set_tuple_item;
 
@@ -21,7 +22,7 @@ pub(crate) struct Layout {
 
 /// The constants of `code`, as the interpreter reads them.
 pub fn constants_of<'py>(code: &Bound<'py, PyCode>) -> PyResult<Bound<'py, PyTuple>> {
-    let constants = code.getattr(intern!(code.py(), "co_consts"))?;
+    let constants = code.getattr(names::constants(code.py()))?;
     Ok(constants.cast_into()?)
 }
 
@@ -54,16 +55,13 @@ pub fn replace_code_constant(
     Ok(replaced)
 }
 
-/// The file name of `code`, without an attribute lookup where its place is known.
-pub fn filename_of<'py>(code: &Bound<'py, PyCode>) -> PyResult<Bound<'py, PyAny>> {
-    let Ok(layout) = layout(code.py()) else {
-        return code.getattr(intern!(code.py(), "co_filename"));
-    };
+/// The file name of `code`, without an attribute lookup.
+pub(crate) fn filename_of<'py>(code: &Bound<'py, PyCode>, layout: &Layout) -> Bound<'py, PyAny> {
     let field = place(code, layout.filename).cast::<*mut ffi::PyObject>();
     // SAFETY: the self-test found the field, and `code` is a live code object.
     let filename = unsafe { field.read() };
     // SAFETY: a code object keeps its file name alive; the pointer is never null.
-    Ok(unsafe { Bound::from_borrowed_ptr(code.py(), filename) })
+    unsafe { Bound::from_borrowed_ptr(code.py(), filename) }
 }
 
 /// Finds the fields by making code objects whose parts are known.
@@ -122,10 +120,8 @@ fn read_int(code: &Bound<'_, PyCode>, offset: usize) -> i32 {
 fn test<'py>(py: Python<'py>) -> std::result::Result<Layout, String> {
     let first = specimen(py, "<hotswap self-test 1>", 0x02A3_B4C5).map_err(raised)?;
     let second = specimen(py, "<hotswap self-test 2>", 0x01F2_E3D4).map_err(raised)?;
-    let shown = |code: &Bound<'py, PyCode>| {
-        code.getattr(intern!(code.py(), "co_filename"))
-            .map_err(raised)
-    };
+    let shown =
+        |code: &Bound<'py, PyCode>| code.getattr(names::filename(code.py())).map_err(raised);
 
     let layout = Layout {
         filename: find_pointer(&first, &shown(&first)?, "co_filename")?,

@@ -4,13 +4,16 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 
+use crate::{code, functions, lines, names};
+
 /// Keeps the collector from running finalisers until it is dropped.
 ///
 /// The lock of the interpreter is held anyway; it is given away only by Python
 /// code. Between `enter` and drop a commit must therefore run none: no user
 /// `__setattr__`, no `__del__`. The first is for [`crate::types`] and
 /// [`crate::functions`] to avoid, the second for [`AtomicSection::keep`].
-/// A Python audit hook still runs (see [`crate::audit`]).
+/// A Python audit hook still runs (see [`crate::audit`]), and so does whoever
+/// waits while the caller uses an `intern!` or `PyOnceLock` for the first time.
 pub struct AtomicSection<'py> {
     py: Python<'py>,
     collector_was_on: bool,
@@ -18,8 +21,10 @@ pub struct AtomicSection<'py> {
 }
 
 impl<'py> AtomicSection<'py> {
-    /// Switches the collector off.
+    /// Switches the collector off, and does everything that this crate does
+    /// only once (self-tests, names), because that lets other threads in.
     pub fn enter(py: Python<'py>) -> PyResult<Self> {
+        prepare(py);
         Ok(Self {
             py,
             collector_was_on: switch_collector(py, false)?,
@@ -31,6 +36,14 @@ impl<'py> AtomicSection<'py> {
     pub fn keep(&mut self, value: Bound<'py, PyAny>) {
         self.kept.push(value);
     }
+}
+
+fn prepare(py: Python<'_>) {
+    names::prepare(py);
+    // Whether they passed is for the functions to say that need them.
+    let _ = functions::layout(py);
+    let _ = code::constants_are_writable(py);
+    let _ = lines::check(py);
 }
 
 impl Drop for AtomicSection<'_> {

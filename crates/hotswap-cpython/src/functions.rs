@@ -14,6 +14,7 @@ use pyo3::types::{PyCode, PyDict, PyFunction, PyTuple};
 use pyo3::{ffi, intern};
 
 use crate::layout::{find_pointer, points_to, swap_pointer, verify};
+use crate::names;
 use crate::support::{Result, Tested, Unsupported, raised, tested};
 
 pub(crate) const CAPABILITY: &str = "function fields";
@@ -26,6 +27,14 @@ pub(crate) struct Layout {
     /// 3.9 has no such field: a frame finds its builtins through its globals.
     pub(crate) builtins: Option<usize>,
     pub(crate) closure: usize,
+}
+
+impl Layout {
+    /// The fields for which a function's version stands.
+    pub(crate) fn versioned(&self) -> impl Iterator<Item = usize> {
+        let always = [self.code, self.globals, self.closure];
+        always.into_iter().chain(self.builtins)
+    }
 }
 
 /// The code object that `function` runs.
@@ -68,7 +77,9 @@ pub fn closure_of<'py>(function: &Bound<'py, PyFunction>) -> Option<Bound<'py, P
 ///
 /// Where the layout of functions is unknown this still works through the
 /// public interface, but an audit hook may then see the new closure beside the
-/// old code, and CPython 3.13 and later may issue a `DeprecationWarning`.
+/// old code, and CPython 3.13 and later may issue a `DeprecationWarning`. A
+/// free-threaded build refuses another closure, since other threads may be
+/// calling the function with the old code.
 pub fn set_code_and_closure(
     function: &Bound<'_, PyFunction>,
     code: &Bound<'_, PyCode>,
@@ -77,7 +88,13 @@ pub fn set_code_and_closure(
     check_closure(code, closure)?;
     let old_code = code_of(function);
     let old_closure = closure_of(function);
-    let layout = layout(function.py()).ok();
+    let layout = match layout(function.py()) {
+        Ok(layout) => Some(layout),
+        Err(absent) if cfg!(Py_GIL_DISABLED) && !same(old_closure.as_ref(), closure) => {
+            return Err(absent.into());
+        }
+        Err(_) => None,
+    };
 
     set_closure(function, closure)?;
     if let Some(layout) = layout {
@@ -123,8 +140,12 @@ pub fn set_globals(function: &Bound<'_, PyFunction>, globals: &Bound<'_, PyDict>
     Ok(())
 }
 
+fn same(left: Option<&Bound<'_, PyTuple>>, right: Option<&Bound<'_, PyTuple>>) -> bool {
+    left.map(|closure| closure.as_ptr()) == right.map(|closure| closure.as_ptr())
+}
+
 fn check_closure(code: &Bound<'_, PyCode>, closure: Option<&Bound<'_, PyTuple>>) -> PyResult<()> {
-    let free = code.getattr(intern!(code.py(), "co_freevars"))?.len()?;
+    let free = code.getattr(names::free_variables(code.py()))?.len()?;
     let cells = closure.map_or(0, |closure| closure.len());
     if free != cells {
         return Err(PyValueError::new_err(format!(
@@ -187,15 +208,20 @@ fn write_namespace<'py>(
 
 /// Assigns `__code__` through the public setter.
 fn assign_code(function: &Bound<'_, PyFunction>, code: &Bound<'_, PyCode>) -> PyResult<()> {
-    function.setattr(intern!(function.py(), "__code__"), code)
+    function.setattr(names::code(function.py()), code)
 }
 
 /// The builtins that a function made in `globals` gets.
 fn builtins_of<'py>(globals: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
     let py = globals.py();
-    let builtins = match globals.get_item(intern!(py, "__builtins__"))? {
+    let builtins = match globals.get_item(names::builtins(py))? {
         Some(builtins) => builtins,
-        None => py.import(intern!(py, "builtins"))?.into_any(),
+        None => {
+            // SAFETY: this thread is attached; the call lends a pointer.
+            let builtins = unsafe { ffi::PyEval_GetBuiltins() };
+            // SAFETY: the interpreter keeps its builtins alive.
+            unsafe { Bound::from_borrowed_ptr_or_err(py, builtins) }?
+        }
     };
     if let Ok(module) = builtins.cast::<PyModule>() {
         return Ok(module.dict());

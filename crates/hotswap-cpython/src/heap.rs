@@ -13,8 +13,11 @@ use pyo3::types::{PyCode, PyFunction, PyString, PyType};
 use pyo3::{Borrowed, ffi, intern};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::code::filename_of;
+use crate::code;
+#[cfg(not(Py_3_12))]
+use crate::commit::AtomicSection;
 use crate::functions::code_of;
+#[cfg(not(Py_3_14))]
 use crate::rings::Anchors;
 use crate::support::{Result, Unsupported, known_interpreter};
 
@@ -23,9 +26,10 @@ pub(crate) const CAPABILITY: &str = "heap scan";
 /// Calls `visit` with every object the collector tracks, frozen ones included,
 /// until it returns false.
 ///
-/// `visit` must neither make nor free an object that the collector tracks, and
-/// must not run Python code: it walks the lists that such things change. It may
-/// take references; those must not be dropped before the walk is over.
+/// `visit` must neither make nor free an object that the collector tracks, must
+/// not run Python code and must not let other threads in (the first use of
+/// `intern!` or of a `PyOnceLock` does): the walk follows the lists that such
+/// things change. It may take references, but not drop the last one.
 pub fn for_each_object<'py>(
     py: Python<'py>,
     visit: &mut dyn FnMut(&Bound<'py, PyAny>) -> bool,
@@ -44,14 +48,14 @@ pub fn functions_in_files<'py>(
     py: Python<'py>,
     filenames: &[Bound<'py, PyString>],
 ) -> Result<Vec<Bound<'py, PyFunction>>> {
+    // Tested here, because a self-test makes objects and must not run in a walk.
+    let layout = code::layout(py)?;
     // A file's code objects share one string, so nearly every question is
     // answered by its address.
     let mut known: FxHashMap<usize, bool> = FxHashMap::default();
     let mut found = Vec::new();
     for_each_function(py, &mut |function| {
-        let Ok(filename) = filename_of(&code_of(function)) else {
-            return;
-        };
+        let filename = code::filename_of(&code_of(function), layout);
         let wanted = *known.entry(address(&filename)).or_insert_with(|| {
             let mut names = filenames.iter();
             names.any(|name| name.is(&filename) || same_text(name, &filename))
@@ -118,18 +122,24 @@ pub fn generators_with_code<'py>(
     let wanted: FxHashMap<usize, usize> = index(codes);
     let mut candidates = Vec::new();
     for_each_object(py, &mut |object| {
-        if let Some(names) = GeneratorNames::of(object) {
-            candidates.push((object.clone(), names));
+        if GeneratorKind::of(object).is_some() {
+            candidates.push(object.clone());
         }
         true
     })?;
     let mut found = Vec::new();
-    for (generator, names) in candidates {
-        let code = generator.getattr(names.code)?;
+    for generator in candidates {
+        let (code, frame) = match GeneratorKind::of(&generator) {
+            Some(GeneratorKind::Generator) => (intern!(py, "gi_code"), intern!(py, "gi_frame")),
+            Some(GeneratorKind::Coroutine) => (intern!(py, "cr_code"), intern!(py, "cr_frame")),
+            Some(GeneratorKind::Async) => (intern!(py, "ag_code"), intern!(py, "ag_frame")),
+            None => continue,
+        };
+        let code = generator.getattr(code)?;
         let Some(&position) = wanted.get(&address(&code)) else {
             continue;
         };
-        if !generator.getattr(names.frame)?.is_none() {
+        if !generator.getattr(frame)?.is_none() {
             found.push((generator, position));
         }
     }
@@ -219,29 +229,24 @@ fn for_each_function<'py>(
     })
 }
 
-/// The attributes by which a kind of generator shows its code and frame.
-struct GeneratorNames<'py> {
-    code: &'py Bound<'py, PyString>,
-    frame: &'py Bound<'py, PyString>,
+enum GeneratorKind {
+    Generator,
+    Coroutine,
+    Async,
 }
 
-impl<'py> GeneratorNames<'py> {
-    fn of(object: &Bound<'py, PyAny>) -> Option<GeneratorNames<'py>> {
-        let py = object.py();
+impl GeneratorKind {
+    fn of(object: &Bound<'_, PyAny>) -> Option<Self> {
         let kind = object.get_type_ptr();
         if kind == &raw mut ffi::PyGen_Type {
-            let (code, frame) = (intern!(py, "gi_code"), intern!(py, "gi_frame"));
-            return Some(GeneratorNames { code, frame });
+            Some(Self::Generator)
+        } else if kind == &raw mut ffi::PyCoro_Type {
+            Some(Self::Coroutine)
+        } else if kind == &raw mut ffi::PyAsyncGen_Type {
+            Some(Self::Async)
+        } else {
+            None
         }
-        if kind == &raw mut ffi::PyCoro_Type {
-            let (code, frame) = (intern!(py, "cr_code"), intern!(py, "cr_frame"));
-            return Some(GeneratorNames { code, frame });
-        }
-        if kind == &raw mut ffi::PyAsyncGen_Type {
-            let (code, frame) = (intern!(py, "ag_code"), intern!(py, "ag_frame"));
-            return Some(GeneratorNames { code, frame });
-        }
-        None
     }
 }
 
@@ -307,6 +312,8 @@ fn visit_tracked(py: Python<'_>, visit: &mut dyn FnMut(*mut ffi::PyObject) -> bo
 #[cfg(not(Py_3_12))]
 fn visit_tracked(py: Python<'_>, visit: &mut dyn FnMut(*mut ffi::PyObject) -> bool) -> Result<()> {
     if let Ok(anchors) = Anchors::find(py) {
+        // A collection would move objects from ring to ring under the walk.
+        let _section = AtomicSection::enter(py)?;
         anchors.visit_all(visit);
         return Ok(());
     }

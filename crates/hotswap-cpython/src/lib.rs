@@ -40,6 +40,8 @@ pub mod functions;
 pub mod heap;
 mod layout;
 pub mod lines;
+mod names;
+pub mod references;
 mod rings;
 pub mod support;
 pub mod tuple;

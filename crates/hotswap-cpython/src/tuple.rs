@@ -47,13 +47,24 @@ fn write<'py>(
     // SAFETY: the self-test found where items begin, the caller checked that
     // there are more than `index`, and we give a new reference away.
     let old = unsafe { swap_pointer(tuple, layout.items + index * WORD, new) };
+    write_no_hash(layout, tuple);
+    // SAFETY: the reference that the item owned is ours now; it is never null.
+    unsafe { Bound::from_owned_ptr(tuple.py(), old) }
+}
+
+/// Makes a tuple compute its hash again when asked, because that of an item
+/// changed. Nothing to do before 3.14.
+pub(crate) fn forget_hash(tuple: &Bound<'_, PyTuple>) -> Result<()> {
+    write_no_hash(layout(tuple.py())?, tuple);
+    Ok(())
+}
+
+fn write_no_hash(layout: &Layout, tuple: &Bound<'_, PyTuple>) {
     if let Some(hash) = layout.hash {
         let field = place(tuple, hash).cast::<isize>();
         // SAFETY: the self-test found the field.
         unsafe { field.write(-1) };
     }
-    // SAFETY: the reference that the item owned is ours now; it is never null.
-    unsafe { Bound::from_owned_ptr(tuple.py(), old) }
 }
 
 /// The collector forgets tuples of plain values, and must know of this one again

@@ -5,10 +5,11 @@
 //! through the setters of `type` and `object` themselves.
 
 use pyo3::exceptions::PyTypeError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
-use pyo3::{ffi, intern};
 
+use crate::names;
 use crate::support::Result;
 
 /// Sets an attribute of `class`, or deletes it where `value` is `None`.
@@ -52,11 +53,7 @@ pub fn type_dict<'py>(class: &Bound<'py, PyType>) -> Bound<'py, PyDict> {
 
 /// Assigns `__bases__`. Layouts that do not fit are refused, as in Python.
 pub fn set_bases(class: &Bound<'_, PyType>, bases: &Bound<'_, PyTuple>) -> Result<()> {
-    set_type_attribute(
-        class,
-        intern!(class.py(), "__bases__"),
-        Some(bases.as_any()),
-    )
+    set_type_attribute(class, names::bases(class.py()), Some(bases.as_any()))
 }
 
 /// Makes `object` an instance of `class`, by the setter of `object.__class__`.
@@ -64,7 +61,7 @@ pub fn set_instance_class(object: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) 
     let py = object.py();
     let base = py.get_type::<PyAny>();
     let descriptor = type_dict(&base)
-        .get_item(intern!(py, "__class__"))?
+        .get_item(names::class(py))?
         .ok_or_else(|| PyTypeError::new_err("object has no __class__"))?;
     let kind = descriptor.get_type_ptr();
     // SAFETY: the type of a live object is alive.

@@ -7,6 +7,7 @@ use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
+use hotswap_apply::{Consistency, Options};
 use hotswap_watch::{ChangeEvent, PollMode, WatchConfig, Watcher};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -58,6 +59,7 @@ impl Engine {
     fn new(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Engine> {
         let get = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> { Ok(options.get_item(name)?.filter(|value| !value.is_none())) };
         let list = |name: &str| -> PyResult<Vec<String>> { get(name)?.map_or(Ok(Vec::new()), |value| value.extract()) };
+        let text = |name: &str| -> PyResult<Option<String>> { get(name)?.map(|value| value.extract()).transpose() };
         let roots: Option<Vec<PathBuf>> = get("paths")?.map(|value| value.extract()).transpose()?;
         for root in roots.iter().flatten() {
             if !root.exists() {
@@ -80,7 +82,15 @@ impl Engine {
             config.poll_interval = Duration::from_secs_f64(seconds.clamp(0.01, 3600.0));
         }
         let settings = Settings {
-            reload: get("strategy")?.is_some_and(|value| value.extract::<String>().is_ok_and(|name| name == "reload")),
+            options: Options {
+                reload: text("strategy")?.as_deref() == Some("reload"),
+                consistency: match text("consistency")?.as_deref() {
+                    Some("immediate") => Consistency::Immediate,
+                    Some("quiescent") => Consistency::Quiescent,
+                    _ => Consistency::Auto,
+                },
+                quiescence: Duration::from_secs_f64(get("quiescence_timeout")?.map_or(Ok(1.0), |value| value.extract::<f64>())?.clamp(0.0, 3600.0)),
+            },
             import_new: get("only_import_exist")?.is_some_and(|value| value.extract::<bool>().is_ok_and(|only| !only)),
             history: get("history")?.map_or(Ok(100), |value| value.extract())?,
         };
@@ -100,6 +110,8 @@ impl Engine {
 
     /// Reads the sources below the paths and starts the native watcher thread.
     fn start(&self, py: Python<'_>) -> PyResult<()> {
+        // The self-tests run Python code; the first commit must not be the one to do it.
+        hotswap_cpython::capabilities(py);
         let (watcher, events) = Watcher::start(self.config.clone())
             .map_err(|error| raise(py, "WatchError", error.to_string()))?;
         *lock(&self.events) = Some(events);

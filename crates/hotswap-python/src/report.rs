@@ -32,6 +32,12 @@ impl GroupReport {
         GroupReport { status: "held", outcome }
     }
 
+    /// No moment came when nobody was inside the changed code.
+    pub(crate) fn waiting(mut outcome: Outcome) -> GroupReport {
+        outcome.notes.push("the changed code was in use all the time; the update is tried again with the next one".to_string());
+        GroupReport { status: "held", outcome }
+    }
+
     fn module(file: &Path, name: &str, action: &'static str, reason: String) -> GroupReport {
         let mut outcome = empty_outcome(vec![file.to_path_buf()]);
         outcome.changes.push(ChangeEntry {

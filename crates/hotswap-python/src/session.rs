@@ -23,7 +23,7 @@ const SETTLE: Duration = Duration::from_millis(60);
 /// Settings of a session.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    pub reload: bool,
+    pub options: Options,
     pub import_new: bool,
     pub history: usize,
 }
@@ -57,6 +57,8 @@ struct Rejected {
     hash: ContentHash,
     missing: Vec<String>,
     group: Vec<PathBuf>,
+    /// It was only held: every later update tries it again.
+    again: bool,
 }
 
 /// A changed file on its way to an edit.
@@ -250,7 +252,7 @@ impl Session {
             .filter(|(path, rejected)| {
                 !changed.contains(path)
                     && self.disk.files.get(*path).is_some_and(|state| state.hash == rejected.hash)
-                    && (rejected.group.iter().any(|member| changed.contains(member))
+                    && (rejected.again || rejected.group.iter().any(|member| changed.contains(member))
                         || rejected.missing.iter().any(|name| self.is_there(name)))
             })
             .map(|(path, _)| path.clone())
@@ -408,10 +410,21 @@ impl Session {
                     .collect()
             })
             .collect();
-        let outcomes = update(py, &mut self.world, &groups, Options { reload: self.settings.reload });
+        let outcomes = update(py, &mut self.world, &groups, self.settings.options);
         let mut committed = Vec::new();
         let mut behaviour = false;
         for (outcome, files) in outcomes.into_iter().zip(before) {
+            if outcome.held {
+                let waiting = Failure::default();
+                self.reject(py, &outcome.files, &waiting)?;
+                for file in &outcome.files {
+                    if let Some(rejected) = self.rejected.get_mut(file) {
+                        rejected.again = true;
+                    }
+                }
+                report.groups.push(GroupReport::waiting(outcome));
+                continue;
+            }
             match &outcome.failure {
                 Some(failure) => {
                     let failure = failure.clone();
@@ -450,7 +463,7 @@ impl Session {
             if let Some(state) = self.disk.files.get(file) {
                 self.rejected.insert(
                     file.clone(),
-                    Rejected { hash: state.hash, missing: failure.missing.clone(), group: files.to_vec() },
+                    Rejected { hash: state.hash, missing: failure.missing.clone(), group: files.to_vec(), again: false },
                 );
             }
             self.pin_lines(py, file)?;

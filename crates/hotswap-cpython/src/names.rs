@@ -1,0 +1,36 @@
+//! Attribute names that are used in the middle of a commit.
+//!
+//! The first use of each `intern!` lets other threads in, so all of these are
+//! used once before a commit starts.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+macro_rules! names {
+    ($($name:ident = $text:literal,)*) => {
+        $(pub(crate) fn $name(py: Python<'_>) -> &Bound<'_, PyString> {
+            intern!(py, $text)
+        })*
+
+        /// Makes all names.
+        pub(crate) fn prepare(py: Python<'_>) {
+            $($name(py);)*
+        }
+    };
+}
+
+names! {
+    bases = "__bases__",
+    builtins = "__builtins__",
+    class = "__class__",
+    clear = "clear",
+    code = "__code__",
+    constants = "co_consts",
+    filename = "co_filename",
+    free_variables = "co_freevars",
+    get_item = "__getitem__",
+    items = "items",
+    iterate = "__iter__",
+    set_item = "__setitem__",
+}
