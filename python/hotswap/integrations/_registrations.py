@@ -219,7 +219,8 @@ def instances(*kinds: type[Instance]) -> list[Instance]:
     """All live instances of these classes. The heap is searched: for the rare update that needs it."""
     classes: list[type] = list(kinds)
     for known in classes:
-        classes += [sub for sub in type.__subclasses__(known) if sub not in classes]
+        below: list[type] = type.__subclasses__(known)
+        classes += [kind for kind in below if kind not in classes]
     found = {id(thing): thing for thing in gc.get_referrers(*classes) if isinstance(thing, kinds)}
     for module in tuple(sys.modules.values()):  # where the program froze its heap
         for thing in tuple(getattr(module, "__dict__", {}).values()):
@@ -330,7 +331,7 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, dict):
         return all(other.get(key, _MISSING) is value for key, value in one.items())
     if isinstance(one, set):
-        return one == other
+        return bool(one == other)
     return all(item is twin for item, twin in zip(one, other))
 
 

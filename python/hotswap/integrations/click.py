@@ -1,4 +1,4 @@
-"""click: a command that ran again takes its old one's place in the group; a group that ran again keeps its commands."""
+"""click: a command that ran again replaces its old one; a group that ran again keeps its commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from typing import Any
 from click import Command, Group
 
 from hotswap._plugins import statement_file
-from hotswap.integrations._registrations import Hooks, Journal, Outcome, definition_of, instances, is_earlier_run
+from hotswap.integrations._registrations import (
+    Hooks,
+    Journal,
+    Outcome,
+    definition_of,
+    instances,
+    is_earlier_run,
+)
 
 _SUFFIXES = ("command", "cmd", "group", "grp")
 
@@ -47,9 +54,7 @@ class ClickPlugin:
                         notes.append(f"click: the command {name} was withdrawn")
                     elif definition in renamed and name == command.name == _command_name(renamed[definition]):
                         command.name = _command_name(definition[1])
-                        group.commands = {
-                            command.name if known == name else known: value for known, value in group.commands.items()
-                        }
+                        group.commands = _with_key(group.commands, name, command.name)
         return notes
 
     def add_command(
@@ -80,6 +85,10 @@ def _command_name(function: str) -> str:
     name = function.rpartition(".")[2].lower().replace("_", "-")
     head, dash, tail = name.rpartition("-")
     return head if dash and tail in _SUFFIXES else name
+
+
+def _with_key(commands: dict[str, Command], old: str, new: str) -> dict[str, Command]:
+    return {new if name == old else name: command for name, command in commands.items()}
 
 
 _hooks = Hooks()

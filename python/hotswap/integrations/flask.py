@@ -1,4 +1,4 @@
-"""Flask: routes and hooks may come and go after the first request; a definition that ran again replaces its own."""
+"""Flask: routes and hooks come and go after the first request; what ran again replaces its own."""
 
 from __future__ import annotations
 
@@ -103,7 +103,9 @@ class FlaskPlugin:
                 for name in _MERGED
             }
 
-    def add_url_rule(self, original: Callable[..., None], app: Flask, rule: str, *args: Any, **kwargs: Any) -> None:
+    def add_url_rule(
+        self, original: Callable[..., None], app: Flask, rule: str, *args: Any, **kwargs: Any
+    ) -> None:
         """A rule may take over the endpoint of its definition's earlier run."""
         self.touch(app)
         endpoint, view = _endpoint_and_view(*args, **kwargs)
@@ -126,7 +128,9 @@ class FlaskPlugin:
             raise
         self._new_rules |= {id(rule) for rule in app.url_map.iter_rules()} - known
 
-    def record(self, original: Callable[..., None], blueprint: Blueprint, function: Callable[[Any], Any]) -> None:
+    def record(
+        self, original: Callable[..., None], blueprint: Blueprint, function: Callable[[Any], Any]
+    ) -> None:
         """What is added to a blueprint reaches the applications that have it."""
         self.touch(blueprint)
         new = _deferred_rule(function)
@@ -143,7 +147,9 @@ class FlaskPlugin:
                         self.touch(app)
                         function(_setup_state(app, name, blueprint))
 
-    def register(self, original: Callable[..., None], blueprint: Blueprint, app: Flask, options: dict[str, Any]) -> None:
+    def register(
+        self, original: Callable[..., None], blueprint: Blueprint, app: Flask, options: dict[str, Any]
+    ) -> None:
         """A registration that ran again takes the place of the earlier one."""
         self.touch(app)
         name = f"{options.get('name_prefix', '')}.{options.get('name', blueprint.name)}".lstrip(".")
@@ -171,7 +177,7 @@ class FlaskPlugin:
 
     def _merge_blueprints(self) -> None:
         """Hooks that were added to a registered blueprint go where registering would have put them."""
-        registered = [blueprint for blueprint in self._touched if getattr(blueprint, "_got_registered_once", False)]
+        registered = [known for known in self._touched if getattr(known, "_got_registered_once", False)]
         if not registered:
             return
         for app in instances(Flask):
@@ -242,7 +248,8 @@ def _setup_state(app: Flask, name: str, blueprint: Blueprint) -> BlueprintSetupS
                 options["url_prefix"] = prefix or None
                 options["subdomain"] = rule.subdomain or None
                 own = (written.get("options") or {}).get("defaults") or {}
-                options["url_defaults"] = {key: value for key, value in (rule.defaults or {}).items() if key not in own}
+                defaults = rule.defaults or {}
+                options["url_defaults"] = {key: defaults[key] for key in defaults if key not in own}
                 return blueprint.make_setup_state(app, options, first_registration=True)
     return blueprint.make_setup_state(app, options, first_registration=True)
 
@@ -334,7 +341,7 @@ def _rename(app: Flask, definition: tuple[str, str], old: str) -> None:
 
 
 def _allow_setup(plugin: FlaskPlugin, original: Callable[..., None], owner: Any, *args: Any) -> None:
-    # Flask refuses it after the first request because other processes would not see it; an edit is seen by all.
+    # After the first request Flask refuses it, as other workers would not see it. They all see an edit.
     plugin.touch(owner)
 
 

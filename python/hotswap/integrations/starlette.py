@@ -1,4 +1,4 @@
-"""Starlette and FastAPI: a definition that ran again replaces its route, and a route follows its endpoint's signature."""
+"""Starlette and FastAPI: what ran again replaces its route; a route follows a changed signature."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from hotswap.integrations._registrations import (
 
 _signatures: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 """Signatures of functions that were edited before: most edits leave them alone."""
+_TABLES = ("_exception_handlers", "_status_handlers")
 _ADDING = ("add_route", "add_websocket_route", "mount", "host")
 _ADDING_API = ("add_api_route", "add_api_websocket_route", "include_router", *_ADDING)
 
@@ -62,7 +63,7 @@ class StarlettePlugin:
         removed = outcome.removed()
         if not (touched or changed or removed):
             return notes
-        live = instances(Router, Starlette)
+        live: list[Any] = instances(Router, Starlette)
         routers: list[Any] = [thing for thing in live if isinstance(thing, Router)]
         if removed:
             for router in routers:
@@ -110,11 +111,8 @@ class StarlettePlugin:
     ) -> None:
         """A handler reaches an application whose middleware has been put together already."""
         layers = list(_exception_layers(app))
-        self._journal.touch(
-            app,
-            lambda: [app.exception_handlers]
-            + [getattr(layer, name, None) for layer in layers for name in ("_exception_handlers", "_status_handlers")],
-        )
+        tables = [getattr(layer, name, None) for layer in layers for name in _TABLES]
+        self._journal.touch(app, lambda: [app.exception_handlers, *tables])
         original(app, key, handler)
         for layer in layers:
             layer.add_exception_handler(key, handler)
@@ -193,7 +191,8 @@ def _copied(router: Any, other: Any, new: Any) -> tuple[Any, Any] | None:
         if own is new or endpoint is None or not hasattr(own, "tags"):
             continue
         for route in other.routes:
-            if getattr(route, "endpoint", None) is endpoint and route is not own and route.path.endswith(own.path):
+            same = getattr(route, "endpoint", None) is endpoint and route is not own
+            if same and route.path.endswith(own.path):
                 return own, route
     return None
 
@@ -261,10 +260,9 @@ def _follow(route: Any, router: Any, changed: set[Definition]) -> list[str]:
     # Conditions that an included router added stand in the tree as well.
     if changed.isdisjoint(_read_by(route, dependant)):
         return []
-    kind = APIRoute if isinstance(route, APIRoute) else APIWebSocketRoute
-    arguments = {
-        name: getattr(route, name) for name in inspect.signature(kind.__init__).parameters if hasattr(route, name)
-    }
+    kind: Any = APIRoute if isinstance(route, APIRoute) else APIWebSocketRoute
+    names = inspect.signature(kind.__init__).parameters
+    arguments = {name: getattr(route, name) for name in names if hasattr(route, name)}
     if kind is APIRoute:
         written = _written_arguments(route.endpoint)
         for name, default in (("response_model", _inferred()), ("description", None)):

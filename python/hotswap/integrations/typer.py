@@ -8,7 +8,15 @@ from typing import Any
 from typer import Typer
 
 from hotswap._plugins import statement_file
-from hotswap.integrations._registrations import Container, Hooks, Journal, Outcome, instances, is_earlier_run, replaced
+from hotswap.integrations._registrations import (
+    Container,
+    Hooks,
+    Journal,
+    Outcome,
+    instances,
+    is_earlier_run,
+    replaced,
+)
 
 
 class TyperPlugin:
@@ -38,12 +46,15 @@ class TyperPlugin:
                 for info in tuple(app.registered_commands):
                     if info.callback in removed:
                         app.registered_commands.remove(info)
-                        notes.append(f"typer: the command of {getattr(info.callback, '__name__', '?')} was withdrawn")
+                        name = getattr(info.callback, "__name__", "?")
+                        notes.append(f"typer: the command of {name} was withdrawn")
                 if app.registered_callback is not None and app.registered_callback.callback in removed:
                     app.registered_callback = None
         return notes
 
-    def register(self, original: Callable[..., Any], app: Typer, *args: Any, **kwargs: Any) -> Callable[[Any], Any]:
+    def register(
+        self, original: Callable[..., Any], app: Typer, *args: Any, **kwargs: Any
+    ) -> Callable[[Any], Any]:
         """`Typer.command` and `Typer.callback`, which return the decorator that registers."""
         decorate = original(app, *args, **kwargs)
 
@@ -52,9 +63,8 @@ class TyperPlugin:
             earlier = list(app.registered_commands)
             result = decorate(function)
             for info in app.registered_commands[len(earlier) :]:
-                self._supersede(
-                    app.registered_commands, info, [old for old in earlier if is_earlier_run(old.callback, info.callback)]
-                )
+                same = [old for old in earlier if is_earlier_run(old.callback, info.callback)]
+                self._supersede(app.registered_commands, info, same)
             return result
 
         return decorator

@@ -38,7 +38,10 @@ def mod(project):
 
 def test_route_is_added_to_the_running_app(project, mod):
     project.apply(
-        ("# end", "async def more(request):\n    return PlainTextResponse('more')\napp.add_route('/more', more)\n# end")
+        (
+            "# end",
+            "async def more(request):\n    return PlainTextResponse('more')\napp.add_route('/more', more)\n# end",
+        )
     )
     assert get(mod.client, "/more") == "more"
     assert get(mod.client, "/") == "home 2"
@@ -46,7 +49,8 @@ def test_route_is_added_to_the_running_app(project, mod):
 
 def test_removed_endpoint_answers_no_more(project, mod):
     report = project.apply(
-        ('def other(request):\n    return PlainTextResponse("other")\n', ""), ('app.add_route("/other", other)\n', "")
+        ('def other(request):\n    return PlainTextResponse("other")\n', ""),
+        ('app.add_route("/other", other)\n', ""),
     )
     assert get(mod.client, "/other") == 404
     assert "starlette: the route /other was withdrawn" in report.notes
@@ -55,7 +59,10 @@ def test_removed_endpoint_answers_no_more(project, mod):
 def test_rejected_update_leaves_no_route(project, mod):
     before = list(mod.app.routes)
     project.refuse(
-        ("# end", "def more(request):\n    return PlainTextResponse('more')\napp.add_route('/more', more)\n1 / 0")
+        (
+            "# end",
+            "def more(request):\n    return PlainTextResponse('more')\napp.add_route('/more', more)\n1 / 0",
+        )
     )
     assert get(mod.client, "/more") == 404
     assert mod.app.routes == before
@@ -63,7 +70,10 @@ def test_rejected_update_leaves_no_route(project, mod):
 
 def test_exception_handler_reaches_the_built_middleware(project, mod):
     project.apply(
-        ("# end", "def lost(request, error):\n    return PlainTextResponse('lost')\napp.add_exception_handler(404, lost)")
+        (
+            "# end",
+            "def lost(request, error):\n    return PlainTextResponse('lost')\napp.add_exception_handler(404, lost)",
+        )
     )
     assert get(mod.client, "/nowhere") == "lost"
 

@@ -51,7 +51,7 @@ def test_renamed_command_replaces_the_old_one(project, mod):
 
 def test_removed_command_is_withdrawn(project, mod):
     app = mod.app
-    project.apply(('# end', '@app.command()\ndef more():\n    print("more")\n'))
+    project.apply(("# end", '@app.command()\ndef more():\n    print("more")\n'))
     project.apply(('@app.command()\ndef hello():\n    print("hello")\n', ""))
     assert run(app, "hello") == 2
     assert run(app, "bye") == "bye"
@@ -59,7 +59,12 @@ def test_removed_command_is_withdrawn(project, mod):
 
 def test_added_group_is_there_once(project, mod):
     app = mod.app
-    project.apply(("# end", 'sub = typer.Typer()\n@sub.command()\ndef a():\n    print("a")\n@sub.command()\ndef b():\n    print("b")\napp.add_typer(sub, name="one")'))
+    project.apply(
+        (
+            "# end",
+            'sub = typer.Typer()\n@sub.command()\ndef a():\n    print("a")\n@sub.command()\ndef b():\n    print("b")\napp.add_typer(sub, name="one")',
+        )
+    )
     assert run(app, "one", "a") == "a"
     project.apply(('"one"', '"two"'))
     assert run(app, "two", "a") == "a"

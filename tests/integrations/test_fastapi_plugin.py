@@ -72,7 +72,12 @@ def test_changed_path_replaces_the_old_route(project, mod):
 
 
 def test_replaced_route_keeps_its_place_in_the_order(project, mod):
-    project.apply(("# end", '@app.get("/x/one")\ndef one():\n    return 1\n@app.get("/x/{n}")\ndef any_(n):\n    return n'))
+    project.apply(
+        (
+            "# end",
+            '@app.get("/x/one")\ndef one():\n    return 1\n@app.get("/x/{n}")\ndef any_(n):\n    return n',
+        )
+    )
     assert get(mod.client, "/x/one") == 1
     project.apply(('"/x/one")', '"/x/one", tags=["t"])'))
     assert get(mod.client, "/x/one") == 1
@@ -88,7 +93,8 @@ def test_removed_endpoint_answers_no_more(project, mod):
 def test_added_parameter_is_read_from_the_request(project, mod):
     held = mod.index
     project.apply(
-        ("async def index():", "async def index(q: str = 'none'):"), ('{"hits": len(HITS)}', '{"hits": len(HITS), "q": q}')
+        ("async def index():", "async def index(q: str = 'none'):"),
+        ('{"hits": len(HITS)}', '{"hits": len(HITS), "q": q}'),
     )
     assert get(mod.client, "/?q=x") == {"hits": 2, "q": "x"}
     assert held is mod.index
@@ -100,7 +106,9 @@ def test_added_parameter_is_read_from_the_request(project, mod):
 
 
 def test_added_dependency_is_resolved(project, mod):
-    project.apply(("async def index():", "async def index(n=Depends(limit)):"), ('{"hits": len(HITS)}', '{"n": n}'))
+    project.apply(
+        ("async def index():", "async def index(n=Depends(limit)):"), ('{"hits": len(HITS)}', '{"n": n}')
+    )
     assert get(mod.client, "/?n=3") == {"n": 3}
 
 
@@ -112,7 +120,12 @@ def test_changed_signature_of_a_dependency(project, mod):
 
 def test_body_edit_leaves_the_route_alone(project, mod):
     route = next(route for route in mod.app.routes if getattr(route, "path", "") == "/limited")
-    project.apply(("def limited(n: int = Depends(limit)):\n    return n", "def limited(n: int = Depends(limit)):\n    return n + 1"))
+    project.apply(
+        (
+            "def limited(n: int = Depends(limit)):\n    return n",
+            "def limited(n: int = Depends(limit)):\n    return n + 1",
+        )
+    )
     app = route.app
     project.apply(("return n + 1", "return n + 2"))
     assert route.app is app
@@ -159,7 +172,10 @@ def test_rejected_update_leaves_no_route(project, mod):
     before = list(mod.app.routes)
     project.refuse(
         ('"/limited"', '"/bounded"'),
-        ("# end", '@app.get("/more")\ndef more():\n    return 1\n@router.get("/d")\ndef d():\n    return 1\n1 / 0'),
+        (
+            "# end",
+            '@app.get("/more")\ndef more():\n    return 1\n@router.get("/d")\ndef d():\n    return 1\n1 / 0',
+        ),
     )
     assert list(mod.app.routes) == before
     assert get(mod.client, "/limited") == 10
@@ -182,6 +198,9 @@ def test_websocket_endpoint(project, mod):
     )
     with mod.client.websocket_connect("/ws") as socket:
         assert socket.receive_text() == "one"
-    project.apply(("ws(socket: WebSocket):", "ws(socket: WebSocket, q: str = 'q'):"), ('send_text("one")', "send_text(q)"))
+    project.apply(
+        ("ws(socket: WebSocket):", "ws(socket: WebSocket, q: str = 'q'):"),
+        ('send_text("one")', "send_text(q)"),
+    )
     with mod.client.websocket_connect("/ws?q=two") as socket:
         assert socket.receive_text() == "two"

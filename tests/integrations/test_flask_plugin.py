@@ -33,7 +33,9 @@ def mod(project):
 
 
 def rules(app):
-    return sorted((rule.rule, rule.endpoint) for rule in app.url_map.iter_rules() if rule.endpoint != "static")
+    return sorted(
+        (rule.rule, rule.endpoint) for rule in app.url_map.iter_rules() if rule.endpoint != "static"
+    )
 
 
 def test_route_is_added_after_the_first_request(project, mod):

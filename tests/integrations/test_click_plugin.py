@@ -46,7 +46,13 @@ def test_command_is_added_to_the_held_group(project, mod):
 
 def test_option_is_added(project, mod):
     cli, bye = mod.cli, mod.say_bye
-    project.apply(('@click.option("--n", default=1)\ndef say_bye(n', '@click.option("--n", default=1)\n@click.option("--m", default=2)\ndef say_bye(n, m'), ('"bye %d" % n', '"bye %d" % m'))
+    project.apply(
+        (
+            '@click.option("--n", default=1)\ndef say_bye(n',
+            '@click.option("--n", default=1)\n@click.option("--m", default=2)\ndef say_bye(n, m',
+        ),
+        ('"bye %d" % n', '"bye %d" % m'),
+    )
     assert run(cli, "bye", "--m", "5") == "bye 5"
     assert bye.name == "bye"
 
@@ -74,7 +80,12 @@ def test_removed_command_is_withdrawn(project, mod):
 
 
 def test_group_that_runs_again_keeps_its_commands(project, mod):
-    project.apply(('@click.group()\ndef cli():\n    pass', '@click.group()\n@click.option("--v")\ndef cli(v):\n    click.echo(v)'))
+    project.apply(
+        (
+            "@click.group()\ndef cli():\n    pass",
+            '@click.group()\n@click.option("--v")\ndef cli(v):\n    click.echo(v)',
+        )
+    )
     assert run(mod.cli, "--v", "x", "hello") == "x\nhello"
     project.apply(("@cli.group()", '@cli.group("below")'))
     assert run(mod.cli, "below", "deep") == "None\ndeep" or run(mod.cli, "below", "deep") == "deep"
@@ -84,7 +95,8 @@ def test_group_that_runs_again_keeps_its_commands(project, mod):
 def test_rejected_update_leaves_the_group_as_it_was(project, mod):
     before = dict(mod.cli.commands)
     project.refuse(
-        ('"bye")', '"leave")'), ("# end", '@cli.command()\ndef more():\n    click.echo("more")\nraise SystemExit(3)')
+        ('"bye")', '"leave")'),
+        ("# end", '@cli.command()\ndef more():\n    click.echo("more")\nraise SystemExit(3)'),
     )
     assert mod.cli.commands == before
     assert run(mod.cli, "bye") == "bye 1"
