@@ -194,6 +194,8 @@ impl<'py> Stage<'_, 'py> {
 
     /// Runs an import statement so that it sees what this update adds to other modules.
     pub(crate) fn run_import(&mut self, code: &Bound<'py, PyAny>, namespace: &Bound<'py, PyDict>) -> PyResult<()> {
+        // A file may have appeared since the path finders looked last.
+        self.py.import("importlib")?.call_method0("invalidate_caches")?;
         if self.committed || self.staging.is_empty() {
             return crate::codes::execute(code, namespace, None);
         }

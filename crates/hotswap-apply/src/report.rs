@@ -72,4 +72,8 @@ pub struct Outcome {
     pub notes: Vec<String>,
     /// Milliseconds with the GIL held in the commit itself.
     pub commit_ms: f64,
+    /// Milliseconds for finding the live functions, the GIL held.
+    pub scan_ms: f64,
+    /// Milliseconds for matching, compiling and running statements.
+    pub prepare_ms: f64,
 }

@@ -70,6 +70,7 @@ pub(crate) enum Changed {
 
 pub(crate) struct Stage<'w, 'py> {
     pub py: Python<'py>,
+    pub scan_ms: f64,
     pub world: &'w World,
     pub edits: FxHashMap<usize, Edited>,
     pub order: Vec<usize>,

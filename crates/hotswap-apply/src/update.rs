@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::native as cpython;
 use hotswap_plan::{Change, Kind, Outline, Plan, diff};
+use memchr::memmem;
 use pyo3::prelude::*;
 use pyo3::types::PyCode;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -75,8 +76,14 @@ pub fn update(py: Python<'_>, world: &mut World, groups: &[Group], options: Opti
         let world: &World = world;
         let mut stages: Vec<(usize, Stage<'_, '_>)> = Vec::new();
         for (index, group) in groups.iter().enumerate() {
-            match prepare(py, world, group, options) {
-                Ok(stage) => stages.push((index, stage)),
+            let started = Instant::now();
+            let prepared = prepare(py, world, group, options);
+            outcomes[index].prepare_ms = started.elapsed().as_secs_f64() * 1e3;
+            match prepared {
+                Ok(stage) => {
+                    outcomes[index].scan_ms = stage.scan_ms;
+                    stages.push((index, stage));
+                }
                 Err(error) => outcomes[index].failure = Some(failure(py, &error, world, group)),
             }
         }
@@ -250,12 +257,15 @@ fn prepare<'w, 'py>(py: Python<'py>, world: &'w World, group: &Group, options: O
     let mut files: Vec<String> = order.iter().map(|module| world.modules[*module].code_file.clone()).collect();
     files.sort();
     files.dedup();
+    let scanning = Instant::now();
+    let live = LiveFunctions::find(py, &files, &world.retired)?;
     let mut stage = Stage {
+        scan_ms: scanning.elapsed().as_secs_f64() * 1e3,
         py,
         world,
         edits,
         order: order.clone(),
-        live: LiveFunctions::find(py, &files, &world.retired)?,
+        live,
         staging: FxHashMap::default(),
         transaction: Transaction::default(),
         entries: Vec::new(),
@@ -386,14 +396,15 @@ fn order(world: &World, edits: &FxHashMap<usize, Edited>) -> Vec<usize> {
     let mut frontier: Vec<usize> = included.iter().copied().collect();
     let mut edges: FxHashMap<usize, FxHashSet<usize>> = FxHashMap::default();
     while !frontier.is_empty() {
-        let tails: Vec<String> = frontier
+        // Only what mentions the last part of a name can import it; the rest is not parsed.
+        let tails: Vec<memmem::Finder<'_>> = frontier
             .iter()
-            .map(|module| world.modules[*module].name.rsplit('.').next().unwrap_or_default().to_string())
+            .map(|module| memmem::Finder::new(world.modules[*module].name.rsplit('.').next().unwrap_or_default()))
             .collect();
         let mut next = Vec::new();
         for (index, module) in world.modules.iter().enumerate() {
             let text: &str = edits.get(&index).map_or(&module.text, |edited| &edited.text);
-            if !tails.iter().any(|tail| text.contains(tail.as_str())) {
+            if !tails.iter().any(|tail| tail.find(text.as_bytes()).is_some()) {
                 continue;
             }
             let outline = match edits.get(&index) {

@@ -72,6 +72,10 @@ pub(crate) struct ReportData {
     pub files: Vec<PathBuf>,
     pub notes: Vec<String>,
     pub pause_ms: f64,
+    pub scan_ms: f64,
+    pub prepare_ms: f64,
+    /// Files were seen for the first time.
+    pub new_files: bool,
     /// Groups that are ready to be prepared.
     pub due: Vec<Group>,
     times: Vec<(&'static str, f64)>,
@@ -79,7 +83,7 @@ pub(crate) struct ReportData {
 
 impl ReportData {
     pub(crate) fn new(generation: u64) -> ReportData {
-        ReportData { generation, groups: Vec::new(), files: Vec::new(), notes: Vec::new(), pause_ms: 0.0, due: Vec::new(), times: Vec::new() }
+        ReportData { generation, groups: Vec::new(), files: Vec::new(), notes: Vec::new(), pause_ms: 0.0, scan_ms: 0.0, prepare_ms: 0.0, new_files: false, due: Vec::new(), times: Vec::new() }
     }
 
     pub(crate) fn time(&mut self, stage: &'static str, since: Instant) {
@@ -141,6 +145,8 @@ impl ReportData {
         for (stage, milliseconds) in &self.times {
             durations.set_item(stage, milliseconds)?;
         }
+        durations.set_item("prepare", self.prepare_ms)?;
+        durations.set_item("scan", self.scan_ms)?;
         durations.set_item("pause", self.pause_ms)?;
         report.set_item("groups", groups)?;
         report.set_item("files", files)?;

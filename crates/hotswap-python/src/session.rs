@@ -124,14 +124,18 @@ impl Session {
         }
 
         let applying = Instant::now();
-        let known = loaded_names(py)?;
-        py.import("importlib")?.call_method0("invalidate_caches")?;
+        let known = loaded_modules(py)?;
+        if report.new_files {
+            py.import("importlib")?.call_method0("invalidate_caches")?;
+        }
         for group in self.groups(edits) {
             self.apply_group(py, group, &mut report)?;
         }
         self.commit_groups(py, &mut report, &known)?;
         report.time("apply", applying);
-        self.note_modules(py)?;
+        if loaded_modules(py)?.len() != known.len() {
+            self.note_modules(py)?;
+        }
         report.time("total", started);
         Ok(report)
     }
@@ -181,6 +185,7 @@ impl Session {
                         if !self.world.modules.iter().any(|module| module.file == path) {
                             self.adopt_strays(py, &path)?;
                         }
+                        report.new_files |= known.is_none();
                         if known.is_none() && !self.world.modules.iter().any(|module| module.file == path) {
                             appeared.push(path);
                         } else {
@@ -392,7 +397,7 @@ impl Session {
     }
 
     /// Prepares and commits all groups, and notes what became of them.
-    fn commit_groups(&mut self, py: Python<'_>, report: &mut ReportData, known: &FxHashSet<String>) -> PyResult<()> {
+    fn commit_groups(&mut self, py: Python<'_>, report: &mut ReportData, known: &Bound<'_, PyDict>) -> PyResult<()> {
         let groups = std::mem::take(&mut report.due);
         if groups.is_empty() {
             return Ok(());
@@ -440,6 +445,8 @@ impl Session {
                     behaviour |= !outcome.changes.is_empty();
                     committed.extend(files);
                     report.pause_ms += outcome.commit_ms;
+                    report.scan_ms += outcome.scan_ms;
+                    report.prepare_ms += outcome.prepare_ms;
                     self.pending = outcome.pending.clone();
                     report.groups.push(GroupReport::applied(outcome));
                 }
@@ -497,11 +504,11 @@ impl Session {
 
     /// Watched pure-Python modules that a refused update imported leave `sys.modules`
     /// again, so that the next try imports them afresh.
-    fn forget_imported(&mut self, py: Python<'_>, known: &FxHashSet<String>) -> PyResult<()> {
+    fn forget_imported(&mut self, py: Python<'_>, known: &Bound<'_, PyDict>) -> PyResult<()> {
         let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
         for (name, module) in modules.copy()?.iter() {
             let Ok(name) = name.extract::<String>() else { continue };
-            if known.contains(&name) {
+            if known.contains(&name)? {
                 continue;
             }
             let file: Option<String> = module.getattr("__file__").ok().and_then(|file| file.extract().ok());
@@ -633,7 +640,7 @@ impl Session {
             }
         }
         edits.sort_by_key(|edit| edit.module);
-        let known = loaded_names(py)?;
+        let known = loaded_modules(py)?;
         if !edits.is_empty() {
             report.due.push(Group { edits });
             self.commit_groups(py, &mut report, &known)?;
@@ -662,9 +669,9 @@ impl Session {
     }
 }
 
-fn loaded_names(py: Python<'_>) -> PyResult<FxHashSet<String>> {
-    let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
-    Ok(modules.keys().iter().filter_map(|name| name.extract().ok()).collect())
+/// What `sys.modules` holds now.
+fn loaded_modules(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?.copy()
 }
 
 fn detach_from_package(modules: &Bound<'_, PyDict>, name: &str, module: &Bound<'_, PyAny>) -> PyResult<()> {
