@@ -15,7 +15,7 @@ import nox
 
 VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 FRAMEWORKS = ("flask", "fastapi", "httpx", "pydantic", "attrs", "click", "pytest")
-TEST_NEEDS = ("pytest", "pytest-timeout", "flask", "waitress", "textual", "pyte")
+TEST_NEEDS = ("pytest", "pytest-timeout", "flask", "waitress", "textual", "pyte", "fastapi", "httpx", "typer")
 CRATES_WITHOUT_PYTHON = ("hotswap-watch", "hotswap-plan", "hotswap-attach")
 
 nox.needs_version = ">=2024.4.15"

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import sys
+from collections import deque
 from typing import TextIO
 
 from hotswap._report import Report
@@ -22,6 +23,7 @@ _LEVELS = {
     "held": logging.WARNING,
     "rejected": logging.ERROR,
 }
+_HELD_LINES = 200
 _HEAD = re.compile(r"(hotswap(?:\[\d+\])?:?(?: (?:#\d+|rejected|held|unchanged))?)(.*?)(   [\d.]+ ms)?", re.S)
 
 
@@ -40,6 +42,7 @@ class StreamLog(logging.Handler):
 
     Updates do not come by way of `logging`: a program that configures logging
     disables the loggers it does not know, and the user would wait for a line in vain.
+    While a full-screen program draws on that terminal, lines are held back until it is done.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class StreamLog(logging.Handler):
         super().__init__(level)
         self._stream = sys.stderr if stream is None else stream
         self._pid = os.getpid()
+        self._held: deque[str] = deque(maxlen=_HELD_LINES)
         self._json = as_json
         self._colour = not as_json and self._stream is not None and wants_colour(self._stream)
 
@@ -91,7 +95,28 @@ class StreamLog(logging.Handler):
         duration = f"\x1b[2m{match[3]}\x1b[0m" if match[3] else ""
         return f"\x1b[1;{colour}m{match[1]}\x1b[0m{match[2]}{duration}"
 
+    def flush(self) -> None:
+        """Show the lines that were held back, if the terminal can take them by now."""
+        if self._held and not screen_is_taken(self._stream):
+            self._show_held()
+
+    def close(self) -> None:
+        """The interpreter ends: show what was held back, come what may."""
+        self._show_held()
+        super().close()
+
     def _write(self, line: str) -> None:
+        if screen_is_taken(self._stream):
+            self._held.append(line)
+            return
+        self._show_held()
+        self._print(line)
+
+    def _show_held(self) -> None:
+        while self._held:
+            self._print(self._held.popleft())
+
+    def _print(self, line: str) -> None:
         try:
             self._stream.write(line + "\n")
             self._stream.flush()
@@ -108,6 +133,26 @@ def wants_colour(stream: TextIO) -> bool:
     try:
         return stream.isatty()
     except (AttributeError, ValueError):  # replaced by the program, or closed
+        return False
+
+
+def screen_is_taken(stream: TextIO) -> bool:
+    """Whether this is a terminal that a full-screen program draws on, where a line would spoil the picture."""
+    try:
+        import termios
+
+        modes = termios.tcgetattr(stream.fileno())[3]
+    except Exception:  # Windows, no terminal, closed, replaced by the program
+        return False
+    if modes & termios.ICANON:
+        return False
+    if not modes & termios.ISIG:
+        return True
+    # A prompt that edits its line leaves the interrupt key on, and so does curses.
+    curses = sys.modules.get("_curses")
+    try:
+        return curses is not None and not curses.isendwin()
+    except curses.error:  # type: ignore[union-attr]  # it was never started
         return False
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from hotswap import _plugins
 from hotswap._config import Options
 from hotswap._errors import RollbackError
 from hotswap._finder import NotingFinder
@@ -185,6 +186,7 @@ class UpdateLoop:
         self._thread = None
 
     def _run(self) -> None:
+        _plugins.discover()
         while not self.stopped:
             self._resumed.wait()
             engine = self._armed_engine()
@@ -241,7 +243,7 @@ class UpdateLoop:
             _call(before)
         report = None
         try:
-            value = work()
+            value = _plugins.run_update(work)
             report = None if value is None else Report.from_dict(value)
             if report is not None and self._generation_base:
                 report = replace(report, generation=report.generation + self._generation_base)

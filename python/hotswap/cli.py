@@ -287,7 +287,11 @@ def _run_parser() -> argparse.ArgumentParser:
     add("--poll", metavar="WHEN", type=_poll_argument, help="auto, on, off, or the period in seconds")
     add("--strategy", choices=STRATEGIES, help="patch: only what changed; reload: the module runs again")
     add("--consistency", choices=CONSISTENCIES, help="whether to wait until nobody runs the changed code")
-    add("--log", metavar="FILE", help="write to this file, not to stderr (for programs that draw the screen)")
+    add(
+        "--log",
+        metavar="FILE",
+        help="write to this file, not to stderr (where lines wait while a program draws)",
+    )
     add("--quiet", action="store_true", help="say nothing on stderr")
     add("--verbose", action="store_true", help="also say why, and what is still in old code")
     add("--json", action="store_true", help="write each update as a line of JSON")

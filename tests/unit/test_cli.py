@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import sys
 
 import pytest
@@ -126,3 +127,26 @@ def test_closed_stderr_is_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     log.write_report(rejected())
     monkeypatch.setattr(sys, "stderr", None)
     StreamLog().write_report(rejected())
+
+
+def test_lines_wait_while_a_full_screen_program_has_the_terminal() -> None:
+    tty = pytest.importorskip("tty")
+    master, slave = os.openpty()
+    with open(slave, "w", encoding="utf-8") as stream:
+        log = StreamLog(stream=stream)
+        modes = tty.tcgetattr(slave)
+        tty.setraw(slave)
+        log.write_report(rejected())
+        log.flush()
+        os.set_blocking(master, False)
+        with pytest.raises(BlockingIOError):
+            os.read(master, 1000)
+        tty.tcsetattr(slave, tty.TCSANOW, modes)
+        log.flush()
+        assert b"hotswap rejected" in os.read(master, 1000)
+        # A prompt that edits its line is no full-screen program.
+        tty.setcbreak(slave)
+        log.write_report(rejected())
+        assert b"hotswap rejected" in os.read(master, 1000)
+        log.close()
+    os.close(master)

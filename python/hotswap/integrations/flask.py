@@ -1,0 +1,353 @@
+"""Flask: routes and hooks come and go after the first request; what ran again replaces its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from flask import Blueprint, Flask
+from flask.blueprints import BlueprintSetupState
+
+from hotswap._plugins import statement_file
+from hotswap.integrations._registrations import (
+    Container,
+    Hooks,
+    Journal,
+    Outcome,
+    Removed,
+    definition_of,
+    instances,
+    is_defined,
+    is_earlier_run,
+)
+
+_REGISTRIES = (
+    "view_functions",
+    "error_handler_spec",
+    "before_request_funcs",
+    "after_request_funcs",
+    "teardown_request_funcs",
+    "template_context_processors",
+    "url_value_preprocessors",
+    "url_default_functions",
+    # of applications
+    "teardown_appcontext_funcs",
+    "shell_context_processors",
+    "url_build_error_handlers",
+    "blueprints",
+    "extensions",
+    # of blueprints
+    "deferred_functions",
+    "_blueprints",
+)
+_MERGED = (
+    "before_request_funcs",
+    "after_request_funcs",
+    "teardown_request_funcs",
+    "url_default_functions",
+    "url_value_preprocessors",
+    "template_context_processors",
+)
+"""What an application copies from a blueprint that is registered on it."""
+
+
+class FlaskPlugin:
+    """One update's view of the Flask applications of this process."""
+
+    def __init__(self) -> None:
+        self._journal = Journal()
+        # Rules, and functions that blueprints deferred, whose definition has run again, with its file.
+        self._superseded: list[tuple[str | None, Flask, Any]] = []
+        self._deferred: list[tuple[str | None, Blueprint, Any]] = []
+        self._new_rules: set[int] = set()
+        self._touched: list[Blueprint] = []
+        self._merged: dict[int, dict[str, dict[Any, list[Any]]]] = {}
+
+    def begin(self) -> None:
+        """Let the statements of this thread register."""
+        _hooks.install(self)
+
+    def end(self, report: dict[str, Any] | None) -> Iterable[str]:
+        """Put back what was rejected; withdraw what old runs and removed definitions had registered."""
+        _hooks.remove()
+        outcome = Outcome(report)
+        self._journal.end(outcome)
+        notes: list[str] = []
+        for app, rules in self._withdrawn(outcome):
+            notes += _withdraw(app, rules)
+        for file, blueprint, function in self._deferred:
+            if not outcome.rejects(file) and function in blueprint.deferred_functions:
+                blueprint.deferred_functions.remove(function)
+        if any(not outcome.rejects(None) for _ in self._touched):
+            self._merge_blueprints()
+        removed = outcome.removed()
+        renamed = outcome.renamed()
+        if removed or renamed:
+            for app in instances(Flask):
+                if removed:
+                    notes += _forget(app, removed)
+                for definition, name in renamed.items():
+                    _rename(app, definition, name)
+            if removed:
+                for blueprint in instances(Blueprint):
+                    _forget_deferred(blueprint, removed)
+        return notes
+
+    def touch(self, owner: Flask | Blueprint) -> None:
+        """A setup method of this application or blueprint was called."""
+        self._journal.touch(owner, lambda: _containers(owner))
+        if isinstance(owner, Blueprint) and id(owner) not in self._merged:
+            self._touched.append(owner)
+            self._merged[id(owner)] = {
+                name: {key: list(functions) for key, functions in getattr(owner, name, {}).items()}
+                for name in _MERGED
+            }
+
+    def add_url_rule(
+        self, original: Callable[..., None], app: Flask, rule: str, *args: Any, **kwargs: Any
+    ) -> None:
+        """A rule may take over the endpoint of its definition's earlier run."""
+        self.touch(app)
+        endpoint, view = _endpoint_and_view(*args, **kwargs)
+        known = {id(rule) for rule in app.url_map.iter_rules()}
+        previous = app.view_functions.get(endpoint)
+        if view is not None and previous is not None and previous != view:
+            if definition_of(previous) != definition_of(view) and is_defined(definition_of(previous)):
+                # Two definitions want one endpoint: Flask says so.
+                original(app, rule, *args, **kwargs)
+                return
+            self._supersede(app, lambda rule: rule.endpoint == endpoint)
+            app.view_functions[endpoint] = view
+        elif view is not None and definition_of(view) is not None:
+            self._supersede(app, lambda rule: is_earlier_run(app.view_functions.get(rule.endpoint), view))
+        try:
+            original(app, rule, *args, **kwargs)
+        except BaseException:
+            if previous is not None:
+                app.view_functions[endpoint] = previous
+            raise
+        self._new_rules |= {id(rule) for rule in app.url_map.iter_rules()} - known
+
+    def record(
+        self, original: Callable[..., None], blueprint: Blueprint, function: Callable[[Any], Any]
+    ) -> None:
+        """What is added to a blueprint reaches the applications that have it."""
+        self.touch(blueprint)
+        new = _deferred_rule(function)
+        if new is not None:
+            for earlier in blueprint.deferred_functions:
+                old = _deferred_rule(earlier)
+                if old is not None and is_earlier_run(old["view_func"], new["view_func"]):
+                    self._deferred.append((statement_file(), blueprint, earlier))
+        original(blueprint, function)
+        if getattr(blueprint, "_got_registered_once", False):
+            for app in instances(Flask):
+                for name, known in tuple(app.blueprints.items()):
+                    if known is blueprint:
+                        self.touch(app)
+                        function(_setup_state(app, name, blueprint))
+
+    def register(
+        self, original: Callable[..., None], blueprint: Blueprint, app: Flask, options: dict[str, Any]
+    ) -> None:
+        """A registration that ran again takes the place of the earlier one."""
+        self.touch(app)
+        name = f"{options.get('name_prefix', '')}.{options.get('name', blueprint.name)}".lstrip(".")
+        if app.blueprints.get(name) is blueprint:
+            prefix = f"{name}."
+            self._supersede(app, lambda rule: rule.endpoint.startswith(prefix))
+            for known in [known for known in app.blueprints if known == name or known.startswith(prefix)]:
+                del app.blueprints[known]
+                for registry in _MERGED:
+                    getattr(app, registry, {}).pop(known, None)
+        original(blueprint, app, options)
+
+    def _supersede(self, app: Flask, which: Callable[[Any], bool]) -> None:
+        file = statement_file()
+        for rule in app.url_map.iter_rules():
+            if id(rule) not in self._new_rules and which(rule):
+                self._superseded.append((file, app, rule))
+
+    def _withdrawn(self, outcome: Outcome) -> Iterator[tuple[Flask, list[Any]]]:
+        by_app: dict[int, tuple[Flask, list[Any]]] = {}
+        for file, app, rule in self._superseded:
+            if not outcome.rejects(file):
+                by_app.setdefault(id(app), (app, []))[1].append(rule)
+        yield from by_app.values()
+
+    def _merge_blueprints(self) -> None:
+        """Hooks that were added to a registered blueprint go where registering would have put them."""
+        registered = [known for known in self._touched if getattr(known, "_got_registered_once", False)]
+        if not registered:
+            return
+        for app in instances(Flask):
+            for name, blueprint in app.blueprints.items():
+                if not any(blueprint is touched for touched in registered):
+                    continue
+                before = self._merged[id(blueprint)]
+                for registry in _MERGED:
+                    for key, functions in getattr(blueprint, registry, {}).items():
+                        target = getattr(app, registry)[name if key is None else f"{name}.{key}"]
+                        old = before[registry].get(key, [])
+                        target += [f for f in functions if f not in old and f not in target]
+                for key, codes in blueprint.error_handler_spec.items():
+                    target = app.error_handler_spec[name if key is None else f"{name}.{key}"]
+                    for code, handlers in codes.items():
+                        target[code].update(handlers)
+
+
+class _Rules(Container):
+    """The rules of an application."""
+
+    def entries(self) -> list[Any]:
+        return list(self.registry.iter_rules())
+
+    def put(self, entries: list[Any]) -> None:
+        _set_rules(self.registry, entries)
+
+
+def _containers(owner: Flask | Blueprint) -> Iterator[Any]:
+    for name in _REGISTRIES:
+        yield getattr(owner, name, None)
+    if isinstance(owner, Flask):
+        yield _Rules(owner.url_map)
+        environment = owner.__dict__.get("jinja_env")
+        if environment is not None:
+            yield from (environment.filters, environment.tests, environment.globals)
+
+
+def _endpoint_and_view(
+    endpoint: str | None = None, view_func: Any = None, *args: Any, **kwargs: Any
+) -> tuple[str | None, Any]:
+    return endpoint or getattr(view_func, "__name__", None), view_func
+
+
+def _deferred_rule(function: Any) -> dict[str, Any] | None:
+    """The arguments of the `add_url_rule` that a blueprint put off in this function."""
+    if getattr(function, "__qualname__", "") != "Blueprint.add_url_rule.<locals>.<lambda>":
+        return None
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
+    try:
+        return {name: cell.cell_contents for name, cell in cells.items()}
+    except ValueError:
+        return None
+
+
+def _setup_state(app: Flask, name: str, blueprint: Blueprint) -> BlueprintSetupState:
+    """How the blueprint was registered, which Flask forgets, read off the rules that came of it."""
+    name_prefix, _, own_name = name.rpartition(".")
+    options: dict[str, Any] = {"name": own_name, "name_prefix": name_prefix}
+    for function in blueprint.deferred_functions:
+        written = _deferred_rule(function)
+        if written is None:
+            continue
+        endpoint = written["endpoint"] or getattr(written["view_func"], "__name__", "")
+        for rule in app.url_map.iter_rules():
+            prefix = _prefix(rule.rule, written["rule"])
+            if rule.endpoint == f"{name}.{endpoint}" and prefix is not None:
+                options["url_prefix"] = prefix or None
+                options["subdomain"] = rule.subdomain or None
+                own = (written.get("options") or {}).get("defaults") or {}
+                defaults = rule.defaults or {}
+                options["url_defaults"] = {key: defaults[key] for key in defaults if key not in own}
+                return blueprint.make_setup_state(app, options, first_registration=True)
+    return blueprint.make_setup_state(app, options, first_registration=True)
+
+
+def _prefix(full: str, rule: str) -> str | None:
+    if not rule:
+        return full
+    tail = "/" + rule.lstrip("/")
+    return full[: -len(tail)] if full.endswith(tail) else None
+
+
+def _withdraw(app: Flask, rules: list[Any]) -> list[str]:
+    gone = {id(rule) for rule in rules}
+    now = list(app.url_map.iter_rules())
+    kept = [rule for rule in now if id(rule) not in gone]
+    if len(kept) == len(now):
+        return []
+    _set_rules(app.url_map, kept)
+    served = {rule.endpoint for rule in kept}
+    for endpoint in {rule.endpoint for rule in rules} - served:
+        app.view_functions.pop(endpoint, None)
+    same = {(rule.rule, rule.endpoint) for rule in kept}
+    return [
+        f"flask: the rule {rule.rule} of {rule.endpoint} was withdrawn"
+        for rule in now
+        if id(rule) in gone and (rule.rule, rule.endpoint) not in same
+    ]
+
+
+def _set_rules(url_map: Any, rules: list[Any]) -> None:
+    """Make these the rules of a map that other threads are matching against."""
+    matcher = type(url_map._matcher)(url_map.merge_slashes)
+    by_endpoint: dict[Any, list[Any]] = {}
+    for rule in rules:
+        if not rule.build_only:
+            matcher.add(rule)
+        by_endpoint.setdefault(rule.endpoint, []).append(rule)
+    matcher.update()
+    for same in by_endpoint.values():
+        same.sort(key=lambda rule: rule.build_compare_key())
+    url_map._matcher = matcher
+    url_map._rules_by_endpoint = by_endpoint
+
+
+def _forget(app: Flask, removed: Removed) -> list[str]:
+    endpoints = {endpoint for endpoint, view in app.view_functions.items() if view in removed}
+    notes = _withdraw(app, [rule for rule in app.url_map.iter_rules() if rule.endpoint in endpoints])
+    for container in _containers(app):
+        _drop(container, removed)
+    return notes
+
+
+def _drop(container: Any, removed: Removed) -> None:
+    if isinstance(container, dict):
+        for key, value in tuple(container.items()):
+            if isinstance(value, (dict, list)):
+                _drop(value, removed)
+            elif callable(value) and value in removed:
+                del container[key]
+    elif isinstance(container, list) and any(callable(item) and item in removed for item in container):
+        container[:] = [item for item in container if item not in removed]
+
+
+def _forget_deferred(blueprint: Blueprint, removed: Removed) -> None:
+    for function in tuple(blueprint.deferred_functions):
+        written = _deferred_rule(function)
+        if written is not None and written["view_func"] in removed:
+            blueprint.deferred_functions.remove(function)
+    for name in _MERGED:
+        _drop(getattr(blueprint, name, None), removed)
+
+
+def _rename(app: Flask, definition: tuple[str, str], old: str) -> None:
+    """An endpoint that was named after its function is named after it again."""
+    for endpoint, view in tuple(app.view_functions.items()):
+        blueprint, _, name = endpoint.rpartition(".")
+        if name != old or definition_of(view) != definition:
+            continue
+        new = f"{blueprint}.{view.__name__}".lstrip(".")
+        if new in app.view_functions:
+            continue
+        app.view_functions[new] = view
+        rules = list(app.url_map.iter_rules())
+        for rule in rules:
+            if rule.endpoint == endpoint:
+                rule.endpoint = new
+        _set_rules(app.url_map, rules)
+        del app.view_functions[endpoint]
+
+
+def _allow_setup(plugin: FlaskPlugin, original: Callable[..., None], owner: Any, *args: Any) -> None:
+    # After the first request Flask refuses it, as other workers would not see it. They all see an edit.
+    plugin.touch(owner)
+
+
+_hooks = Hooks()
+for _owner in (Flask, Blueprint):
+    _hooks.add(_owner, "_check_setup_finished", _allow_setup)
+_hooks.add(Flask, "add_url_rule", FlaskPlugin.add_url_rule)
+_hooks.add(Blueprint, "record", FlaskPlugin.record)
+_hooks.add(Blueprint, "register", FlaskPlugin.register)

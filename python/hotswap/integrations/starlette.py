@@ -1,0 +1,355 @@
+"""Starlette and FastAPI: what ran again replaces its route; a route follows a changed signature."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+import sys
+import typing
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.routing import Router
+
+from hotswap._plugins import statement_file
+from hotswap.integrations._registrations import (
+    Container,
+    Definition,
+    Hooks,
+    Journal,
+    Outcome,
+    definition_of,
+    instances,
+    is_earlier_run,
+    replaced,
+)
+
+_signatures: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+"""Signatures of functions that were edited before: most edits leave them alone."""
+_TABLES = ("_exception_handlers", "_status_handlers")
+_ADDING = ("add_route", "add_websocket_route", "mount", "host")
+_ADDING_API = ("add_api_route", "add_api_websocket_route", "include_router", *_ADDING)
+
+
+class StarlettePlugin:
+    """One update's view of the routers of this process."""
+
+    def __init__(self) -> None:
+        self._journal = Journal()
+        self._replaced: list[tuple[str | None, Router, list[Any], Any]] = []
+        self._added: list[tuple[str | None, Router, Any]] = []
+        self._new: set[int] = set()
+
+    def begin(self) -> None:
+        """Notice what the statements of this thread register."""
+        _add_hooks_of_fastapi()
+        _hooks.install(self)
+
+    def end(self, report: dict[str, Any] | None) -> Iterable[str]:
+        """Put back what was rejected; withdraw what old runs had registered; follow changed signatures."""
+        _hooks.remove()
+        outcome = Outcome(report)
+        self._journal.end(outcome)
+        notes: list[str] = []
+        touched = bool(self._added)
+        for file, router, old, new in self._replaced:
+            if not outcome.rejects(file):
+                router.routes = replaced(router.routes, old, [] if new is None else [new])
+        changed = _changed_signatures(outcome) if "fastapi" in sys.modules else set()
+        removed = outcome.removed()
+        if not (touched or changed or removed):
+            return notes
+        live: list[Any] = instances(Router, Starlette)
+        routers: list[Any] = [thing for thing in live if isinstance(thing, Router)]
+        if removed:
+            for router in routers:
+                gone = [route for route in router.routes if getattr(route, "endpoint", None) in removed]
+                if gone:
+                    router.routes = [route for route in router.routes if route not in gone]
+                    notes += [f"starlette: the route {route.path} was withdrawn" for route in gone]
+        if changed:
+            _forget_kinds()
+            for router in routers:
+                for route in router.routes:
+                    notes += _follow(route, router, changed)
+        for file, router, route in self._added:
+            if not outcome.rejects(file):
+                _add_to_including(route, router, routers)
+        for router in routers:
+            mark = getattr(router, "_mark_routes_changed", None)
+            if mark is not None:
+                mark()
+        for app in live:
+            if getattr(app, "openapi_schema", None) is not None:
+                app.openapi_schema = None
+        return notes
+
+    def add_route(self, original: Callable[..., Any], router: Router, *args: Any, **kwargs: Any) -> Any:
+        """A route takes the place of those that earlier runs of its endpoint's definition made."""
+        self._touch(router)
+        earlier = list(router.routes)
+        known = {id(route) for route in earlier}
+        result = original(router, *args, **kwargs)
+        file = statement_file()
+        for route in router.routes:
+            if id(route) in known or id(route) in self._new:
+                continue
+            self._new.add(id(route))
+            self._added.append((file, router, route))
+            old = [old for old in earlier if id(old) not in self._new and _is_replaced(old, route)]
+            if old:
+                self._replaced.append((file, router, old, route))
+                self._supersede_copies(file, router, old)
+        return result
+
+    def add_exception_handler(
+        self, original: Callable[..., Any], app: Starlette, key: Any, handler: Any
+    ) -> None:
+        """A handler reaches an application whose middleware has been put together already."""
+        layers = list(_exception_layers(app))
+        tables = [getattr(layer, name, None) for layer in layers for name in _TABLES]
+        self._journal.touch(app, lambda: [app.exception_handlers, *tables])
+        original(app, key, handler)
+        for layer in layers:
+            layer.add_exception_handler(key, handler)
+
+    def _touch(self, router: Router) -> None:
+        self._journal.touch(router, lambda: [_Routes(router)])
+
+    def _supersede_copies(self, file: str | None, router: Router, old: list[Any]) -> None:
+        """Before FastAPI kept included routers by reference it copied their routes."""
+        if hasattr(router, "_mark_routes_changed") or not hasattr(router, "include_router"):
+            return
+        endpoints = {id(getattr(route, "endpoint", None)) for route in old}
+        for other in instances(Router):
+            if other is router:
+                continue
+            copies = [route for route in other.routes if id(getattr(route, "endpoint", None)) in endpoints]
+            if copies:
+                self._touch(other)
+                self._replaced.append((file, other, copies, None))
+
+
+class _Routes(Container):
+    """The routes of a router."""
+
+    def entries(self) -> list[Any]:
+        return list(self.registry.routes)
+
+    def put(self, entries: list[Any]) -> None:
+        # A new list: other threads are going through the old one.
+        self.registry.routes = entries
+
+
+def _is_replaced(old: Any, new: Any) -> bool:
+    if is_earlier_run(getattr(old, "endpoint", None), getattr(new, "endpoint", None)):
+        return True
+    # The same router included, or the same application mounted, once more.
+    for name in ("original_router", "app"):
+        part = getattr(new, name, None)
+        if part is not None and not hasattr(new, "endpoint") and getattr(old, name, None) is part:
+            return type(old) is type(new)
+    return False
+
+
+def _exception_layers(app: Starlette) -> Iterator[Any]:
+    layer: Any = app.middleware_stack
+    while layer is not None:
+        if isinstance(layer, ExceptionMiddleware):
+            yield layer
+        layer = getattr(layer, "app", None) if layer is not app.router else None
+
+
+def _add_to_including(route: Any, router: Any, routers: list[Any]) -> None:
+    """A new route of a router whose earlier ones were copied into other routers goes there too."""
+    if hasattr(router, "_mark_routes_changed") or not hasattr(router, "include_router"):
+        return
+    for other in routers:
+        if other is router or not hasattr(other, "include_router"):
+            continue
+        found = _copied(router, other, route)
+        if found is None:
+            continue
+        own, copied = found
+        part = type(router)(default_response_class=router.default_response_class)
+        part.routes = [route]
+        other.include_router(
+            part,
+            prefix=copied.path[: len(copied.path) - len(own.path)],
+            tags=[tag for tag in copied.tags if tag not in own.tags],
+            dependencies=[depends for depends in copied.dependencies if depends not in own.dependencies],
+        )
+
+
+def _copied(router: Any, other: Any, new: Any) -> tuple[Any, Any] | None:
+    for own in router.routes:
+        endpoint = getattr(own, "endpoint", None)
+        if own is new or endpoint is None or not hasattr(own, "tags"):
+            continue
+        for route in other.routes:
+            same = getattr(route, "endpoint", None) is endpoint and route is not own
+            if same and route.path.endswith(own.path):
+                return own, route
+    return None
+
+
+def _changed_signatures(outcome: Outcome) -> set[Definition]:
+    """Definitions that a route may have read: classes that changed, functions whose signature may have."""
+    found: set[Definition] = set()
+    for change in outcome.changes:
+        if change["kind"] not in ("function", "method", "class", "attribute"):
+            continue
+        if change["action"] not in ("patched", "re-ran", "added", "removed", "migrated", "rebound", "moved"):
+            continue
+        module, qualname = change["module"], change["qualname"]
+        if change["kind"] != "function":
+            owner = qualname if change["kind"] == "class" else qualname.rpartition(".")[0]
+            while owner:
+                found.add((module, owner))
+                owner = owner.rpartition(".")[0]
+            if change["kind"] != "method":
+                continue
+        function = _function(module, qualname)
+        if function is None:
+            continue
+        signature = _signature(function)
+        if _signatures.get(function) != signature:
+            _signatures[function] = signature
+            found.add((module, qualname))
+    return found
+
+
+def _function(module: str, qualname: str) -> Any:
+    thing: Any = sys.modules.get(module)
+    for name in qualname.split("."):
+        thing = getattr(thing, name, None)
+    try:
+        thing = inspect.unwrap(thing)
+    except ValueError:
+        return None
+    thing = getattr(thing, "__func__", thing)
+    return thing if inspect.isfunction(thing) else None
+
+
+def _signature(function: Any) -> tuple[Any, ...]:
+    code = function.__code__
+    count = code.co_argcount + code.co_kwonlyargcount
+    return (
+        code.co_varnames[:count],
+        code.co_posonlyargcount,
+        code.co_kwonlyargcount,
+        code.co_flags & (inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR | 0x0C),
+        tuple(map(id, function.__defaults__ or ())),
+        tuple((name, id(value)) for name, value in (function.__kwdefaults__ or {}).items()),
+        tuple((name, str(value)) for name, value in function.__annotations__.items()),
+        function.__doc__,
+    )
+
+
+def _follow(route: Any, router: Any, changed: set[Definition]) -> list[str]:
+    """Make a FastAPI route anew from what it was made of, if something that it read then has changed."""
+    from fastapi.routing import APIRoute, APIWebSocketRoute
+
+    dependant = getattr(route, "dependant", None)
+    if dependant is None or not isinstance(route, (APIRoute, APIWebSocketRoute)):
+        return []
+    # Conditions that an included router added stand in the tree as well.
+    if changed.isdisjoint(_read_by(route, dependant)):
+        return []
+    kind: Any = APIRoute if isinstance(route, APIRoute) else APIWebSocketRoute
+    names = inspect.signature(kind.__init__).parameters
+    arguments = {name: getattr(route, name) for name in names if hasattr(route, name)}
+    if kind is APIRoute:
+        written = _written_arguments(route.endpoint)
+        for name, default in (("response_model", _inferred()), ("description", None)):
+            if written is not None and name not in written:
+                arguments[name] = default
+    else:
+        arguments["dependency_overrides_provider"] = getattr(router, "dependency_overrides_provider", None)
+    fresh = copy.copy(route)
+    try:
+        kind.__init__(fresh, **arguments)
+    except Exception as error:
+        return [f"fastapi: the route {route.path} keeps its old signature: {type(error).__name__}: {error}"]
+    # In one step: a request meets the old route or the new one.
+    route.__dict__.update(fresh.__dict__)
+    return []
+
+
+def _forget_kinds() -> None:
+    """Forget which functions are plain, async or generators: FastAPI asks each only once."""
+    for name in ("fastapi.dependencies.models", "fastapi.dependencies.utils"):
+        for value in tuple(getattr(sys.modules.get(name), "__dict__", {}).values()):
+            clear = getattr(value, "cache_clear", None)
+            if clear is not None:
+                clear()
+
+
+def _inferred() -> Any:
+    """What stands for a response model that is read off the endpoint's return annotation."""
+    from fastapi.datastructures import Default
+
+    return Default(None)
+
+
+def _read_by(route: Any, dependant: Any) -> set[Definition]:
+    found: set[Definition | None] = set()
+    types: list[Any] = [getattr(route, "response_model", None)]
+    due = [dependant]
+    while due:
+        node = due.pop()
+        found.add(definition_of(node.call))
+        if inspect.isclass(node.call):
+            types.append(node.call)
+        elif node.call is not None and not inspect.isfunction(node.call):
+            types.append(type(node.call))
+        due += node.dependencies
+        for name in ("path_params", "query_params", "header_params", "cookie_params", "body_params"):
+            for field in getattr(node, name, ()):
+                types.append(getattr(field.field_info, "annotation", None) or getattr(field, "type_", None))
+    seen: set[int] = set()
+    while types:
+        kind = types.pop()
+        if id(kind) in seen:
+            continue
+        seen.add(id(kind))
+        types += typing.get_args(kind)
+        if inspect.isclass(kind):
+            found |= {definition_of(base) for base in kind.__mro__}
+            types += [field.annotation for field in getattr(kind, "model_fields", {}).values()]
+    return {definition for definition in found if definition is not None}
+
+
+def _written_arguments(endpoint: Any) -> set[str] | None:
+    """The keywords of the decorators above an endpoint; None where the source does not show any."""
+    try:
+        source = inspect.getsource(inspect.unwrap(endpoint))
+        tree = ast.parse(inspect.cleandoc("if 1:\n" + source) if source[:1].isspace() else source)
+    except (OSError, TypeError, ValueError, SyntaxError):
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            calls = [part for part in node.decorator_list if isinstance(part, ast.Call)]
+            routes = [call for call in calls if isinstance(call.func, ast.Attribute)]
+            if not routes or any(keyword.arg is None for call in routes for keyword in call.keywords):
+                return None
+            return {keyword.arg for call in routes for keyword in call.keywords if keyword.arg}
+    return None
+
+
+_hooks = Hooks()
+for _name in _ADDING:
+    _hooks.add(Router, _name, StarlettePlugin.add_route)
+_hooks.add(Starlette, "add_exception_handler", StarlettePlugin.add_exception_handler)
+
+
+def _add_hooks_of_fastapi() -> None:
+    routing = sys.modules.get("fastapi.routing")
+    router = getattr(routing, "APIRouter", None)
+    if router is not None:
+        for name in _ADDING_API:
+            _hooks.add(router, name, StarlettePlugin.add_route)
