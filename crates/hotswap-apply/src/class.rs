@@ -585,13 +585,18 @@ impl<'py> Stage<'_, 'py> {
             staging.made_functions = true;
         }
         let made = namespace.get_item(&after.name)?;
-        namespace.set_item(&after.name, class)?;
+        if self.committed {
+            namespace.set_item(&after.name, class)?;
+        }
         let Some(made) = made.and_then(|object| object.cast_into::<PyType>().ok()) else {
             return Err(pyo3::exceptions::PyTypeError::new_err(format!("{} is no longer a class", after.name)));
         };
         if made.is(class) {
             return Ok(());
         }
+        // What is staged after this sees the new class; at the commit every reference
+        // to it becomes one to the live class.
+        self.rebuilt.push((made.clone(), class.clone()));
         self.note_code(module, &after.name, Changed::Code);
         if crate::enums::is_enum(class)? && crate::enums::is_enum(&made)? {
             self.merge_enum(module, class, &made, before, after, statement)?;
@@ -629,7 +634,7 @@ impl<'py> Stage<'_, 'py> {
         if slots(class)? != slots(made)? {
             return Ok(false);
         }
-        let (old, new) = (class.getattr("__bases__")?.cast_into::<PyTuple>()?, made.getattr("__bases__")?.cast_into::<PyTuple>()?);
+        let (old, new) = (class.getattr("__bases__")?.cast_into::<PyTuple>()?, self.live_bases(made)?);
         if old.eq(&new)? {
             return Ok(true);
         }
@@ -643,6 +648,16 @@ impl<'py> Stage<'_, 'py> {
         }
     }
 
+    /// The bases of a class made in staging, each as the live class that it stands for.
+    fn live_bases(&self, made: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyTuple>> {
+        let bases = made.getattr("__bases__")?.cast_into::<PyTuple>()?;
+        let live = bases.iter().map(|base| match self.rebuilt.iter().find(|(staged, _)| staged.is(&base)) {
+            Some((_, class)) => class.clone().into_any(),
+            None => base,
+        });
+        PyTuple::new(self.py, live.collect::<Vec<_>>())
+    }
+
     /// Copies the members of a class made anew into the live one.
     fn transplant(
         &mut self,
@@ -654,7 +669,7 @@ impl<'py> Stage<'_, 'py> {
         change: &ClassChange,
     ) -> PyResult<()> {
         let (old, new) = (cpython::type_dict(class), cpython::type_dict(made));
-        let bases = made.getattr("__bases__")?.cast_into::<PyTuple>()?;
+        let bases = self.live_bases(made)?;
         if !class.getattr("__bases__")?.eq(&bases)? {
             self.transaction.push(Write::Bases { class: class.clone(), bases });
         }

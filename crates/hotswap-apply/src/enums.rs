@@ -62,6 +62,7 @@ impl<'py> Stage<'_, 'py> {
                             self.transaction.push(Write::Item { dict: to.clone(), key, value: Some(value) });
                         }
                     }
+                    self.transaction.push(Write::Reference { old: member.clone(), new: old.clone() });
                     replaced.push((member, old));
                 }
                 other => {

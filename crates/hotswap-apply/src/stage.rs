@@ -89,6 +89,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub committed: bool,
     /// Old and new objects of names whose value changed, for those that imported them.
     pub rebound: Vec<(usize, String, Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>)>,
+    /// Classes made anew in staging, and the live ones that take their members over.
+    pub rebuilt: Vec<(Bound<'py, PyType>, Bound<'py, PyType>)>,
     /// What is left to do right after the commit.
     pub after: Vec<After<'py>>,
 }

@@ -282,6 +282,7 @@ fn prepare<'w, 'py>(py: Python<'py>, world: &'w World, group: &Group, options: O
         committed: false,
         rebound: Vec::new(),
         after: Vec::new(),
+        rebuilt: Vec::new(),
     };
     for module in order {
         stage.stage_module(module)?;

@@ -17,6 +17,9 @@ use crate::error::raise;
 use crate::report::{ReportData, pending_dict};
 use crate::session::{Session, Settings};
 
+/// The quiet that a single saved file must have: "save all" writes its files closer together.
+const LEAD: Duration = Duration::from_millis(1);
+
 /// Imports come in bursts; the modules are noted when none has begun for this long.
 const IMPORT_QUIET: Duration = Duration::from_millis(60);
 
@@ -67,7 +70,7 @@ impl Engine {
             }
         }
         let coverage = Coverage::new(py, roots, &list("include")?, &list("exclude")?)?;
-        let mut config = WatchConfig::default();
+        let mut config = WatchConfig { quiet: LEAD, ..WatchConfig::default() };
         if let Some(poll) = get("poll")? {
             if let Ok(flag) = poll.extract::<bool>() {
                 config.poll = if flag { PollMode::Always } else { PollMode::Never };
