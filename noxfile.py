@@ -129,7 +129,7 @@ def package(session: nox.Session) -> None:
         "--quiet",
         "--force-reinstall",
         str(newest),
-        env={"MATURIN_PEP517_ARGS": "--profile dev"},
+        env={"MATURIN_PEP517_ARGS": "--profile dev", "CARGO_TARGET_DIR": str(Path("target").resolve())},
     )
     session.run("python", "examples/demo.py")
 

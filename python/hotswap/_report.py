@@ -226,7 +226,7 @@ def summary(changes: Iterable[Change]) -> str:
     words += [f"{change.qualname}: {change.reason or 'migrated'}" for change in by_action.get("migrated", [])]
     for action in ("kept", "stale", "not applied"):
         words += [
-            f"{change.qualname} {action}" + (f": {change.reason}" if change.reason else "")
+            f"{change.qualname} {action}" + (f": {change.reason.partition(';')[0]}" if change.reason else "")
             for change in by_action.get(action, [])[:_NAMES_PER_LINE]
         ]
     return ", ".join(words) or "nothing to do"

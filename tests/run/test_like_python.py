@@ -193,7 +193,14 @@ def test_signal_from_outside(number: signal.Signals, tmp_path: Path, environment
     for start in ([], ["-m", "hotswap", "run"]):
         command = [sys.executable, *start, "waits.py"]
         process = subprocess.Popen(
-            command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A shell's background job ignores SIGINT, and its children inherit that.
+            preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"

@@ -99,7 +99,11 @@ def test_line_stays_short(tmp_path: Path) -> None:
 
 
 def test_line_says_what_is_stale(tmp_path: Path) -> None:
-    report = cart(tmp_path, change("LIMIT", "re-ran"), change("TABLE", "stale", "depends on LIMIT"))
+    report = cart(
+        tmp_path,
+        change("LIMIT", "re-ran"),
+        change("TABLE", "stale", "depends on LIMIT; calls f, which does I/O"),
+    )
     assert str(report) == "hotswap #7  shop/cart.py  LIMIT re-ran, TABLE stale: depends on LIMIT   1.8 ms"
 
 
