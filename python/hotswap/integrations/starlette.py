@@ -16,12 +16,14 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Router
 
 from hotswap._plugins import statement_file
+from hotswap.integrations._gone import GoneCall, gone_calls
 from hotswap.integrations._registrations import (
     Container,
     Definition,
     Hooks,
     Journal,
     Outcome,
+    Reruns,
     definition_of,
     instances,
     is_earlier_run,
@@ -32,6 +34,11 @@ _signatures: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 """Signatures of functions that were edited before: most edits leave them alone."""
 _TABLES = ("_exception_handlers", "_status_handlers")
 _ADDING = ("add_route", "add_websocket_route", "mount", "host")
+_ROUTING = {
+    *("add_route", "add_websocket_route", "mount", "route", "websocket_route"),
+    *("get", "post", "put", "delete", "patch", "head", "options", "trace", "api_route", "websocket"),
+    *("add_api_route", "add_api_websocket_route"),
+}
 _ADDING_API = ("add_api_route", "add_api_websocket_route", "include_router", *_ADDING)
 
 
@@ -40,7 +47,7 @@ class StarlettePlugin:
 
     def __init__(self) -> None:
         self._journal = Journal()
-        self._replaced: list[tuple[str | None, Router, list[Any], Any]] = []
+        self._routes = Reruns()
         self._added: list[tuple[str | None, Router, Any]] = []
         self._new: set[int] = set()
 
@@ -56,21 +63,22 @@ class StarlettePlugin:
         self._journal.end(outcome)
         notes: list[str] = []
         touched = bool(self._added)
-        for file, router, old, new in self._replaced:
-            if not outcome.rejects(file):
-                router.routes = replaced(router.routes, old, [] if new is None else [new])
+        for router, old, new in self._routes.replaced(outcome, _is_same_route):
+            router.routes = replaced(router.routes, old, new)
+        gone = False
+        for call in gone_calls(outcome):
+            withdrawn = self._undo_call(call)
+            notes += withdrawn
+            gone = gone or bool(withdrawn)
         changed = _changed_signatures(outcome) if "fastapi" in sys.modules else set()
         removed = outcome.removed()
-        if not (touched or changed or removed):
+        if not (touched or changed or removed or gone):
             return notes
         live: list[Any] = instances(Router, Starlette)
         routers: list[Any] = [thing for thing in live if isinstance(thing, Router)]
         if removed:
             for router in routers:
-                gone = [route for route in router.routes if getattr(route, "endpoint", None) in removed]
-                if gone:
-                    router.routes = [route for route in router.routes if route not in gone]
-                    notes += [f"starlette: the route {route.path} was withdrawn" for route in gone]
+                notes += _withdraw(router, lambda route: getattr(route, "endpoint", None) in removed)
         if changed:
             _forget_kinds()
             for router in routers:
@@ -101,9 +109,9 @@ class StarlettePlugin:
             self._new.add(id(route))
             self._added.append((file, router, route))
             old = [old for old in earlier if id(old) not in self._new and _is_replaced(old, route)]
-            if old:
-                self._replaced.append((file, router, old, route))
-                self._supersede_copies(file, router, old)
+            definition = definition_of(getattr(route, "endpoint", None)) or id(old[0] if old else route)
+            self._routes.note(router, definition, old, [route])
+            self._note_copies(router, definition, old)
         return result
 
     def add_exception_handler(
@@ -117,12 +125,37 @@ class StarlettePlugin:
         for layer in layers:
             layer.add_exception_handler(key, handler)
 
+    def _undo_call(self, call: GoneCall) -> list[str]:
+        """What a decorator or statement had registered that the source has no more."""
+        owner = call.owner
+        router = owner if isinstance(owner, Router) else getattr(owner, "router", None)
+        if not isinstance(router, Router):
+            return []
+        part = call.argument(0, "router")
+        if call.method == "include_router" and part is not None:
+            return _withdraw(router, lambda route: getattr(route, "original_router", None) is part, self._new)
+        path = call.argument(0, "path")
+        if call.method not in _ROUTING or not isinstance(path, str):
+            return []
+        path = getattr(router, "prefix", "") + path
+        definition = call.definition
+        if definition is None:
+            part = next((part for part in call.arguments[1:2]), None)
+            definition = definition_of(part) if call.method != "mount" else None
+
+        def is_gone(route: Any) -> bool:
+            if getattr(route, "path", None) != path.rstrip("/" if call.method == "mount" else ""):
+                return False
+            return call.method == "mount" or definition_of(getattr(route, "endpoint", None)) == definition
+
+        return _withdraw(router, is_gone, self._new)
+
     def _touch(self, router: Router) -> None:
         self._journal.touch(router, lambda: [_Routes(router)])
 
-    def _supersede_copies(self, file: str | None, router: Router, old: list[Any]) -> None:
+    def _note_copies(self, router: Router, definition: object, old: list[Any]) -> None:
         """Before FastAPI kept included routers by reference it copied their routes."""
-        if hasattr(router, "_mark_routes_changed") or not hasattr(router, "include_router"):
+        if not old or hasattr(router, "_mark_routes_changed") or not hasattr(router, "include_router"):
             return
         endpoints = {id(getattr(route, "endpoint", None)) for route in old}
         for other in instances(Router):
@@ -131,7 +164,7 @@ class StarlettePlugin:
             copies = [route for route in other.routes if id(getattr(route, "endpoint", None)) in endpoints]
             if copies:
                 self._touch(other)
-                self._replaced.append((file, other, copies, None))
+                self._routes.note(other, definition, copies, [])
 
 
 class _Routes(Container):
@@ -145,6 +178,14 @@ class _Routes(Container):
         self.registry.routes = entries
 
 
+def _withdraw(router: Any, is_gone: Callable[[Any], bool], new: Iterable[int] = ()) -> list[str]:
+    gone = [route for route in router.routes if id(route) not in new and is_gone(route)]
+    if gone:
+        taken = {id(route) for route in gone}
+        router.routes = [route for route in router.routes if id(route) not in taken]
+    return [f"starlette: the route {getattr(route, 'path', '')} was withdrawn" for route in gone]
+
+
 def _is_replaced(old: Any, new: Any) -> bool:
     if is_earlier_run(getattr(old, "endpoint", None), getattr(new, "endpoint", None)):
         return True
@@ -154,6 +195,11 @@ def _is_replaced(old: Any, new: Any) -> bool:
         if part is not None and not hasattr(new, "endpoint") and getattr(old, name, None) is part:
             return type(old) is type(new)
     return False
+
+
+def _is_same_route(old: Any, new: Any) -> bool:
+    names = ("path", "methods", "original_router")
+    return all(getattr(old, name, None) == getattr(new, name, None) for name in names)
 
 
 def _exception_layers(app: Starlette) -> Iterator[Any]:
