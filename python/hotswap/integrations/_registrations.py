@@ -75,7 +75,7 @@ class Reruns:
         self._runs: dict[tuple[int, object], tuple[str | None, Any, list[Any], list[Any]]] = {}
 
     def note(self, owner: object, definition: object, old: Iterable[Any], new: Iterable[Any]) -> None:
-        """A statement of the update registers `new` with `owner`, where `old` came from the same definition."""
+        """A statement of the update registers `new` with `owner`; `old` came from the same definition."""
         run = self._runs.setdefault((id(owner), definition), (statement_file(), owner, [], []))
         seen = {id(entry) for entry in (*run[2], *run[3])}
         run[2].extend(entry for entry in old if id(entry) not in seen)
@@ -92,9 +92,9 @@ class Reruns:
         for file, owner, old, new in self._runs.values():
             if outcome.rejects(file):
                 continue
-            gone = (
-                old if len(old) <= len(new) else [one for one in old if any(alike(one, two) for two in new)]
-            )
+            gone = old
+            if new and len(new) < len(old):
+                gone = [entry for entry in old if any(alike(entry, fresh) for fresh in new)]
             if gone:
                 yield owner, gone, new
 
@@ -173,6 +173,7 @@ class Hooks:
         self._lock = threading.Lock()
         self._hooks: list[tuple[type, str, Callable[..., Any]]] = []
         self._originals: list[tuple[type, str, Any, Any]] = []
+        self._wrappers: dict[tuple[type, str, Any], Any] = {}
         self._plugins: dict[int, Any] = {}
 
     def add(self, owner: type, name: str, hook: Callable[..., Any]) -> None:
@@ -189,7 +190,10 @@ class Hooks:
             if not self._plugins:
                 for owner, name, hook in self._hooks:
                     original = owner.__dict__[name]
-                    wrapper = self._wrapper(original, hook)
+                    key = (owner, name, original)
+                    wrapper = self._wrappers.get(key)
+                    if wrapper is None:
+                        wrapper = self._wrappers[key] = self._wrapper(original, hook)
                     setattr(owner, name, wrapper)
                     self._originals.append((owner, name, original, wrapper))
             self._plugins[threading.get_ident()] = plugin

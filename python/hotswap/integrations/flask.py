@@ -136,9 +136,8 @@ class FlaskPlugin:
             old = self._old_rules(app, lambda rule: rule.endpoint == endpoint)
             app.view_functions[endpoint] = view
         else:
-            old = self._old_rules(
-                app, lambda rule: is_earlier_run(app.view_functions.get(rule.endpoint), view)
-            )
+            views = app.view_functions
+            old = self._old_rules(app, lambda rule: is_earlier_run(views.get(rule.endpoint), view))
         try:
             original(app, rule, *args, **kwargs)
         except BaseException:

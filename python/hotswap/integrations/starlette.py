@@ -393,9 +393,13 @@ for _name in _ADDING:
 _hooks.add(Starlette, "add_exception_handler", StarlettePlugin.add_exception_handler)
 
 
+_known_routers: list[type] = []
+
+
 def _add_hooks_of_fastapi() -> None:
     routing = sys.modules.get("fastapi.routing")
     router = getattr(routing, "APIRouter", None)
-    if router is not None:
+    if router is not None and router not in _known_routers:
+        _known_routers.append(router)
         for name in _ADDING_API:
             _hooks.add(router, name, StarlettePlugin.add_route)
