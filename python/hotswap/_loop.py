@@ -326,5 +326,6 @@ def _at_exit() -> None:
 def _after_fork_in_child() -> None:
     global process_lock
     process_lock = threading.RLock()
+    _plugins.after_fork_in_child()
     if current is not None:
         current.after_fork_in_child()

@@ -50,6 +50,14 @@ _updating: set[int] = set()
 _diffs: dict[int, Callable[[], str]] = {}
 
 
+def after_fork_in_child() -> None:
+    """Forget the updates that other threads of the parent were running."""
+    global _lock
+    _lock = threading.Lock()
+    _updating.clear()
+    _diffs.clear()
+
+
 def discover() -> None:
     """Look up the plugins that are installed, once. Nothing of them is imported."""
     global _waiting

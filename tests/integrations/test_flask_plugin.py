@@ -261,3 +261,32 @@ def test_blueprint_decorator_that_is_gone(project, mod):
     assert get(mod.client, "/v1/a") == 404
     assert get(mod.client, "/v1/b") == "b"
     assert len(mod.bp.deferred_functions) == 1
+
+
+def test_framework_is_itself_again_after_updates(project, mod):
+    App = next(kind for kind in flask.Flask.__mro__ if "add_url_rule" in kind.__dict__)
+
+    methods = dict(App.__dict__)
+    project.apply(('"other"', '"OTHER"'))
+    project.refuse(("# end", "1 / 0"))
+    assert dict(App.__dict__) == methods
+
+
+def test_program_registers_in_another_thread_meanwhile(project, mod):
+    """Only the thread that updates may set up late; what others do is neither allowed nor undone."""
+    import threading
+
+    mod.app.late = []
+
+    def register():
+        try:
+            mod.app.add_url_rule("/late", "late", lambda: "late")
+        except AssertionError as error:
+            mod.app.late.append(error)
+
+    mod.app.start = lambda: (lambda thread: (thread.start(), thread.join()))(
+        threading.Thread(target=register)
+    )
+    project.apply(("# end", "app.start()"))
+    assert len(mod.app.late) == 1
+    assert get(mod.client, "/late") == 404

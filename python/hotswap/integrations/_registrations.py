@@ -175,6 +175,8 @@ class Hooks:
         self._originals: list[tuple[type, str, Any, Any]] = []
         self._wrappers: dict[tuple[type, str, Any], Any] = {}
         self._plugins: dict[int, Any] = {}
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._after_fork)
 
     def add(self, owner: type, name: str, hook: Callable[..., Any]) -> None:
         """Replace the method of this name, where the class or a base of it defines one."""
@@ -202,12 +204,20 @@ class Hooks:
         """The update of this thread is over."""
         with self._lock:
             self._plugins.pop(threading.get_ident(), None)
-            if self._plugins:
-                return
-            for owner, name, original, wrapper in reversed(self._originals):
-                if owner.__dict__.get(name) is wrapper:
-                    setattr(owner, name, original)
-            self._originals.clear()
+            if not self._plugins:
+                self._restore()
+
+    def _restore(self) -> None:
+        for owner, name, original, wrapper in reversed(self._originals):
+            if owner.__dict__.get(name) is wrapper:
+                setattr(owner, name, original)
+        self._originals.clear()
+
+    def _after_fork(self) -> None:
+        # The thread that was updating the parent is not here.
+        self._lock = threading.Lock()
+        self._plugins.clear()
+        self._restore()
 
     def _wrapper(self, original: Any, hook: Callable[..., Any]) -> Any:
         @functools.wraps(original)

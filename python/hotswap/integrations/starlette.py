@@ -9,6 +9,7 @@ import sys
 import typing
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.applications import Starlette
@@ -48,7 +49,7 @@ class StarlettePlugin:
     def __init__(self) -> None:
         self._journal = Journal()
         self._routes = Reruns()
-        self._added: list[tuple[str | None, Router, Any]] = []
+        self._added: list[tuple[str | None, Router, Any, list[_Inclusion]]] = []
         self._new: set[int] = set()
 
     def begin(self) -> None:
@@ -84,9 +85,10 @@ class StarlettePlugin:
             for router in routers:
                 for route in router.routes:
                     notes += _follow(route, router, changed)
-        for file, router, route in self._added:
+        for file, router, route, inclusions in self._added:
             if not outcome.rejects(file):
-                _add_to_including(route, router, routers)
+                for inclusion in inclusions:
+                    inclusion.add(route, router)
         for router in routers:
             mark = getattr(router, "_mark_routes_changed", None)
             if mark is not None:
@@ -103,11 +105,12 @@ class StarlettePlugin:
         known = {id(route) for route in earlier}
         result = original(router, *args, **kwargs)
         file = statement_file()
+        inclusions = _inclusions(router, earlier)
         for route in router.routes:
             if id(route) in known or id(route) in self._new:
                 continue
             self._new.add(id(route))
-            self._added.append((file, router, route))
+            self._added.append((file, router, route, inclusions))
             old = [old for old in earlier if id(old) not in self._new and _is_replaced(old, route)]
             definition = definition_of(getattr(route, "endpoint", None)) or id(old[0] if old else route)
             self._routes.note(router, definition, old, [route])
@@ -132,6 +135,17 @@ class StarlettePlugin:
         if not isinstance(router, Router):
             return []
         part = call.argument(0, "router")
+        if call.method == "include_router" and _copies_routes(part):
+            paths = {
+                (id(route.endpoint), f"{router.prefix}{call.argument(99, 'prefix') or ''}{route.path}")
+                for route in part.routes
+                if hasattr(route, "endpoint")
+            }
+            return _withdraw(
+                router,
+                lambda route: (id(getattr(route, "endpoint", None)), getattr(route, "path", None)) in paths,
+                self._new,
+            )
         if call.method == "include_router" and part is not None:
             return _withdraw(router, lambda route: getattr(route, "original_router", None) is part, self._new)
         path = call.argument(0, "path")
@@ -148,14 +162,17 @@ class StarlettePlugin:
                 return False
             return call.method == "mount" or definition_of(getattr(route, "endpoint", None)) == definition
 
-        return _withdraw(router, is_gone, self._new)
+        notes = []
+        for inclusion in _inclusions(router, [route for route in router.routes if is_gone(route)]):
+            notes += _withdraw(inclusion.into, _is_copy_of(inclusion.prefix + path, definition), self._new)
+        return notes + _withdraw(router, is_gone, self._new)
 
     def _touch(self, router: Router) -> None:
         self._journal.touch(router, lambda: [_Routes(router)])
 
     def _note_copies(self, router: Router, definition: object, old: list[Any]) -> None:
         """Before FastAPI kept included routers by reference it copied their routes."""
-        if not old or hasattr(router, "_mark_routes_changed") or not hasattr(router, "include_router"):
+        if not old or not _copies_routes(router):
             return
         endpoints = {id(getattr(route, "endpoint", None)) for route in old}
         for other in instances(Router):
@@ -176,6 +193,13 @@ class _Routes(Container):
     def put(self, entries: list[Any]) -> None:
         # A new list: other threads are going through the old one.
         self.registry.routes = entries
+
+
+def _is_copy_of(path: str, definition: Definition | None) -> Callable[[Any], bool]:
+    """A test for the route that was copied to this path."""
+    return lambda route: (
+        getattr(route, "path", None) == path and definition_of(getattr(route, "endpoint", None)) == definition
+    )
 
 
 def _withdraw(router: Any, is_gone: Callable[[Any], bool], new: Iterable[int] = ()) -> list[str]:
@@ -210,37 +234,43 @@ def _exception_layers(app: Starlette) -> Iterator[Any]:
         layer = getattr(layer, "app", None) if layer is not app.router else None
 
 
-def _add_to_including(route: Any, router: Any, routers: list[Any]) -> None:
-    """A new route of a router whose earlier ones were copied into other routers goes there too."""
-    if hasattr(router, "_mark_routes_changed") or not hasattr(router, "include_router"):
-        return
-    for other in routers:
-        if other is router or not hasattr(other, "include_router"):
-            continue
-        found = _copied(router, other, route)
-        if found is None:
-            continue
-        own, copied = found
+@dataclass(frozen=True)
+class _Inclusion:
+    """A router whose routes were copied into another one, which is what FastAPI did for long."""
+
+    into: Any
+    prefix: str
+    own: Any
+    """A route that was copied."""
+    copied: Any
+
+    def add(self, route: Any, router: Any) -> None:
+        """Copy one more route."""
         part = type(router)(default_response_class=router.default_response_class)
         part.routes = [route]
-        other.include_router(
-            part,
-            prefix=copied.path[: len(copied.path) - len(own.path)],
-            tags=[tag for tag in copied.tags if tag not in own.tags],
-            dependencies=[depends for depends in copied.dependencies if depends not in own.dependencies],
-        )
+        tags = [tag for tag in self.copied.tags if tag not in self.own.tags]
+        dependencies = [known for known in self.copied.dependencies if known not in self.own.dependencies]
+        self.into.include_router(part, prefix=self.prefix, tags=tags, dependencies=dependencies)
 
 
-def _copied(router: Any, other: Any, new: Any) -> tuple[Any, Any] | None:
-    for own in router.routes:
-        endpoint = getattr(own, "endpoint", None)
-        if own is new or endpoint is None or not hasattr(own, "tags"):
-            continue
-        for route in other.routes:
-            same = getattr(route, "endpoint", None) is endpoint and route is not own
-            if same and route.path.endswith(own.path):
-                return own, route
-    return None
+def _copies_routes(router: Any) -> bool:
+    return hasattr(router, "include_router") and not hasattr(router, "_mark_routes_changed")
+
+
+def _inclusions(router: Any, earlier: list[Any]) -> list[_Inclusion]:
+    """Where the routes that this router had earlier were copied to."""
+    if not _copies_routes(router):
+        return []
+    found: dict[tuple[int, str], _Inclusion] = {}
+    for other in instances(Router):
+        for own in earlier if other is not router and _copies_routes(other) else ():
+            for route in other.routes:
+                if getattr(own, "tags", None) is None or getattr(route, "tags", None) is None:
+                    continue
+                if route.endpoint is own.endpoint and route.path.endswith(own.path):
+                    prefix = route.path[: len(route.path) - len(own.path)]
+                    found.setdefault((id(other), prefix), _Inclusion(other, prefix, own, route))
+    return list(found.values())
 
 
 def _changed_signatures(outcome: Outcome) -> set[Definition]:
