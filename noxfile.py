@@ -100,10 +100,12 @@ def deps(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def rust(session: nox.Session) -> None:
-    """Tests of the crates that need no Python."""
+    """The crates that need no Python, and the watcher from outside."""
+    session.install("pytest", "pytest-timeout")
     there = [crate for crate in CRATES_WITHOUT_PYTHON if Path("crates", crate).is_dir()]
     packages = [word for crate in there for word in ("--package", crate)]
     session.run("cargo", "test", "--quiet", *packages, external=True)
+    session.run("pytest", "--timeout", "300", "tests/watch")
 
 
 @nox.session(python=NEWEST)
@@ -119,7 +121,7 @@ def package(session: nox.Session) -> None:
     """The source distribution: build it, install it, run the demonstration with it."""
     session.install("maturin>=1.16,<2")
     output = Path(session.create_tmp())
-    session.run("maturin", "sdist", "--quiet", "--out", str(output))
+    session.run("maturin", "sdist", "--out", str(output))
     newest = max(output.glob("hotswap-*.tar.gz"), key=lambda path: path.stat().st_mtime)
     session.run(
         "pip",
@@ -149,23 +151,21 @@ def comparison(session: nox.Session) -> None:
 
 
 def add_sessions(version: str, python: str) -> None:
-    """`test-3.x` and `conformance-3.x` for one interpreter."""
+    """`cpython-3.x`, `test-3.x` and `conformance-3.x` for one interpreter."""
 
     @nox.session(name=f"test-{version}", python=python)
     def test(session: nox.Session) -> None:
-        """All tests that need Python."""
-        session.run(
-            "cargo",
-            "test",
-            "--quiet",
-            "--package",
-            "hotswap-cpython",
-            external=True,
-            env=rust_environment(python),
-        )
+        """The Python tests."""
         session.install(*TEST_NEEDS)
         build(session)
-        session.run("pytest", "--timeout", "300", *session.posargs)
+        paths = session.posargs or ["tests", "--ignore", "tests/watch"]
+        session.run("pytest", "--timeout", "300", *paths)
+
+    @nox.session(name=f"cpython-{version}", python=python)
+    def cpython(session: nox.Session) -> None:
+        """The Rust tests of what is private to this CPython."""
+        rust = rust_environment(python)
+        session.run("cargo", "test", "--quiet", "--package", "hotswap-cpython", external=True, env=rust)
 
     @nox.session(name=f"conformance-{version}", python=python)
     def conformance(session: nox.Session) -> None:

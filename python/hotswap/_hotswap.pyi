@@ -1,9 +1,10 @@
 """Types of the native part. Everything here is wrapped by the public API; see `hotswap`."""
 
-from typing import Any, TypedDict
+from typing import Any, TypedDict, final, type_check_only
 
 __version__: str
 
+@type_check_only
 class ChangeDict(TypedDict):
     """One entry of a report."""
 
@@ -18,6 +19,7 @@ class ChangeDict(TypedDict):
     reason: str
     advice: str
 
+@type_check_only
 class ErrorDict(TypedDict):
     """Why an update (or one group of it) was rejected."""
 
@@ -27,6 +29,7 @@ class ErrorDict(TypedDict):
     line: int
     traceback: str
 
+@type_check_only
 class GroupDict(TypedDict):
     """Files that succeed or fail together."""
 
@@ -35,6 +38,7 @@ class GroupDict(TypedDict):
     changes: list[ChangeDict]
     error: ErrorDict | None
 
+@type_check_only
 class PendingDict(TypedDict):
     """Code that is still running in an old version."""
 
@@ -44,6 +48,7 @@ class PendingDict(TypedDict):
     line: int
     reason: str
 
+@type_check_only
 class ReportDict(TypedDict):
     """One update, as plain data."""
 
@@ -57,10 +62,11 @@ class ReportDict(TypedDict):
     duration_ms: dict[str, float]
     notes: list[str]
 
+@final
 class Engine:
     """One watching engine; made by `hotswap.watch`."""
 
-    def __init__(self, options: dict[str, Any]) -> None:
+    def __new__(cls, options: dict[str, Any]) -> Engine:
         """Options: paths (list of absolute paths or None), include, exclude (lists of globs),
         poll ("auto", True, False or seconds), strategy ("patch" or "reload"),
         apply ("immediate" or "checkpoint"), consistency ("auto", "immediate" or "quiescent"),
@@ -69,7 +75,7 @@ class Engine:
         """Read the sources below the paths and start the native watcher thread."""
     def wait(self, timeout: float | None = None) -> bool:
         """Block with the GIL released until a batch of changed files is whole. False: time is up, or stopped."""
-    def note_import(self, name: str) -> None:
+    def note_import(self, _name: str) -> None:
         """An import of this module begins (called by the noting finder; microseconds)."""
     def apply(self) -> ReportDict | None:
         """Apply what `wait` announced. None: nothing to do (new modules were noted, or the content was the same)."""

@@ -100,7 +100,7 @@ class UpdateLoop:
             self._idle.wait(STOP_SECONDS if timeout is None else timeout)
         with self._lock:
             unsynced, self._unsynced = self._unsynced, []
-        return merge([*(earlier for earlier in unsynced if earlier is not report), report])
+        return merge([*unsynced, report])
 
     def checkpoint(self) -> Report | None:
         """Apply what has been waiting for the program's safe point. None: nothing has."""
@@ -261,8 +261,9 @@ class UpdateLoop:
     def _publish(self, report: Report) -> None:
         with self._lock:
             self.history.append(report)
-            self._unsynced.append(report)
-            del self._unsynced[: -self.options.history]
+            if threading.current_thread() is self._thread:
+                self._unsynced.append(report)
+                del self._unsynced[: -self.options.history]
         log_report(report)
         for callback in tuple(self.on_update):
             _call(callback, report)

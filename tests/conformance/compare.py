@@ -60,7 +60,7 @@ are left out of an engine's totals. A crash of the process, a hang of more than 
 
 ## What to read into it, and what not
 
-The cases were written for this corpus by people who work on hotswap, before hotswap passed any of them; where the
+The cases were written for hotswap's own tests, before hotswap passed any of them; where the
 expectation leaves room, the case says so. Engines that promise less than "as if started anew, state kept" are
 measured against a promise they did not make: `importlib.reload` does what it says.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,11 +60,14 @@ def test_json_lines(tmp_path: Path, run: Callable[..., Program]) -> None:
 
 
 @POSIX
-def test_forked_worker_takes_edits(tmp_path: Path) -> None:
+@pytest.mark.parametrize("moment", ["when it watches", "before it watches"])
+def test_forked_worker_takes_edits(moment: str, tmp_path: Path) -> None:
     drive(
         tmp_path,
-        """
+        f"armed = {moment == 'when it watches'}\n"
+        + textwrap.dedent("""
         import mod, warnings
+        from hotswap import _loop
         warnings.simplefilter("ignore", DeprecationWarning)
         hotswap.watch(".")
         read, write = os.pipe()
@@ -71,8 +75,10 @@ def test_forked_worker_takes_edits(tmp_path: Path) -> None:
         for _ in range(3):
             pid = os.fork()
             if pid == 0:
+                while armed and _loop.current._engine is None:
+                    time.sleep(0.005)
                 os.write(write, b".")
-                end = time.monotonic() + 30
+                end = time.monotonic() + 20
                 while mod.f() != 2 and time.monotonic() < end:
                     time.sleep(0.005)
                 os._exit(0 if mod.f() == 2 else 1)
@@ -85,7 +91,7 @@ def test_forked_worker_takes_edits(tmp_path: Path) -> None:
         while mod.f() != 2:
             assert time.monotonic() < end
             time.sleep(0.005)
-        """,
+        """),
     )
 
 

@@ -2,6 +2,7 @@
 
 HOTSWAP_PRINT_EVENTS names a built one, else cargo builds it.
 """
+
 import json
 import os
 import queue
@@ -22,7 +23,9 @@ class Events:
     """The batches that the watcher prints."""
 
     def __init__(self, command, **options):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options
+        )
         self.lines = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
         self.ready = self.next(DEADLINE)
@@ -64,8 +67,19 @@ def print_events():
     built = os.environ.get("HOTSWAP_PRINT_EVENTS")
     if built:
         return built
-    command = ["cargo", "build", "-q", "-p", "hotswap-watch", "--example", "print_events", "--message-format=json"]
-    lines = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout.splitlines()
+    command = [
+        "cargo",
+        "build",
+        "-q",
+        "-p",
+        "hotswap-watch",
+        "--example",
+        "print_events",
+        "--message-format=json",
+    ]
+    lines = subprocess.run(
+        command, cwd=REPOSITORY, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
     return next(m["executable"] for m in map(json.loads, lines) if m.get("executable"))
 
 

@@ -1,4 +1,5 @@
 """What the system refuses: real limits, a real overflow, real permissions."""
+
 import os
 import shutil
 import signal
@@ -31,7 +32,10 @@ def limited(name):
     return prefix
 
 
-@pytest.mark.parametrize("limit, names", [("max_inotify_watches", "max_user_watches"), ("max_inotify_instances", "max_user_instances")])
+@pytest.mark.parametrize(
+    "limit, names",
+    [("max_inotify_watches", "max_user_watches"), ("max_inotify_instances", "max_user_instances")],
+)
 def test_a_reached_limit_is_named_and_polling_takes_over(watch, root, limit, names):
     events = watch(root, prefix=limited(limit))
     assert events.ready["watched"] == 0

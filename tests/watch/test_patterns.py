@@ -1,4 +1,5 @@
 """Each way of saving in patterns.py gives exactly one update, or none where nothing changed."""
+
 import json
 import os
 import shutil
@@ -38,7 +39,9 @@ def check(events, pattern, root):
     assert set(must) <= set(last), f"not reported: {set(must) - set(last)}\n{shown}"
     assert not set(may_not) & set(last), f"noise: {shown}"
     for path, content in contents(last).items():
-        assert last[path]["size"] == (None if content is None else len(content)), f"{path} is not whole: {shown}"
+        assert last[path]["size"] == (None if content is None else len(content)), (
+            f"{path} is not whole: {shown}"
+        )
     for batch in batches:
         for change in batch["changes"]:
             assert change["error"] is None and not change["unsettled"], shown

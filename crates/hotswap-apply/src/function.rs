@@ -487,3 +487,57 @@ fn collect_sites<'o>(
         }
     }
 }
+
+/// The functions of the old source that an edit needs; None where it needs more
+/// than can be told beforehand.
+pub(crate) fn wanted(edited: &crate::stage::Edited, file: &str) -> Option<Vec<crate::live::Wanted>> {
+    let mut wanted = Vec::new();
+    let (old, new) = (&edited.old_outline.statements, &edited.outline.statements);
+    if edited.plan.removed.iter().any(|at| !old[*at].codes.is_empty()) || !is_plain(&edited.plan.steps, old, new) {
+        return None;
+    }
+    let mut want = |site: &CodeSite, replaced: bool| {
+        wanted.push(crate::live::Wanted { file: file.to_string(), name: site.name.clone(), line: site.line, replaced });
+    };
+    collect_sites(&edited.plan.steps, old, new, &mut Vec::new(), &mut |_, before, after| {
+        for (was, is) in before.codes.iter().zip(&after.codes) {
+            let replaced = was.fingerprint != is.fingerprint || was.text != is.text;
+            if replaced || was.line != is.line {
+                want(was, replaced);
+            }
+        }
+    });
+    headers(&edited.plan.steps, old, new, &mut want);
+    Some(wanted)
+}
+
+/// Whether only bodies and headers of functions differ.
+fn is_plain(steps: &[Step], old: &[Statement], new: &[Statement]) -> bool {
+    steps.iter().all(|step| {
+        !step.renamed
+            && match (&step.change, step.old) {
+                (Change::Same | Change::Bodies | Change::Function(_), _) => true,
+                (Change::Class(change), Some(at)) => match (&old[at].kind, &new[step.new].kind) {
+                    (Kind::Class(was), Kind::Class(is)) => {
+                        !change.header && !change.decorators && change.removed.is_empty() && is_plain(&change.steps, &was.body, &is.body)
+                    }
+                    _ => false,
+                },
+                // A statement without functions needs none of the old ones.
+                (Change::Run, Some(at)) => old[at].codes.is_empty() && new[step.new].codes.is_empty(),
+                (Change::Run, None) => true,
+                _ => false,
+            }
+    })
+}
+
+fn headers(steps: &[Step], old: &[Statement], new: &[Statement], want: &mut impl FnMut(&CodeSite, bool)) {
+    for step in steps {
+        let Some(before) = step.old.map(|at| &old[at]) else { continue };
+        match (&step.change, &before.kind, &new[step.new].kind) {
+            (Change::Function(_), ..) => before.codes.iter().for_each(|site| want(site, true)),
+            (Change::Class(change), Kind::Class(was), Kind::Class(is)) => headers(&change.steps, &was.body, &is.body, want),
+            _ => {}
+        }
+    }
+}

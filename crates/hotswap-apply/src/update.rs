@@ -258,7 +258,10 @@ fn prepare<'w, 'py>(py: Python<'py>, world: &'w World, group: &Group, options: O
     files.sort();
     files.dedup();
     let scanning = Instant::now();
-    let live = LiveFunctions::find(py, &files, &world.retired)?;
+    let live = match by_name(py, world, &edits, &order)? {
+        Some(live) => live,
+        None => LiveFunctions::find(py, &files, &world.retired)?,
+    };
     let mut stage = Stage {
         scan_ms: scanning.elapsed().as_secs_f64() * 1e3,
         py,
@@ -286,6 +289,30 @@ fn prepare<'w, 'py>(py: Python<'py>, world: &'w World, group: &Group, options: O
     stage.swap_codes()?;
     stage.rehome()?;
     Ok(stage)
+}
+
+/// The live functions without a pass over the heap, where that is provably enough.
+fn by_name<'py>(
+    py: Python<'py>,
+    world: &World,
+    edits: &FxHashMap<usize, Edited>,
+    order: &[usize],
+) -> PyResult<Option<LiveFunctions<'py>>> {
+    let mut wanted = Vec::new();
+    for (module, edited) in edits {
+        match crate::function::wanted(edited, &world.modules[*module].code_file) {
+            Some(more) => wanted.extend(more),
+            None => return Ok(None),
+        }
+    }
+    let namespaces: Vec<_> = order
+        .iter()
+        .map(|module| {
+            let known = &world.modules[*module];
+            (known.dict.bind(py).clone(), known.code_file.clone())
+        })
+        .collect();
+    LiveFunctions::find_by_name(&namespaces, &wanted, &world.retired)
 }
 
 /// With `strategy="reload"` values take the results of a new run; definitions keep

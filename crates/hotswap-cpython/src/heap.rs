@@ -146,6 +146,18 @@ pub fn generators_with_code<'py>(
     Ok(found)
 }
 
+/// How many references to an object exist, the one at hand included.
+///
+/// None on a free-threaded build, where no single number says it. An immortal
+/// object shows a number that no sum of holders reaches.
+pub fn reference_count(object: &Bound<'_, PyAny>) -> Option<isize> {
+    if cfg!(Py_GIL_DISABLED) {
+        return None;
+    }
+    // SAFETY: reads the count of a live object; the lock is held.
+    Some(unsafe { ffi::Py_REFCNT(object.as_ptr()) })
+}
+
 /// Every tracked object that holds one of `targets`, with the target's index.
 ///
 /// A holder appears once per reference it owns. What is held by C code alone, or

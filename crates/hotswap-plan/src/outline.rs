@@ -8,6 +8,7 @@ use ruff_python_ast::visitor::transformer::{self, Transformer};
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
+use rustc_hash::FxHashMap;
 
 use crate::facts::{Facts, collect_names, dotted};
 
@@ -257,8 +258,14 @@ pub(crate) fn hash_of(value: &impl Hash) -> u64 {
 }
 
 impl Outline {
-    /// Parses a module. `minor` is the minor version of the running CPython.
+    /// Parses a module.
     pub fn parse(text: &str) -> Result<Outline, SyntaxProblem> {
+        Outline::parse_after(text, None)
+    }
+
+    /// Parses a module that was edited: top-level statements whose text is the same
+    /// as in the previous source are taken over from there, with new positions.
+    pub fn parse_after(text: &str, previous: Option<(&str, &Outline)>) -> Result<Outline, SyntaxProblem> {
         let lines = Lines::new(text);
         let parsed = ruff_python_parser::parse_module(text).map_err(|error| SyntaxProblem {
             message: error.error.to_string(),
@@ -279,8 +286,29 @@ impl Outline {
             globals.visit_stmt(stmt);
         }
         let reader = Reader { text, lines: &lines, lazy_annotations: futures.iter().any(|name| name == "annotations") };
+        let known = previous.filter(|(_, outline)| outline.futures == futures);
+        let mut by_text: FxHashMap<u64, &Statement> = FxHashMap::default();
+        if let Some((_, outline)) = known {
+            by_text.extend(outline.statements.iter().map(|statement| (statement.text, statement)));
+        }
+        let statements = suite
+            .iter()
+            .enumerate()
+            .map(|(index, stmt)| {
+                let span = Span::from(stmt.range());
+                let same = by_text.get(&hash_of(&span.of(text))).filter(|old| {
+                    known.is_some_and(|(before, _)| old.span.of(before) == span.of(text))
+                        && old.column == lines.column(span.start)
+                        && (index == 0) == (old.span.start == known.map_or(0, |(_, outline)| outline.statements[0].span.start))
+                });
+                match same {
+                    Some(old) => reader.taken_over(old, stmt),
+                    None => reader.statement(stmt, index == 0, true),
+                }
+            })
+            .collect();
         Ok(Outline {
-            statements: reader.statements(suite, true, false),
+            statements,
             futures,
             globals_declared: globals.0,
             lines: lines.starts.len() as u32,
@@ -341,6 +369,56 @@ impl Statement {
                 }
                 label
             }
+        }
+    }
+}
+
+/// Adds a difference to a position.
+fn moved(position: &mut u32, by: i64) {
+    *position = u32::try_from(i64::from(*position) + by).unwrap_or(0);
+}
+
+impl Span {
+    fn shift(&mut self, bytes: i64) {
+        moved(&mut self.start, bytes);
+        moved(&mut self.end, bytes);
+    }
+}
+
+impl Expression {
+    fn shift(&mut self, bytes: i64) {
+        self.span.shift(bytes);
+    }
+}
+
+impl Statement {
+    /// Moves every position in it.
+    fn shift(&mut self, bytes: i64, lines: i64) {
+        self.span.shift(bytes);
+        moved(&mut self.first_line, lines);
+        moved(&mut self.last_line, lines);
+        for site in &mut self.codes {
+            moved(&mut site.line, lines);
+            moved(&mut site.last_line, lines);
+        }
+        match &mut self.kind {
+            Kind::Function(function) => {
+                moved(&mut function.def_start, bytes);
+                let parameters = function.parameters.iter_mut();
+                let expressions = parameters.flat_map(|parameter| parameter.default.iter_mut().chain(&mut parameter.annotation));
+                expressions
+                    .chain(&mut function.decorators)
+                    .chain(&mut function.returns)
+                    .chain(function.self_attributes.iter_mut().map(|(_, value)| value))
+                    .for_each(|expression| expression.shift(bytes));
+            }
+            Kind::Class(class) => {
+                class.head.shift(bytes);
+                class.decorators.iter_mut().chain(&mut class.arguments).for_each(|expression| expression.shift(bytes));
+                class.body.iter_mut().for_each(|member| member.shift(bytes, lines));
+            }
+            Kind::Assign { value: Some(value), .. } => value.shift(bytes),
+            _ => {}
         }
     }
 }
@@ -589,8 +667,18 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn statements(&self, body: &[Stmt], module: bool, _class: bool) -> Vec<Statement> {
-        body.iter().enumerate().map(|(index, stmt)| self.statement(stmt, index == 0, module)).collect()
+    fn members(&self, body: &[Stmt]) -> Vec<Statement> {
+        body.iter().enumerate().map(|(index, stmt)| self.statement(stmt, index == 0, false)).collect()
+    }
+
+    /// A statement of the previous source with the same text, at its new place.
+    fn taken_over(&self, old: &Statement, stmt: &Stmt) -> Statement {
+        let start = stmt.start().to_u32();
+        let mut statement = old.clone();
+        let lines = i64::from(self.lines.line(start)) - i64::from(old.first_line);
+        statement.shift(i64::from(start) - i64::from(old.span.start), lines);
+        statement.pragma = self.pragma(statement.first_line, statement.last_line, stmt);
+        statement
     }
 
     fn def_line(&self, stmt: &Stmt) -> u32 {
@@ -828,7 +916,7 @@ impl Reader<'_> {
             decorators: class.decorator_list.iter().map(|item| self.expression(&item.expression)).collect(),
             arguments,
             header: hash_of(&(header, type_params_hash(class.type_params.as_deref(), self.text))),
-            body: self.statements(&class.body, false, true),
+            body: self.members(&class.body),
             head: Span { start: class.start().to_u32(), end: body_start.to_u32() },
             has_type_params: class.type_params.is_some(),
         }
@@ -849,4 +937,25 @@ fn is_main_guard(test: &Expr) -> bool {
         |expr: &Expr| matches!(expr, Expr::StringLiteral(string) if string.value.to_str() == "__main__");
     matches!(compare.ops[..], [ast::CmpOp::Eq])
         && ((is_name(&compare.left) && is_main(right)) || (is_main(&compare.left) && is_name(right)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: &str = "import os\n\n@deco(1)\ndef f(a=1, *, b: int = 2):\n    return lambda: a\n\nclass A(B, k=1):\n    \"doc\"\n    x = {1: 2}\n    def __init__(self):\n        self.y = os\n";
+
+    #[test]
+    fn statements_taken_over_equal_parsed_ones() {
+        let old = Outline::parse(OLD).unwrap();
+        for new in [
+            format!("# a comment\nNEW = 1\n{OLD}"),
+            OLD.replace("import os", "import os, sys"),
+            OLD.replace("self.y = os", "self.y = 1"),
+            format!("{OLD}# hotswap: keep\nLAST = 3\n"),
+            OLD.replace("class A", "# hotswap: rerun\nclass A"),
+        ] {
+            assert_eq!(Outline::parse_after(&new, Some((OLD, &old))).unwrap(), Outline::parse(&new).unwrap(), "{new}");
+        }
+    }
 }

@@ -41,6 +41,8 @@ pub(crate) struct Session {
     history: VecDeque<Generation>,
     rejected: FxHashMap<PathBuf, Rejected>,
     pub pending: Vec<hotswap_apply::Pending>,
+    /// What was parsed while waiting for a save to be whole.
+    parsed: FxHashMap<PathBuf, (ContentHash, Text, Arc<Outline>)>,
     /// Modules whose file is gone; they come back with it.
     detached: Vec<hotswap_apply::Module>,
 }
@@ -85,6 +87,7 @@ impl Session {
             history: VecDeque::new(),
             rejected: FxHashMap::default(),
             pending: Vec::new(),
+            parsed: FxHashMap::default(),
             detached: Vec::new(),
         }
     }
@@ -208,12 +211,17 @@ impl Session {
     }
 
     /// Waits for a file that does not parse to change again: it may be half written.
-    fn settled(&self, py: Python<'_>, path: &Path, state: disk::FileState) -> disk::FileState {
+    fn settled(&mut self, py: Python<'_>, path: &Path, state: disk::FileState) -> disk::FileState {
         let mut state = state;
         let deadline = Instant::now() + SETTLE;
         loop {
-            let parses = disk::decode(py, &state.bytes).is_ok_and(|text| Outline::parse(&text).is_ok());
-            if parses || Instant::now() >= deadline {
+            if let Ok(text) = disk::decode(py, &state.bytes)
+                && let Ok(outline) = self.parse(py, path, &text)
+            {
+                self.parsed.insert(path.to_path_buf(), (state.hash, text, Arc::new(outline)));
+                return state;
+            }
+            if Instant::now() >= deadline {
                 return state;
             }
             py.detach(|| std::thread::sleep(Duration::from_millis(5)));
@@ -224,22 +232,38 @@ impl Session {
         }
     }
 
+    /// Parses a text without the GIL; what is as in the baseline is taken from there.
+    fn parse(&self, py: Python<'_>, path: &Path, text: &str) -> Result<Outline, hotswap_plan::SyntaxProblem> {
+        let baseline = self.world.modules.iter().find(|module| module.file == path);
+        let baseline = baseline.and_then(|module| Some((module.text.clone(), module.outline()?)));
+        py.detach(|| Outline::parse_after(text, baseline.as_ref().map(|(text, outline)| (&**text, &**outline))))
+    }
+
     /// The edit that a file's present content is for the modules loaded from it.
-    fn edit_of(&self, py: Python<'_>, path: &Path) -> PyResult<Option<FileEdit>> {
+    fn edit_of(&mut self, py: Python<'_>, path: &Path) -> PyResult<Option<FileEdit>> {
         let modules: Vec<usize> =
             self.world.modules.iter().enumerate().filter(|(_, module)| module.file == path).map(|(index, _)| index).collect();
         let (Some(first), Some(state)) = (modules.first(), self.disk.files.get(path)) else { return Ok(None) };
         let baseline = self.world.modules[*first].text.clone();
+        let (hash, bytes) = (state.hash, state.bytes.clone());
+        let known = self.parsed.remove(path).filter(|(parsed, ..)| *parsed == hash);
         let mut edit = FileEdit { path: path.to_path_buf(), modules, text: None, outline: None, problem: None, held: false };
-        match disk::decode(py, &state.bytes) {
+        if let Some((_, text, outline)) = known
+            && !text.trim().is_empty()
+        {
+            edit.text = Some(text);
+            edit.outline = Some(outline);
+            return Ok(Some(edit));
+        }
+        match disk::decode(py, &bytes) {
             Err(problem) => edit.problem = Some(decode_failure(path, &problem)),
             Ok(text) => {
                 if text.trim().is_empty() && !baseline.trim().is_empty() {
                     edit.held = true;
                 } else {
-                    match Outline::parse(&text) {
+                    match self.parse(py, path, &text) {
                         Ok(outline) => edit.outline = Some(Arc::new(outline)),
-                        Err(problem) => edit.problem = Some(syntax_failure(py, path, &state.bytes, &problem)?),
+                        Err(problem) => edit.problem = Some(syntax_failure(py, path, &bytes, &problem)?),
                     }
                     edit.text = Some(text);
                 }
