@@ -137,7 +137,7 @@ def wants_colour(stream: TextIO) -> bool:
 
 
 def screen_is_taken(stream: TextIO) -> bool:
-    """Whether this is a terminal that a full-screen program draws on, where a line would spoil the picture."""
+    """Whether this is a terminal that a full-screen program draws on: a line would spoil the picture."""
     try:
         import termios
 

@@ -243,7 +243,7 @@ class UpdateLoop:
             _call(before)
         report = None
         try:
-            value = _plugins.run_update(work)
+            value = _plugins.run_update(work, self._diff_of_engine)
             report = None if value is None else Report.from_dict(value)
             if report is not None and self._generation_base:
                 report = replace(report, generation=report.generation + self._generation_base)
@@ -254,6 +254,9 @@ class UpdateLoop:
             for after in tuple(after_callbacks):
                 _call(after, outcome)
         return report
+
+    def _diff_of_engine(self, a: int, b: int) -> str:
+        return "" if self._engine is None else self._engine.diff(a, b)
 
     def _publish(self, report: Report) -> None:
         with self._lock:
@@ -324,5 +327,6 @@ def _at_exit() -> None:
 def _after_fork_in_child() -> None:
     global process_lock
     process_lock = threading.RLock()
+    _plugins.after_fork_in_child()
     if current is not None:
         current.after_fork_in_child()

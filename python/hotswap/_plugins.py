@@ -47,6 +47,15 @@ _waiting: dict[str, str] | None = None
 """Import name of a framework that was not seen yet, and where its plugin is. None: not looked up yet."""
 _loaded: list[Callable[[], Plugin]] = []
 _updating: set[int] = set()
+_diffs: dict[int, Callable[[], str]] = {}
+
+
+def after_fork_in_child() -> None:
+    """Forget the updates that other threads of the parent were running."""
+    global _lock
+    _lock = threading.Lock()
+    _updating.clear()
+    _diffs.clear()
 
 
 def discover() -> None:
@@ -57,8 +66,11 @@ def discover() -> None:
             _waiting = {**BUILT_IN, **_installed()}
 
 
-def run_update(work: Callable[[], Any]) -> Any:
-    """Do `work`, which runs an update, between `begin` and `end` of each plugin whose framework is there."""
+def run_update(work: Callable[[], Any], diff: Callable[[int, int], str] | None = None) -> Any:
+    """Do `work`, which runs an update, between `begin` and `end` of each plugin whose framework is there.
+
+    `diff` gives the difference between the sources of two generations.
+    """
     thread = threading.get_ident()
     if thread in _updating:  # called by a statement of an update; the engine turns it away
         return work()
@@ -72,7 +84,11 @@ def run_update(work: Callable[[], Any]) -> Any:
     finally:
         # What `end` does to the framework is not a statement of the update.
         _updating.discard(thread)
+        if diff is not None and value is not None:
+            generation = value.get("generation", 0)
+            _diffs[thread] = lambda: diff(generation - 1, generation) if generation else ""
         notes = [note for plugin in reversed(plugins) for note in _end(plugin, value)]
+        _diffs.pop(thread, None)
     if notes and value is not None:
         value.setdefault("notes", []).extend(notes)
     return value
@@ -81,6 +97,12 @@ def run_update(work: Callable[[], Any]) -> Any:
 def updating() -> bool:
     """Whether this thread is running the statements of an update."""
     return threading.get_ident() in _updating
+
+
+def update_diff() -> str:
+    """What the update that this thread has just run changed in the sources, as a unified diff; for `end`."""
+    diff = _diffs.get(threading.get_ident())
+    return "" if diff is None else diff()
 
 
 def statement_file() -> str | None:

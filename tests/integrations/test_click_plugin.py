@@ -100,3 +100,12 @@ def test_rejected_update_leaves_the_group_as_it_was(project, mod):
     )
     assert mod.cli.commands == before
     assert run(mod.cli, "bye") == "bye 1"
+
+
+def test_statement_that_is_gone_withdraws_its_command(project, mod):
+    project.apply(
+        ("# end", '@click.command()\ndef extra():\n    click.echo("extra")\ncli.add_command(extra, "more")')
+    )
+    assert run(mod.cli, "more") == "extra"
+    project.apply(('cli.add_command(extra, "more")', 'cli.add_command(extra, "less")'))
+    assert sorted(mod.cli.commands) == ["bye", "hello", "less", "sub"]

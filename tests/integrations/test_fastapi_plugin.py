@@ -204,3 +204,13 @@ def test_websocket_endpoint(project, mod):
     )
     with mod.client.websocket_connect("/ws?q=two") as socket:
         assert socket.receive_text() == "two"
+
+
+def test_decorator_that_is_gone_withdraws_its_route(project, mod):
+    project.apply(('@app.get("/limited")\n', ""))
+    assert get(mod.client, "/limited") == 404
+    project.apply(('@router.get("/a")\n', '@router.get("/x")\n@router.get("/y")\n'))
+    assert get(mod.client, "/api/x") == get(mod.client, "/api/y") == "a"
+    project.apply(('@router.get("/x")\n', ""))
+    assert get(mod.client, "/api/x") == 404
+    assert get(mod.client, "/api/y") == "a"

@@ -209,3 +209,84 @@ def test_rejected_file_beside_an_applied_one(project, mod):
     assert sorted(group.status for group in report.groups) == ["applied", "rejected"]
     assert get(mod.client, "/more") == 404
     assert "more" not in mod.app.view_functions
+
+
+def test_decorator_that_is_gone_withdraws_its_route(project, mod):
+    project.apply(('@app.route("/other")\n', ""))
+    assert get(mod.client, "/other") == 404
+    assert mod.other() == "other"
+    project.apply(("def other", '@app.route("/other")\ndef other'))
+    assert get(mod.client, "/other") == "other"
+
+
+def test_statement_that_is_gone_withdraws_its_rule_only(project, mod):
+    project.apply(
+        ("# end", "app.add_url_rule('/a', view_func=other)\napp.add_url_rule('/b', view_func=other)\n# end")
+    )
+    assert get(mod.client, "/a") == get(mod.client, "/b") == "other"
+    project.apply(("'/b'", "'/c'"))
+    assert get(mod.client, "/b") == 404
+    assert get(mod.client, "/a") == get(mod.client, "/c") == get(mod.client, "/other") == "other"
+
+
+def test_view_that_runs_again_keeps_rules_of_other_statements(project, mod):
+    project.apply(
+        (
+            "# end",
+            "app.add_url_rule('/a', view_func=other)\ndef mark(f):\n    f.marked = 1\n    return f\n# end",
+        )
+    )
+    project.apply(('@app.route("/other")', '@app.route("/another")'))
+    assert get(mod.client, "/another") == "other"
+    assert get(mod.client, "/other") == 404
+    assert get(mod.client, "/a") == "other"
+
+
+def test_hook_that_is_gone_is_not_called(project, mod):
+    project.apply(("# end", "@app.before_request\ndef stop():\n    return 'stopped'\n# end"))
+    assert get(mod.client, "/") == "stopped"
+    project.apply(("@app.before_request\n", ""))
+    assert get(mod.client, "/") == "home 2"
+
+
+def test_blueprint_decorator_that_is_gone(project, mod):
+    project.apply(
+        (
+            "# end",
+            "from flask import Blueprint\nbp = Blueprint('bp', __name__)\n@bp.route('/a')\ndef a():\n    return 'a'\n"
+            "@bp.route('/b')\ndef b():\n    return 'b'\napp.register_blueprint(bp, url_prefix='/v1')\n",
+        )
+    )
+    project.apply(("@bp.route('/a')\n", ""))
+    assert get(mod.client, "/v1/a") == 404
+    assert get(mod.client, "/v1/b") == "b"
+    assert len(mod.bp.deferred_functions) == 1
+
+
+def test_framework_is_itself_again_after_updates(project, mod):
+    App = next(kind for kind in flask.Flask.__mro__ if "add_url_rule" in kind.__dict__)
+
+    methods = dict(App.__dict__)
+    project.apply(('"other"', '"OTHER"'))
+    project.refuse(("# end", "1 / 0"))
+    assert dict(App.__dict__) == methods
+
+
+def test_program_registers_in_another_thread_meanwhile(project, mod):
+    """Only the thread that updates may set up late; what others do is neither allowed nor undone."""
+    import threading
+
+    mod.app.late = []
+
+    def register():
+        try:
+            mod.app.add_url_rule("/late", "late", lambda: "late")
+        except AssertionError as error:
+            mod.app.late.append(error)
+
+    mod.app.start = lambda: (lambda thread: (thread.start(), thread.join()))(
+        threading.Thread(target=register)
+    )
+    project.apply(("# end", "app.start()"))
+    assert len(mod.app.late) == 1
+    assert get(mod.client, "/late") == 404

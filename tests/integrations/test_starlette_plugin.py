@@ -87,3 +87,10 @@ def test_exception_handler_of_a_rejected_update_is_gone(project, mod):
     )
     assert get(mod.client, "/nowhere") == 404
     assert 404 not in mod.app.exception_handlers
+
+
+def test_statement_that_is_gone_withdraws_its_route(project, mod):
+    project.apply(("# end", 'app.add_route("/a", other)\napp.add_route("/b", other)'))
+    project.apply(('app.add_route("/b"', 'app.add_route("/c"'))
+    assert get(mod.client, "/b") == 404
+    assert get(mod.client, "/a") == get(mod.client, "/c") == get(mod.client, "/other") == "other"

@@ -80,3 +80,10 @@ def test_rejected_update_leaves_the_app_as_it_was(project, mod):
     assert mod.app.registered_commands == before
     assert mod.app.registered_callback is None
     assert run(mod.app, "hello") == "hello"
+
+
+def test_decorator_that_is_gone_withdraws_its_command(project, mod):
+    project.apply(("# end", '@app.command()\ndef more():\n    print("more")\n'))
+    project.apply(("@app.command()\ndef hello", "def hello"))
+    assert run(mod.app, "hello") == 2
+    assert run(mod.app, "bye") == "bye"

@@ -68,6 +68,37 @@ class Container:
         raise NotImplementedError
 
 
+class Reruns:
+    """What definitions registered that have run again in an update, before and in it."""
+
+    def __init__(self) -> None:
+        self._runs: dict[tuple[int, object], tuple[str | None, Any, list[Any], list[Any]]] = {}
+
+    def note(self, owner: object, definition: object, old: Iterable[Any], new: Iterable[Any]) -> None:
+        """A statement of the update registers `new` with `owner`; `old` came from the same definition."""
+        run = self._runs.setdefault((id(owner), definition), (statement_file(), owner, [], []))
+        seen = {id(entry) for entry in (*run[2], *run[3])}
+        run[2].extend(entry for entry in old if id(entry) not in seen)
+        run[3].extend(entry for entry in new if id(entry) not in seen)
+
+    def replaced(
+        self, outcome: Outcome, alike: Callable[[Any, Any], bool]
+    ) -> Iterator[tuple[Any, list[Any], list[Any]]]:
+        """The owner, the old entries that the new ones replace, and these.
+
+        Where there are more old ones than new ones, statements of their own may have made some: then
+        only those go that are `alike`. What the source has no more is found by `gone_calls`.
+        """
+        for file, owner, old, new in self._runs.values():
+            if outcome.rejects(file):
+                continue
+            gone = old
+            if new and len(new) < len(old):
+                gone = [entry for entry in old if any(alike(entry, fresh) for fresh in new)]
+            if gone:
+                yield owner, gone, new
+
+
 class Outcome:
     """What became of an update, as plugins need it."""
 
@@ -75,7 +106,16 @@ class Outcome:
         groups = [] if report is None else report.get("groups", [])
         self._nothing = not any(group["status"] == "applied" for group in groups)
         self._rejected = {
-            _real(file) for group in groups if group["status"] != "applied" for file in group.get("files", ())
+            real_path(file)
+            for group in groups
+            if group["status"] != "applied"
+            for file in group.get("files", ())
+        }
+        self.applied_files = {
+            real_path(file)
+            for group in groups
+            if group["status"] == "applied"
+            for file in group.get("files", ())
         }
         self.changes: list[dict[str, Any]] = [
             change for group in groups if group["status"] == "applied" for change in group.get("changes", ())
@@ -83,7 +123,7 @@ class Outcome:
 
     def rejects(self, file: str | None) -> bool:
         """Whether what a statement of this file did has to be undone."""
-        return self._nothing or (file is not None and _real(file) in self._rejected)
+        return self._nothing or (file is not None and real_path(file) in self._rejected)
 
     def removed(self) -> Removed | None:
         """The definitions that are gone; None if there are none."""
@@ -133,7 +173,10 @@ class Hooks:
         self._lock = threading.Lock()
         self._hooks: list[tuple[type, str, Callable[..., Any]]] = []
         self._originals: list[tuple[type, str, Any, Any]] = []
+        self._wrappers: dict[tuple[type, str, Any], Any] = {}
         self._plugins: dict[int, Any] = {}
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._after_fork)
 
     def add(self, owner: type, name: str, hook: Callable[..., Any]) -> None:
         """Replace the method of this name, where the class or a base of it defines one."""
@@ -149,7 +192,10 @@ class Hooks:
             if not self._plugins:
                 for owner, name, hook in self._hooks:
                     original = owner.__dict__[name]
-                    wrapper = self._wrapper(original, hook)
+                    key = (owner, name, original)
+                    wrapper = self._wrappers.get(key)
+                    if wrapper is None:
+                        wrapper = self._wrappers[key] = self._wrapper(original, hook)
                     setattr(owner, name, wrapper)
                     self._originals.append((owner, name, original, wrapper))
             self._plugins[threading.get_ident()] = plugin
@@ -158,12 +204,20 @@ class Hooks:
         """The update of this thread is over."""
         with self._lock:
             self._plugins.pop(threading.get_ident(), None)
-            if self._plugins:
-                return
-            for owner, name, original, wrapper in reversed(self._originals):
-                if owner.__dict__.get(name) is wrapper:
-                    setattr(owner, name, original)
-            self._originals.clear()
+            if not self._plugins:
+                self._restore()
+
+    def _restore(self) -> None:
+        for owner, name, original, wrapper in reversed(self._originals):
+            if owner.__dict__.get(name) is wrapper:
+                setattr(owner, name, original)
+        self._originals.clear()
+
+    def _after_fork(self) -> None:
+        # The thread that was updating the parent is not here.
+        self._lock = threading.Lock()
+        self._plugins.clear()
+        self._restore()
 
     def _wrapper(self, original: Any, hook: Callable[..., Any]) -> Any:
         @functools.wraps(original)
@@ -355,5 +409,6 @@ def _lives(change: dict[str, Any]) -> bool:
     return True
 
 
-def _real(file: str) -> str:
+def real_path(file: str) -> str:
+    """The file's one name, by which it is compared."""
     return os.path.normcase(os.path.realpath(file))

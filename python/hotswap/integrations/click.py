@@ -9,6 +9,7 @@ from typing import Any
 from click import Command, Group
 
 from hotswap._plugins import statement_file
+from hotswap.integrations._gone import gone_calls
 from hotswap.integrations._registrations import (
     Hooks,
     Journal,
@@ -26,6 +27,7 @@ class ClickPlugin:
 
     def __init__(self) -> None:
         self._journal = Journal()
+        self._new: set[tuple[int, Any]] = set()
         self._superseded: list[tuple[str | None, Group, str, Command]] = []
 
     def begin(self) -> None:
@@ -43,6 +45,14 @@ class ClickPlugin:
             if not outcome.rejects(file) and group.commands.get(name) is not None and successor.name != name:
                 del group.commands[name]
                 notes.append(f"click: the command {name} was withdrawn")
+        for call in gone_calls(outcome):
+            if call.method != "add_command" or not isinstance(call.owner, Group):
+                continue
+            gone = call.argument(0, "cmd")
+            key = call.argument(1, "name") or getattr(gone, "name", None)
+            if (id(call.owner), key) not in self._new and call.owner.commands.get(key) is gone:
+                del call.owner.commands[key]
+                notes.append(f"click: the command {key} was withdrawn")
         removed = outcome.removed()
         renamed = outcome.renamed()
         if removed or renamed:
@@ -66,6 +76,7 @@ class ClickPlugin:
             if name == earlier.name and is_earlier_run(earlier.callback, cmd.callback):
                 self._superseded.append((statement_file(), group, name, cmd))
         original(group, cmd, *args, **kwargs)
+        self._new.add((id(group), args[0] if args and args[0] else kwargs.get("name") or cmd.name))
 
     def make_group(self, original: Callable[..., None], group: Group, *args: Any, **kwargs: Any) -> None:
         """A group whose definition ran again has the commands that its old self has now."""

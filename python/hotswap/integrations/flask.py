@@ -9,12 +9,14 @@ from flask import Blueprint, Flask
 from flask.blueprints import BlueprintSetupState
 
 from hotswap._plugins import statement_file
+from hotswap.integrations._gone import GoneCall, gone_calls
 from hotswap.integrations._registrations import (
     Container,
     Hooks,
     Journal,
     Outcome,
     Removed,
+    Reruns,
     definition_of,
     instances,
     is_defined,
@@ -40,6 +42,16 @@ _REGISTRIES = (
     "deferred_functions",
     "_blueprints",
 )
+_ROUTING = ("add_url_rule", "route", "get", "post", "put", "delete", "patch")
+_HOOKS = {
+    "before_request": "before_request_funcs",
+    "after_request": "after_request_funcs",
+    "teardown_request": "teardown_request_funcs",
+    "teardown_appcontext": "teardown_appcontext_funcs",
+    "context_processor": "template_context_processors",
+    "errorhandler": "error_handler_spec",
+}
+"""Decorators of applications, and where they put the function."""
 _MERGED = (
     "before_request_funcs",
     "after_request_funcs",
@@ -58,8 +70,10 @@ class FlaskPlugin:
         self._journal = Journal()
         # Rules, and functions that blueprints deferred, whose definition has run again, with its file.
         self._superseded: list[tuple[str | None, Flask, Any]] = []
-        self._deferred: list[tuple[str | None, Blueprint, Any]] = []
+        self._rules = Reruns()
+        self._deferred = Reruns()
         self._new_rules: set[int] = set()
+        self._new_deferred: set[int] = set()
         self._touched: list[Blueprint] = []
         self._merged: dict[int, dict[str, dict[Any, list[Any]]]] = {}
 
@@ -75,11 +89,14 @@ class FlaskPlugin:
         notes: list[str] = []
         for app, rules in self._withdrawn(outcome):
             notes += _withdraw(app, rules)
-        for file, blueprint, function in self._deferred:
-            if not outcome.rejects(file) and function in blueprint.deferred_functions:
-                blueprint.deferred_functions.remove(function)
+        for blueprint, old, _ in self._deferred.replaced(outcome, _is_same_deferred):
+            blueprint.deferred_functions[:] = [
+                function for function in blueprint.deferred_functions if function not in old
+            ]
         if any(not outcome.rejects(None) for _ in self._touched):
             self._merge_blueprints()
+        for call in gone_calls(outcome):
+            notes += self._undo_call(call)
         removed = outcome.removed()
         renamed = outcome.renamed()
         if removed or renamed:
@@ -116,17 +133,20 @@ class FlaskPlugin:
                 # Two definitions want one endpoint: Flask says so.
                 original(app, rule, *args, **kwargs)
                 return
-            self._supersede(app, lambda rule: rule.endpoint == endpoint)
+            old = self._old_rules(app, lambda rule: rule.endpoint == endpoint)
             app.view_functions[endpoint] = view
-        elif view is not None and definition_of(view) is not None:
-            self._supersede(app, lambda rule: is_earlier_run(app.view_functions.get(rule.endpoint), view))
+        else:
+            views = app.view_functions
+            old = self._old_rules(app, lambda rule: is_earlier_run(views.get(rule.endpoint), view))
         try:
             original(app, rule, *args, **kwargs)
         except BaseException:
             if previous is not None:
                 app.view_functions[endpoint] = previous
             raise
-        self._new_rules |= {id(rule) for rule in app.url_map.iter_rules()} - known
+        new = [rule for rule in app.url_map.iter_rules() if id(rule) not in known]
+        self._new_rules |= {id(rule) for rule in new}
+        self._rules.note(app, definition_of(view) or endpoint, old, new)
 
     def record(
         self, original: Callable[..., None], blueprint: Blueprint, function: Callable[[Any], Any]
@@ -135,11 +155,15 @@ class FlaskPlugin:
         self.touch(blueprint)
         new = _deferred_rule(function)
         if new is not None:
-            for earlier in blueprint.deferred_functions:
-                old = _deferred_rule(earlier)
-                if old is not None and is_earlier_run(old["view_func"], new["view_func"]):
-                    self._deferred.append((statement_file(), blueprint, earlier))
+            old = [
+                earlier
+                for earlier in blueprint.deferred_functions
+                if id(earlier) not in self._new_deferred
+                and is_earlier_run((_deferred_rule(earlier) or {}).get("view_func"), new["view_func"])
+            ]
+            self._deferred.note(blueprint, definition_of(new["view_func"]) or id(function), old, [function])
         original(blueprint, function)
+        self._new_deferred.add(id(function))
         if getattr(blueprint, "_got_registered_once", False):
             for app in instances(Flask):
                 for name, known in tuple(app.blueprints.items()):
@@ -155,25 +179,68 @@ class FlaskPlugin:
         name = f"{options.get('name_prefix', '')}.{options.get('name', blueprint.name)}".lstrip(".")
         if app.blueprints.get(name) is blueprint:
             prefix = f"{name}."
-            self._supersede(app, lambda rule: rule.endpoint.startswith(prefix))
+            file = statement_file()
+            earlier = self._old_rules(app, lambda rule: rule.endpoint.startswith(prefix))
+            self._superseded += [(file, app, rule) for rule in earlier]
             for known in [known for known in app.blueprints if known == name or known.startswith(prefix)]:
                 del app.blueprints[known]
                 for registry in _MERGED:
                     getattr(app, registry, {}).pop(known, None)
         original(blueprint, app, options)
 
-    def _supersede(self, app: Flask, which: Callable[[Any], bool]) -> None:
-        file = statement_file()
-        for rule in app.url_map.iter_rules():
-            if id(rule) not in self._new_rules and which(rule):
-                self._superseded.append((file, app, rule))
+    def _undo_call(self, call: GoneCall) -> list[str]:
+        """What a decorator or statement had registered that the source has no more."""
+        owner = call.owner
+        if call.method in _ROUTING and isinstance(owner, (Flask, Blueprint)):
+            view = call.argument(2, "view_func")
+            name = call.definition[1] if call.definition else getattr(view, "__name__", None)
+            endpoint = call.argument(1 if call.method == "add_url_rule" else 99, "endpoint") or name
+            rule = call.argument(0, "rule")
+            if isinstance(owner, Flask):
+                return self._withdraw_one(owner, endpoint, lambda full: full == rule)
+            return self._undo_blueprint_rule(owner, rule, endpoint)
+        if call.method in _HOOKS and isinstance(owner, (Flask, Blueprint)) and call.definition:
+            registry = getattr(owner, _HOOKS[call.method], None)
+            if call.method == "errorhandler":
+                error = call.argument(0, "code_or_exception")
+                codes = registry.get(None, {})  # type: ignore[union-attr]
+                registry = codes.get(error) if isinstance(error, int) else codes.get(None)
+            _drop(registry, Removed(set(), {call.definition}))
+            return [f"flask: {call.definition[1]} is no {call.method} any more"]
+        return []
+
+    def _undo_blueprint_rule(self, blueprint: Blueprint, rule: Any, endpoint: Any) -> list[str]:
+        notes = []
+        for app in instances(Flask):
+            for name, known in tuple(app.blueprints.items()):
+                if known is blueprint and isinstance(rule, str):
+                    notes += self._withdraw_one(
+                        app, f"{name}.{endpoint}", lambda full: _prefix(full, rule) is not None
+                    )
+        for function in tuple(blueprint.deferred_functions):
+            written = _deferred_rule(function)
+            if written is None or id(function) in self._new_deferred or written["rule"] != rule:
+                continue
+            if endpoint == (written["endpoint"] or getattr(written["view_func"], "__name__", None)):
+                blueprint.deferred_functions.remove(function)
+                break
+        return notes
+
+    def _withdraw_one(self, app: Flask, endpoint: Any, is_rule: Callable[[str], bool]) -> list[str]:
+        for known in app.url_map.iter_rules():
+            if known.endpoint == endpoint and is_rule(known.rule) and id(known) not in self._new_rules:
+                return _withdraw(app, [known])
+        return []
+
+    def _old_rules(self, app: Flask, which: Callable[[Any], bool]) -> list[Any]:
+        return [rule for rule in app.url_map.iter_rules() if id(rule) not in self._new_rules and which(rule)]
 
     def _withdrawn(self, outcome: Outcome) -> Iterator[tuple[Flask, list[Any]]]:
-        by_app: dict[int, tuple[Flask, list[Any]]] = {}
         for file, app, rule in self._superseded:
             if not outcome.rejects(file):
-                by_app.setdefault(id(app), (app, []))[1].append(rule)
-        yield from by_app.values()
+                yield app, [rule]
+        for app, old, _ in self._rules.replaced(outcome, _is_same_rule):
+            yield app, old
 
     def _merge_blueprints(self) -> None:
         """Hooks that were added to a registered blueprint go where registering would have put them."""
@@ -194,6 +261,15 @@ class FlaskPlugin:
                     target = app.error_handler_spec[name if key is None else f"{name}.{key}"]
                     for code, handlers in codes.items():
                         target[code].update(handlers)
+
+
+def _is_same_rule(old: Any, new: Any) -> bool:
+    return bool((old.rule, old.endpoint, old.methods) == (new.rule, new.endpoint, new.methods))
+
+
+def _is_same_deferred(old: Any, new: Any) -> bool:
+    one, two = _deferred_rule(old), _deferred_rule(new)
+    return one is not None and two is not None and all(one[key] == two[key] for key in ("rule", "endpoint"))
 
 
 class _Rules(Container):

@@ -9,6 +9,7 @@ import sys
 import typing
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.applications import Starlette
@@ -16,12 +17,14 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Router
 
 from hotswap._plugins import statement_file
+from hotswap.integrations._gone import GoneCall, gone_calls
 from hotswap.integrations._registrations import (
     Container,
     Definition,
     Hooks,
     Journal,
     Outcome,
+    Reruns,
     definition_of,
     instances,
     is_earlier_run,
@@ -32,6 +35,11 @@ _signatures: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 """Signatures of functions that were edited before: most edits leave them alone."""
 _TABLES = ("_exception_handlers", "_status_handlers")
 _ADDING = ("add_route", "add_websocket_route", "mount", "host")
+_ROUTING = {
+    *("add_route", "add_websocket_route", "mount", "route", "websocket_route"),
+    *("get", "post", "put", "delete", "patch", "head", "options", "trace", "api_route", "websocket"),
+    *("add_api_route", "add_api_websocket_route"),
+}
 _ADDING_API = ("add_api_route", "add_api_websocket_route", "include_router", *_ADDING)
 
 
@@ -40,8 +48,8 @@ class StarlettePlugin:
 
     def __init__(self) -> None:
         self._journal = Journal()
-        self._replaced: list[tuple[str | None, Router, list[Any], Any]] = []
-        self._added: list[tuple[str | None, Router, Any]] = []
+        self._routes = Reruns()
+        self._added: list[tuple[str | None, Router, Any, list[_Inclusion]]] = []
         self._new: set[int] = set()
 
     def begin(self) -> None:
@@ -56,29 +64,31 @@ class StarlettePlugin:
         self._journal.end(outcome)
         notes: list[str] = []
         touched = bool(self._added)
-        for file, router, old, new in self._replaced:
-            if not outcome.rejects(file):
-                router.routes = replaced(router.routes, old, [] if new is None else [new])
+        for router, old, new in self._routes.replaced(outcome, _is_same_route):
+            router.routes = replaced(router.routes, old, new)
+        gone = False
+        for call in gone_calls(outcome):
+            withdrawn = self._undo_call(call)
+            notes += withdrawn
+            gone = gone or bool(withdrawn)
         changed = _changed_signatures(outcome) if "fastapi" in sys.modules else set()
         removed = outcome.removed()
-        if not (touched or changed or removed):
+        if not (touched or changed or removed or gone):
             return notes
         live: list[Any] = instances(Router, Starlette)
         routers: list[Any] = [thing for thing in live if isinstance(thing, Router)]
         if removed:
             for router in routers:
-                gone = [route for route in router.routes if getattr(route, "endpoint", None) in removed]
-                if gone:
-                    router.routes = [route for route in router.routes if route not in gone]
-                    notes += [f"starlette: the route {route.path} was withdrawn" for route in gone]
+                notes += _withdraw(router, lambda route: getattr(route, "endpoint", None) in removed)
         if changed:
             _forget_kinds()
             for router in routers:
                 for route in router.routes:
                     notes += _follow(route, router, changed)
-        for file, router, route in self._added:
+        for file, router, route, inclusions in self._added:
             if not outcome.rejects(file):
-                _add_to_including(route, router, routers)
+                for inclusion in inclusions:
+                    inclusion.add(route, router)
         for router in routers:
             mark = getattr(router, "_mark_routes_changed", None)
             if mark is not None:
@@ -95,15 +105,16 @@ class StarlettePlugin:
         known = {id(route) for route in earlier}
         result = original(router, *args, **kwargs)
         file = statement_file()
+        inclusions = _inclusions(router, earlier)
         for route in router.routes:
             if id(route) in known or id(route) in self._new:
                 continue
             self._new.add(id(route))
-            self._added.append((file, router, route))
+            self._added.append((file, router, route, inclusions))
             old = [old for old in earlier if id(old) not in self._new and _is_replaced(old, route)]
-            if old:
-                self._replaced.append((file, router, old, route))
-                self._supersede_copies(file, router, old)
+            definition = definition_of(getattr(route, "endpoint", None)) or id(old[0] if old else route)
+            self._routes.note(router, definition, old, [route])
+            self._note_copies(router, definition, old)
         return result
 
     def add_exception_handler(
@@ -117,12 +128,51 @@ class StarlettePlugin:
         for layer in layers:
             layer.add_exception_handler(key, handler)
 
+    def _undo_call(self, call: GoneCall) -> list[str]:
+        """What a decorator or statement had registered that the source has no more."""
+        owner = call.owner
+        router = owner if isinstance(owner, Router) else getattr(owner, "router", None)
+        if not isinstance(router, Router):
+            return []
+        part = call.argument(0, "router")
+        if call.method == "include_router" and _copies_routes(part):
+            paths = {
+                (id(route.endpoint), f"{router.prefix}{call.argument(99, 'prefix') or ''}{route.path}")
+                for route in part.routes
+                if hasattr(route, "endpoint")
+            }
+            return _withdraw(
+                router,
+                lambda route: (id(getattr(route, "endpoint", None)), getattr(route, "path", None)) in paths,
+                self._new,
+            )
+        if call.method == "include_router" and part is not None:
+            return _withdraw(router, lambda route: getattr(route, "original_router", None) is part, self._new)
+        path = call.argument(0, "path")
+        if call.method not in _ROUTING or not isinstance(path, str):
+            return []
+        path = getattr(router, "prefix", "") + path
+        definition = call.definition
+        if definition is None:
+            part = next((part for part in call.arguments[1:2]), None)
+            definition = definition_of(part) if call.method != "mount" else None
+
+        def is_gone(route: Any) -> bool:
+            if getattr(route, "path", None) != path.rstrip("/" if call.method == "mount" else ""):
+                return False
+            return call.method == "mount" or definition_of(getattr(route, "endpoint", None)) == definition
+
+        notes = []
+        for inclusion in _inclusions(router, [route for route in router.routes if is_gone(route)]):
+            notes += _withdraw(inclusion.into, _is_copy_of(inclusion.prefix + path, definition), self._new)
+        return notes + _withdraw(router, is_gone, self._new)
+
     def _touch(self, router: Router) -> None:
         self._journal.touch(router, lambda: [_Routes(router)])
 
-    def _supersede_copies(self, file: str | None, router: Router, old: list[Any]) -> None:
+    def _note_copies(self, router: Router, definition: object, old: list[Any]) -> None:
         """Before FastAPI kept included routers by reference it copied their routes."""
-        if hasattr(router, "_mark_routes_changed") or not hasattr(router, "include_router"):
+        if not old or not _copies_routes(router):
             return
         endpoints = {id(getattr(route, "endpoint", None)) for route in old}
         for other in instances(Router):
@@ -131,7 +181,7 @@ class StarlettePlugin:
             copies = [route for route in other.routes if id(getattr(route, "endpoint", None)) in endpoints]
             if copies:
                 self._touch(other)
-                self._replaced.append((file, other, copies, None))
+                self._routes.note(other, definition, copies, [])
 
 
 class _Routes(Container):
@@ -145,6 +195,21 @@ class _Routes(Container):
         self.registry.routes = entries
 
 
+def _is_copy_of(path: str, definition: Definition | None) -> Callable[[Any], bool]:
+    """A test for the route that was copied to this path."""
+    return lambda route: (
+        getattr(route, "path", None) == path and definition_of(getattr(route, "endpoint", None)) == definition
+    )
+
+
+def _withdraw(router: Any, is_gone: Callable[[Any], bool], new: Iterable[int] = ()) -> list[str]:
+    gone = [route for route in router.routes if id(route) not in new and is_gone(route)]
+    if gone:
+        taken = {id(route) for route in gone}
+        router.routes = [route for route in router.routes if id(route) not in taken]
+    return [f"starlette: the route {getattr(route, 'path', '')} was withdrawn" for route in gone]
+
+
 def _is_replaced(old: Any, new: Any) -> bool:
     if is_earlier_run(getattr(old, "endpoint", None), getattr(new, "endpoint", None)):
         return True
@@ -156,6 +221,11 @@ def _is_replaced(old: Any, new: Any) -> bool:
     return False
 
 
+def _is_same_route(old: Any, new: Any) -> bool:
+    names = ("path", "methods", "original_router")
+    return all(getattr(old, name, None) == getattr(new, name, None) for name in names)
+
+
 def _exception_layers(app: Starlette) -> Iterator[Any]:
     layer: Any = app.middleware_stack
     while layer is not None:
@@ -164,37 +234,43 @@ def _exception_layers(app: Starlette) -> Iterator[Any]:
         layer = getattr(layer, "app", None) if layer is not app.router else None
 
 
-def _add_to_including(route: Any, router: Any, routers: list[Any]) -> None:
-    """A new route of a router whose earlier ones were copied into other routers goes there too."""
-    if hasattr(router, "_mark_routes_changed") or not hasattr(router, "include_router"):
-        return
-    for other in routers:
-        if other is router or not hasattr(other, "include_router"):
-            continue
-        found = _copied(router, other, route)
-        if found is None:
-            continue
-        own, copied = found
+@dataclass(frozen=True)
+class _Inclusion:
+    """A router whose routes were copied into another one, which is what FastAPI did for long."""
+
+    into: Any
+    prefix: str
+    own: Any
+    """A route that was copied."""
+    copied: Any
+
+    def add(self, route: Any, router: Any) -> None:
+        """Copy one more route."""
         part = type(router)(default_response_class=router.default_response_class)
         part.routes = [route]
-        other.include_router(
-            part,
-            prefix=copied.path[: len(copied.path) - len(own.path)],
-            tags=[tag for tag in copied.tags if tag not in own.tags],
-            dependencies=[depends for depends in copied.dependencies if depends not in own.dependencies],
-        )
+        tags = [tag for tag in self.copied.tags if tag not in self.own.tags]
+        dependencies = [known for known in self.copied.dependencies if known not in self.own.dependencies]
+        self.into.include_router(part, prefix=self.prefix, tags=tags, dependencies=dependencies)
 
 
-def _copied(router: Any, other: Any, new: Any) -> tuple[Any, Any] | None:
-    for own in router.routes:
-        endpoint = getattr(own, "endpoint", None)
-        if own is new or endpoint is None or not hasattr(own, "tags"):
-            continue
-        for route in other.routes:
-            same = getattr(route, "endpoint", None) is endpoint and route is not own
-            if same and route.path.endswith(own.path):
-                return own, route
-    return None
+def _copies_routes(router: Any) -> bool:
+    return hasattr(router, "include_router") and not hasattr(router, "_mark_routes_changed")
+
+
+def _inclusions(router: Any, earlier: list[Any]) -> list[_Inclusion]:
+    """Where the routes that this router had earlier were copied to."""
+    if not _copies_routes(router):
+        return []
+    found: dict[tuple[int, str], _Inclusion] = {}
+    for other in instances(Router):
+        for own in earlier if other is not router and _copies_routes(other) else ():
+            for route in other.routes:
+                if getattr(own, "tags", None) is None or getattr(route, "tags", None) is None:
+                    continue
+                if route.endpoint is own.endpoint and route.path.endswith(own.path):
+                    prefix = route.path[: len(route.path) - len(own.path)]
+                    found.setdefault((id(other), prefix), _Inclusion(other, prefix, own, route))
+    return list(found.values())
 
 
 def _changed_signatures(outcome: Outcome) -> set[Definition]:
@@ -347,9 +423,13 @@ for _name in _ADDING:
 _hooks.add(Starlette, "add_exception_handler", StarlettePlugin.add_exception_handler)
 
 
+_known_routers: list[type] = []
+
+
 def _add_hooks_of_fastapi() -> None:
     routing = sys.modules.get("fastapi.routing")
     router = getattr(routing, "APIRouter", None)
-    if router is not None:
+    if router is not None and router not in _known_routers:
+        _known_routers.append(router)
         for name in _ADDING_API:
             _hooks.add(router, name, StarlettePlugin.add_route)

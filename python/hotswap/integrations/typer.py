@@ -8,11 +8,13 @@ from typing import Any
 from typer import Typer
 
 from hotswap._plugins import statement_file
+from hotswap.integrations._gone import GoneCall, gone_calls
 from hotswap.integrations._registrations import (
     Container,
     Hooks,
     Journal,
     Outcome,
+    definition_of,
     instances,
     is_earlier_run,
     replaced,
@@ -40,6 +42,9 @@ class TyperPlugin:
             if not outcome.rejects(file):
                 entries[:] = replaced(entries, old, [new])
         notes = []
+        for call in gone_calls(outcome):
+            if isinstance(call.owner, Typer):
+                self._undo_call(call)
         removed = outcome.removed()
         if removed:
             for app in instances(Typer):
@@ -77,6 +82,15 @@ class TyperPlugin:
         for info in app.registered_groups[len(earlier) :]:
             same = [old for old in earlier if old.typer_instance is info.typer_instance]
             self._supersede(app.registered_groups, info, same)
+
+    def _undo_call(self, call: GoneCall) -> None:
+        app = call.owner
+        for info in tuple(app.registered_commands) if call.method == "command" else ():
+            if id(info) not in self._new and definition_of(info.callback) == call.definition:
+                app.registered_commands.remove(info)
+        for info in tuple(app.registered_groups) if call.method == "add_typer" else ():
+            if id(info) not in self._new and info.typer_instance is call.argument(0, "typer_instance"):
+                app.registered_groups.remove(info)
 
     def _touch(self, app: Typer) -> None:
         self._journal.touch(app, lambda: [app.registered_commands, app.registered_groups, _Callback(app)])
