@@ -212,11 +212,14 @@ impl<'py> Stage<'_, 'py> {
                 let Some(value) = locals.get_item(&name)? else { continue };
                 self.set_member(module, class, qualname, &name, value, member, step.old.is_some())?;
             }
-            if let Kind::Assign { annotated: true, .. } = member.kind
-                && let Some(annotations) = locals.get_item("__annotations__")?
-            {
-                self.transaction.set_class_attribute(class, "__annotations__", Some(annotations));
-            }
+        }
+        let (had, has) = (crate::statement::annotated(&before.body), crate::statement::annotated(&after.body));
+        if !has.is_empty()
+            && due.iter().any(|step| matches!(after.body[step.new].kind, Kind::Assign { annotated: true, .. }))
+            && let Some(annotations) = locals.get_item("__annotations__")?
+        {
+            let settled = crate::statement::ordered_annotations(self.py, annotations.cast::<PyDict>()?, &had, &has)?;
+            self.transaction.set_class_attribute(class, "__annotations__", Some(settled.into_any()));
         }
         Ok(())
     }
@@ -339,14 +342,19 @@ impl<'py> Stage<'_, 'py> {
                 self.changed.insert((module, format!("{qualname}.{name}")), Changed::Value);
                 self.entry(module, &format!("{qualname}.{name}"), None, "attribute", "removed");
             }
-            if let Kind::Assign { targets, annotated: true, .. } = &member.kind
-                && !after.body.iter().any(|other| matches!(&other.kind, Kind::Assign { targets: others, annotated: true, .. } if others == targets))
-                && let Some(annotations) = live.get_item("__annotations__")?
-            {
-                let annotations = annotations.call_method0("copy")?;
-                annotations.call_method1("pop", (&targets[0], self.py.None()))?;
-                self.transaction.set_class_attribute(class, "__annotations__", Some(annotations));
-            }
+        }
+        let (had, has) = (crate::statement::annotated(&before.body), crate::statement::annotated(&after.body));
+        let grown = change.steps.iter().any(|step| {
+            step.change == Change::Run && matches!(after.body[step.new].kind, Kind::Assign { annotated: true, .. })
+        });
+        if had != has
+            && !grown
+            && !cfg!(Py_3_14)
+            && let Some(annotations) = live.get_item("__annotations__")?
+        {
+            let settled = crate::statement::ordered_annotations(self.py, annotations.cast::<PyDict>()?, &had, &has)?;
+            let value = (!settled.is_empty() || !has.is_empty()).then(|| settled.into_any());
+            self.transaction.set_class_attribute(class, "__annotations__", value);
         }
         Ok(())
     }

@@ -252,11 +252,7 @@ impl<'py> Stage<'_, 'py> {
                     if cfg!(Py_3_14) { &["__annotate__", "__type_params__"] } else { &["__annotations__", "__type_params__"] };
                 for name in names {
                     if let Ok(value) = made.getattr(*name) {
-                        self.transaction.push(Write::Attribute {
-                            object: target.function.clone(),
-                            name,
-                            value: Some(value),
-                        });
+                        self.set_metadata(&target.function, name, value)?;
                     }
                 }
             }
@@ -359,6 +355,19 @@ impl<'py> Stage<'_, 'py> {
                 None => self.transaction.keep(pair.old.clone()),
             }
         }
+        Ok(())
+    }
+
+    /// An attribute of a function, and of the copies that `functools.wraps` made
+    /// where they still hold the old value.
+    fn set_metadata(&mut self, function: &Bound<'py, PyAny>, name: &'static str, value: Bound<'py, PyAny>) -> PyResult<()> {
+        let old = function.getattr(name)?;
+        for holder in self.wrappers_of(function)? {
+            if holder.getattr(name).is_ok_and(|copy| copy.is(&old) || copy.eq(&old).unwrap_or(false)) {
+                self.transaction.push(Write::Attribute { object: holder, name, value: Some(value.clone()) });
+            }
+        }
+        self.transaction.push(Write::Attribute { object: function.clone(), name, value: Some(value) });
         Ok(())
     }
 

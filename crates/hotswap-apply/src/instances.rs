@@ -137,9 +137,7 @@ impl<'py> Stage<'_, 'py> {
         if instances.is_empty() {
             return Ok(());
         }
-        let same_layout = ["__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__"]
-            .iter()
-            .all(|name| matches!((class.getattr(*name), made.getattr(*name)), (Ok(a), Ok(b)) if a.eq(&b).unwrap_or(false)));
+        let same_layout = takes_instances(class, made);
         let count = instances.len();
         for object in instances {
             if same_layout {
@@ -152,6 +150,13 @@ impl<'py> Stage<'_, 'py> {
         self.entry(module, &after.name, Some(statement), "instance", "migrated").reason = format!("{count} instances");
         Ok(())
     }
+}
+
+/// Whether CPython lets an instance of one class become one of the other: tried with
+/// an instance of nobody's.
+fn takes_instances(class: &Bound<'_, PyType>, made: &Bound<'_, PyType>) -> bool {
+    let new = class.py().get_type::<PyAny>().getattr("__new__").and_then(|new| new.call1((class,)));
+    new.is_ok_and(|probe| cpython::set_instance_class(&probe, made).is_ok())
 }
 
 /// A new instance with the attributes of an old one, made without `__init__`.

@@ -91,6 +91,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub rebound: Vec<(usize, String, Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>)>,
     /// Classes made anew in staging, and the live ones that take their members over.
     pub rebuilt: Vec<(Bound<'py, PyType>, Bound<'py, PyType>)>,
+    /// Entries of containers that a new registration took the place of.
+    pub displaced: Vec<(Bound<'py, PyAny>, crate::rebind::Key<'py>, Bound<'py, PyAny>)>,
     /// What is left to do right after the commit.
     pub after: Vec<After<'py>>,
 }

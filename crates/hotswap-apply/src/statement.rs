@@ -25,7 +25,23 @@ impl<'py> Stage<'_, 'py> {
         for step in 0..steps {
             self.stage_step(module, step)?;
         }
-        self.remove_statements(module)
+        self.remove_statements(module)?;
+        self.settle_annotations(module)
+    }
+
+    /// `__annotations__` of an edited module: the names that the source annotates, in
+    /// its order, then those that the program added.
+    fn settle_annotations(&mut self, module: usize) -> PyResult<()> {
+        let edited = &self.edits[&module];
+        let (old, new) = (annotated(&edited.old_outline.statements), annotated(&edited.outline.statements));
+        if old == new || cfg!(Py_3_14) {
+            return Ok(());
+        }
+        let namespace = self.namespace(module)?;
+        let Some(annotations) = namespace.get_item("__annotations__")? else { return Ok(()) };
+        let settled = ordered_annotations(self.py, annotations.cast::<PyDict>()?, &old, &new)?;
+        let value = (!settled.is_empty() || !new.is_empty()).then(|| settled.into_any());
+        self.bind(module, "__annotations__", value)
     }
 
     /// One statement of an edited module.
@@ -305,6 +321,11 @@ impl<'py> Stage<'_, 'py> {
         let (outline, old_outline, plan) = (edited.outline.clone(), edited.old_outline.clone(), edited.plan.clone());
         for index in &plan.removed {
             let statement = &old_outline.statements[*index];
+            if statement.binds.is_empty() && !matches!(statement.kind, Kind::Future | Kind::MainGuard) {
+                let label = statement.label(&self.edits[&module].old_text.clone());
+                self.entry(module, &label, None, "statement", "removed").reason =
+                    "what it did when it ran is not undone".to_string();
+            }
             for name in &statement.binds {
                 if outline.last_binder(name).is_some() || outline.globals_declared.contains(name) || name == "*" {
                     continue;
@@ -693,6 +714,42 @@ fn merge_lists<'py>(
 pub(crate) fn evaluate<'py>(py: Python<'py>, source: &str, namespace: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
     let text = format!("({source}\n)");
     py.import("builtins")?.getattr("eval")?.call1((text, namespace))
+}
+
+/// The simple names that statements annotate, in order.
+pub(crate) fn annotated(statements: &[Statement]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for statement in statements {
+        if let Kind::Assign { targets, annotated: true, .. } = &statement.kind
+            && targets[0].chars().all(|letter| letter == '_' || letter.is_alphanumeric())
+            && !names.contains(&targets[0])
+        {
+            names.push(targets[0].clone());
+        }
+    }
+    names
+}
+
+/// Annotations in the order of the new source, without those that only the old one had.
+pub(crate) fn ordered_annotations<'py>(
+    py: Python<'py>,
+    annotations: &Bound<'py, PyDict>,
+    old: &[String],
+    new: &[String],
+) -> PyResult<Bound<'py, PyDict>> {
+    let settled = PyDict::new(py);
+    for name in new {
+        if let Some(value) = annotations.get_item(name)? {
+            settled.set_item(name, value)?;
+        }
+    }
+    for (name, value) in annotations.iter() {
+        let text: String = name.extract()?;
+        if !old.contains(&text) && !settled.contains(&name)? {
+            settled.set_item(name, value)?;
+        }
+    }
+    Ok(settled)
 }
 
 fn default_position(function: &hotswap_plan::FunctionDef, index: usize) -> usize {

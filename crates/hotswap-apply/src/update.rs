@@ -104,7 +104,12 @@ pub fn update(py: Python<'_>, world: &mut World, groups: &[Group], options: Opti
         for (index, mut stage) in stages {
             match stage.transaction.commit(py) {
                 Ok(()) => done.push((index, stage)),
-                Err(error) => outcomes[index].failure = Some(failure(py, &error, world, &groups[index])),
+                Err(error) => {
+                    if let Err(other) = stage.withdraw_staged() {
+                        other.write_unraisable(py, None);
+                    }
+                    outcomes[index].failure = Some(failure(py, &error, world, &groups[index]));
+                }
             }
         }
         drop(section);
@@ -125,6 +130,10 @@ pub fn update(py: Python<'_>, world: &mut World, groups: &[Group], options: Opti
                 }
                 Err(error) => {
                     stage.transaction.roll_back(py);
+                    stage.committed = false;
+                    if let Err(other) = stage.withdraw_staged() {
+                        other.write_unraisable(py, None);
+                    }
                     outcomes[index].failure = Some(failure(py, &error, world, &groups[index]));
                 }
             }
@@ -283,13 +292,16 @@ fn prepare<'w, 'py>(py: Python<'py>, world: &'w World, group: &Group, options: O
         rebound: Vec::new(),
         after: Vec::new(),
         rebuilt: Vec::new(),
+        displaced: Vec::new(),
     };
-    for module in order {
-        stage.stage_module(module)?;
+    let staged = order.into_iter().try_for_each(|module| stage.stage_module(module));
+    match staged.and_then(|()| stage.swap_codes()).and_then(|()| stage.rehome()) {
+        Ok(()) => Ok(stage),
+        Err(error) => {
+            stage.withdraw_staged()?;
+            Err(error)
+        }
     }
-    stage.swap_codes()?;
-    stage.rehome()?;
-    Ok(stage)
 }
 
 /// The live functions without a pass over the heap, where that is provably enough.
