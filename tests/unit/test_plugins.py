@@ -99,7 +99,9 @@ def test_broken_plugin_is_logged_and_the_others_run(
 
 
 def test_update_without_frameworks_costs_microseconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_plugins, "_waiting", {"noframe1": "", "noframe2": "", "noframe3": "", "noframe4": ""})
+    monkeypatch.setattr(
+        _plugins, "_waiting", {"noframe1": "", "noframe2": "", "noframe3": "", "noframe4": ""}
+    )
     seconds = min(timeit.repeat(lambda: _plugins.run_update(int), number=1000, repeat=5)) / 1000
     assert seconds < 50e-6, f"{seconds * 1e6:.1f} µs"
 
