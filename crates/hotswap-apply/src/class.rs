@@ -27,7 +27,9 @@ impl<'py> Stage<'_, 'py> {
         outline: &Arc<Outline>,
         step: usize,
     ) -> PyResult<()> {
-        let (Some(before), Some(after)) = (old.class(), new.class()) else { return Ok(()) };
+        let (Some(before), Some(after)) = (old.class(), new.class()) else {
+            return Ok(());
+        };
         let live = self.live_dict(module).get_item(&before.name)?;
         let Some(class) = live.and_then(|object| object.cast_into::<PyType>().ok()) else {
             return self.run(module, Some(old), new, outline);
@@ -46,7 +48,8 @@ impl<'py> Stage<'_, 'py> {
         let own = self.live_dict(module).get_item("__name__")?;
         let module_name = class.getattr("__module__")?;
         let qualname: String = class.getattr("__qualname__")?.extract()?;
-        Ok(own.is_some_and(|own| own.eq(&module_name).unwrap_or(false)) && (qualname == name || qualname.ends_with(&format!(".{name}"))))
+        Ok(own.is_some_and(|own| own.eq(&module_name).unwrap_or(false))
+            && (qualname == name || qualname.ends_with(&format!(".{name}"))))
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -62,17 +65,23 @@ impl<'py> Stage<'_, 'py> {
     ) -> PyResult<()> {
         let (before, after) = path[path.len() - 1];
         let members_changed = !change.removed.is_empty()
-            || change.steps.iter().any(|step| matches!(step.change, Change::Run) || step.renamed);
+            || change
+                .steps
+                .iter()
+                .any(|step| matches!(step.change, Change::Run) || step.renamed);
         let rebuilt = change.header
             || change.decorators
             || after.has_type_params && members_changed
-            || members_changed && (is_generated(class, before)? || touches_layout(before, after, change));
+            || members_changed
+                && (is_generated(class, before)? || touches_layout(before, after, change));
         if rebuilt {
             if path.len() > 1 {
                 // A nested class is rebuilt by its own statement in the outer body.
                 return Ok(());
             }
-            return self.rebuild_class(module, class, before, after, statement, change, outline, step);
+            return self.rebuild_class(
+                module, class, before, after, statement, change, outline, step,
+            );
         }
         self.change_members(module, class, path, change, outline, step)
     }
@@ -102,17 +111,21 @@ impl<'py> Stage<'_, 'py> {
             let old = step.old.map(|at| &before.body[at]);
             match (&step.change, &member.kind) {
                 (Change::Function(header), Kind::Function(function)) => {
-                    skeleton = skeleton.function(member, function, &header.defaults, header.annotations);
+                    skeleton =
+                        skeleton.function(member, function, &header.defaults, header.annotations);
                     runs = true;
                 }
                 (Change::Class(inner), Kind::Class(definition)) => {
                     let live = cpython::type_dict(class).get_item(&definition.name)?;
-                    if let (Some(Ok(live)), Some(Kind::Class(was))) =
-                        (live.map(|object| object.cast_into::<PyType>()), old.map(|old| &old.kind))
-                    {
+                    if let (Some(Ok(live)), Some(Kind::Class(was))) = (
+                        live.map(|object| object.cast_into::<PyType>()),
+                        old.map(|old| &old.kind),
+                    ) {
                         if is_simple(inner) {
                             path.push((was, definition));
-                            self.change_class(module, &live, path, member, inner, outline, step_index)?;
+                            self.change_class(
+                                module, &live, path, member, inner, outline, step_index,
+                            )?;
                             path.pop();
                         } else {
                             skeleton = skeleton.statement(member);
@@ -174,7 +187,10 @@ impl<'py> Stage<'_, 'py> {
         if let Some(annotations) = locals.get_item("__annotations__")? {
             locals.set_item("__annotations__", annotations.call_method0("copy")?)?;
         }
-        locals.set_item(hotswap_plan::DECORATOR_STUB, crate::statement::identity(self.py)?)?;
+        locals.set_item(
+            hotswap_plan::DECORATOR_STUB,
+            crate::statement::identity(self.py)?,
+        )?;
         // Stubbed definitions would hide what the names hold: their results are taken by position.
         codes::execute(body, &namespace, Some(&locals))?;
         if let Some(staging) = self.staging.get_mut(&module) {
@@ -185,21 +201,27 @@ impl<'py> Stage<'_, 'py> {
         }
         for step in &change.steps {
             let member = &after.body[step.new];
-            if let (Change::Function(header), Some(function), Some(old)) =
-                (&step.change, member.function(), step.old.map(|at| &before.body[at]))
-            {
+            if let (Change::Function(header), Some(function), Some(old)) = (
+                &step.change,
+                member.function(),
+                step.old.map(|at| &before.body[at]),
+            ) {
                 let stored = crate::instances::mangle(&after.name, &function.name);
-                let Some(made) = locals.get_item(&stored)? else { continue };
+                let Some(made) = locals.get_item(&stored)? else {
+                    continue;
+                };
                 let made = if made.getattr("__code__").is_ok() {
                     made
                 } else {
                     // A later definition of the same name was evaluated on top of it.
                     self.make_member(module, path, member, header, &namespace, &locals)?
                 };
-                let patched = self.patch_function(module, old, member, header, &made, Some(class.clone()))?;
+                let patched =
+                    self.patch_function(module, old, member, header, &made, Some(class.clone()))?;
                 let name = format!("{qualname}.{}", function.name);
                 if patched == 0 && live.get_item(&stored)?.is_none() {
-                    self.transaction.set_class_attribute(class, &stored, Some(made));
+                    self.transaction
+                        .set_class_attribute(class, &stored, Some(made));
                 }
                 self.note_code(module, &path[0].1.name.clone(), Changed::Code);
                 self.entry(module, &name, Some(member), "method", "patched");
@@ -209,17 +231,47 @@ impl<'py> Stage<'_, 'py> {
             let member = &after.body[step.new];
             for name in &member.binds {
                 let name = crate::instances::mangle(&after.name, name);
-                let Some(value) = locals.get_item(&name)? else { continue };
-                self.set_member(module, class, qualname, &name, value, member, step.old.is_some())?;
+                let Some(value) = locals.get_item(&name)? else {
+                    continue;
+                };
+                self.set_member(
+                    module,
+                    class,
+                    qualname,
+                    &name,
+                    value,
+                    member,
+                    step.old.is_some(),
+                )?;
             }
         }
-        let (had, has) = (crate::statement::annotated(&before.body), crate::statement::annotated(&after.body));
+        let (had, has) = (
+            crate::statement::annotated(&before.body),
+            crate::statement::annotated(&after.body),
+        );
         if !has.is_empty()
-            && due.iter().any(|step| matches!(after.body[step.new].kind, Kind::Assign { annotated: true, .. }))
+            && due.iter().any(|step| {
+                matches!(
+                    after.body[step.new].kind,
+                    Kind::Assign {
+                        annotated: true,
+                        ..
+                    }
+                )
+            })
             && let Some(annotations) = locals.get_item("__annotations__")?
         {
-            let settled = crate::statement::ordered_annotations(self.py, annotations.cast::<PyDict>()?, &had, &has)?;
-            self.transaction.set_class_attribute(class, "__annotations__", Some(settled.into_any()));
+            let settled = crate::statement::ordered_annotations(
+                self.py,
+                annotations.cast::<PyDict>()?,
+                &had,
+                &has,
+            )?;
+            self.transaction.set_class_attribute(
+                class,
+                "__annotations__",
+                Some(settled.into_any()),
+            );
         }
         Ok(())
     }
@@ -245,8 +297,9 @@ impl<'py> Stage<'_, 'py> {
         let skeleton = skeleton.function(member, function, &header.defaults, header.annotations);
         let unit = codes::compile(self.py, &skeleton.finish(), self.code_file(module))?;
         let names: Vec<String> = path.iter().map(|(_, class)| class.name.clone()).collect();
-        let body = codes::class_body(&unit, &names)?
-            .ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("the class body was not compiled"))?;
+        let body = codes::class_body(&unit, &names)?.ok_or_else(|| {
+            pyo3::exceptions::PyRuntimeError::new_err("the class body was not compiled")
+        })?;
         let stored = crate::instances::mangle(&path[path.len() - 1].1.name, &function.name);
         self.make(&body, namespace, Some(locals), &stored)
     }
@@ -265,7 +318,9 @@ impl<'py> Stage<'_, 'py> {
         let builtins = self.py.import("builtins")?;
         let is_function = value.get_type().name()? == "function";
         let value = match name {
-            "__init_subclass__" | "__class_getitem__" if is_function => builtins.getattr("classmethod")?.call1((value,))?,
+            "__init_subclass__" | "__class_getitem__" if is_function => {
+                builtins.getattr("classmethod")?.call1((value,))?
+            }
             "__new__" if is_function => builtins.getattr("staticmethod")?.call1((value,))?,
             _ => value,
         };
@@ -275,24 +330,52 @@ impl<'py> Stage<'_, 'py> {
                 return Ok(());
             }
             let both = old.get_type().name()? == "function" && is_function;
-            if both && old.getattr("__qualname__")?.eq(value.getattr("__qualname__")?)? {
+            if both
+                && old
+                    .getattr("__qualname__")?
+                    .eq(value.getattr("__qualname__")?)?
+            {
                 self.adopt_function(old, &value, Some(class.clone()))?;
-                self.note_code(module, qualname.split('.').next().unwrap_or(qualname), Changed::Code);
-                self.entry(module, &format!("{qualname}.{name}"), Some(member), "method", "patched");
+                self.note_code(
+                    module,
+                    qualname.split('.').next().unwrap_or(qualname),
+                    Changed::Code,
+                );
+                self.entry(
+                    module,
+                    &format!("{qualname}.{name}"),
+                    Some(member),
+                    "method",
+                    "patched",
+                );
                 return Ok(());
             }
         }
         if let Ok(hook) = value.get_type().getattr("__set_name__") {
             hook.call1((&value, class, name))?;
         }
-        self.transaction.set_class_attribute(class, name, Some(value.clone()));
-        let same = old.as_ref().is_some_and(|old| values::is_plain(old) && values::equal(old, &value));
+        self.transaction
+            .set_class_attribute(class, name, Some(value.clone()));
+        let same = old
+            .as_ref()
+            .is_some_and(|old| values::is_plain(old) && values::equal(old, &value));
         if !same {
-            self.changed.insert((module, format!("{qualname}.{name}")), Changed::Value);
+            self.changed
+                .insert((module, format!("{qualname}.{name}")), Changed::Value);
         }
-        let kind = if member.function().is_some() { "method" } else { "attribute" };
+        let kind = if member.function().is_some() {
+            "method"
+        } else {
+            "attribute"
+        };
         let action = if changed { "re-ran" } else { "added" };
-        self.entry(module, &format!("{qualname}.{name}"), Some(member), kind, action);
+        self.entry(
+            module,
+            &format!("{qualname}.{name}"),
+            Some(member),
+            kind,
+            action,
+        );
         Ok(())
     }
 
@@ -307,15 +390,27 @@ impl<'py> Stage<'_, 'py> {
         if self.live.with_code(&old_code).is_empty() {
             // Not a function of an edited file: its holders were not looked for.
             let closure = made.getattr("__closure__")?.cast_into::<PyTuple>().ok();
-            self.transaction.push(Write::Code { function: live.clone(), code: new_code, closure });
+            self.transaction.push(Write::Code {
+                function: live.clone(),
+                code: new_code,
+                closure,
+            });
         } else {
             self.pair(&old_code, &new_code, class)?;
         }
         let mut names: Vec<&'static str> = vec!["__defaults__", "__kwdefaults__", "__doc__"];
-        names.push(if cfg!(Py_3_14) { "__annotate__" } else { "__annotations__" });
+        names.push(if cfg!(Py_3_14) {
+            "__annotate__"
+        } else {
+            "__annotations__"
+        });
         for name in names {
             let value = made.getattr(name)?;
-            self.transaction.push(Write::Attribute { object: live.clone(), name, value: Some(value) });
+            self.transaction.push(Write::Attribute {
+                object: live.clone(),
+                name,
+                value: Some(value),
+            });
         }
         Ok(())
     }
@@ -334,27 +429,52 @@ impl<'py> Stage<'_, 'py> {
             let member = &before.body[*index];
             for name in &member.binds {
                 let stored = crate::instances::mangle(&after.name, name);
-                if after.body.iter().any(|other| other.binds.contains(name)) || !live.contains(&stored)? {
+                if after.body.iter().any(|other| other.binds.contains(name))
+                    || !live.contains(&stored)?
+                {
                     continue;
                 }
                 let none = (name == "__doc__").then(|| self.py.None().into_bound(self.py));
                 self.transaction.set_class_attribute(class, &stored, none);
-                self.changed.insert((module, format!("{qualname}.{name}")), Changed::Value);
-                self.entry(module, &format!("{qualname}.{name}"), None, "attribute", "removed");
+                self.changed
+                    .insert((module, format!("{qualname}.{name}")), Changed::Value);
+                self.entry(
+                    module,
+                    &format!("{qualname}.{name}"),
+                    None,
+                    "attribute",
+                    "removed",
+                );
             }
         }
-        let (had, has) = (crate::statement::annotated(&before.body), crate::statement::annotated(&after.body));
+        let (had, has) = (
+            crate::statement::annotated(&before.body),
+            crate::statement::annotated(&after.body),
+        );
         let grown = change.steps.iter().any(|step| {
-            step.change == Change::Run && matches!(after.body[step.new].kind, Kind::Assign { annotated: true, .. })
+            step.change == Change::Run
+                && matches!(
+                    after.body[step.new].kind,
+                    Kind::Assign {
+                        annotated: true,
+                        ..
+                    }
+                )
         });
         if had != has
             && !grown
             && !cfg!(Py_3_14)
             && let Some(annotations) = live.get_item("__annotations__")?
         {
-            let settled = crate::statement::ordered_annotations(self.py, annotations.cast::<PyDict>()?, &had, &has)?;
+            let settled = crate::statement::ordered_annotations(
+                self.py,
+                annotations.cast::<PyDict>()?,
+                &had,
+                &has,
+            )?;
             let value = (!settled.is_empty() || !has.is_empty()).then(|| settled.into_any());
-            self.transaction.set_class_attribute(class, "__annotations__", value);
+            self.transaction
+                .set_class_attribute(class, "__annotations__", value);
         }
         Ok(())
     }
@@ -367,16 +487,32 @@ impl<'py> Stage<'_, 'py> {
         before: &ClassDef,
         after: &ClassDef,
     ) -> PyResult<()> {
-        let binds = |class: &ClassDef, name: &str| class.body.iter().any(|member| member.binds.iter().any(|bound| bound == name));
+        let binds = |class: &ClassDef, name: &str| {
+            class
+                .body
+                .iter()
+                .any(|member| member.binds.iter().any(|bound| bound == name))
+        };
         // A class that defines __eq__ without __hash__ is not hashable; the interpreter
         // sees to that only when the class is made.
         if binds(after, "__eq__") && !binds(before, "__eq__") && !binds(after, "__hash__") {
-            self.transaction.set_class_attribute(class, "__hash__", Some(self.py.None().into_bound(self.py)));
+            self.transaction.set_class_attribute(
+                class,
+                "__hash__",
+                Some(self.py.None().into_bound(self.py)),
+            );
         }
-        if binds(before, "__eq__") && !binds(after, "__eq__") && !binds(before, "__hash__") && !binds(after, "__hash__") {
-            self.transaction.set_class_attribute(class, "__hash__", None);
+        if binds(before, "__eq__")
+            && !binds(after, "__eq__")
+            && !binds(before, "__hash__")
+            && !binds(after, "__hash__")
+        {
+            self.transaction
+                .set_class_attribute(class, "__hash__", None);
         }
-        if class.getattr("__abstractmethods__").is_ok() || class.get_type().getattr("register").is_ok() {
+        if class.getattr("__abstractmethods__").is_ok()
+            || class.get_type().getattr("register").is_ok()
+        {
             self.after.push(After::Abstract(class.clone()));
         }
         self.new_attributes(module, class, before, after)
@@ -391,7 +527,11 @@ impl<'py> Stage<'_, 'py> {
         member: &Statement,
         outline: &Arc<Outline>,
     ) -> PyResult<bool> {
-        if !matches!(member.kind, Kind::Assign { .. } | Kind::AugAssign { .. } | Kind::Compound(_)) || member.binds.is_empty() {
+        if !matches!(
+            member.kind,
+            Kind::Assign { .. } | Kind::AugAssign { .. } | Kind::Compound(_)
+        ) || member.binds.is_empty()
+        {
             return Ok(false);
         }
         let qualname: Vec<String> = path.iter().map(|(_, class)| class.name.clone()).collect();
@@ -401,7 +541,9 @@ impl<'py> Stage<'_, 'py> {
             inner.extend(read);
             facts.reads.push(inner);
         }
-        let Some(cause) = self.cause(module, &facts) else { return Ok(false) };
+        let Some(cause) = self.cause(module, &facts) else {
+            return Ok(false);
+        };
         let names: Vec<String> = qualname.clone();
         let mut reason = self.impurity(module, &member.facts);
         if reason.is_none() {
@@ -410,10 +552,16 @@ impl<'py> Stage<'_, 'py> {
             for (_, outer) in path {
                 skeleton = skeleton.class(outer);
             }
-            let unit = codes::compile(self.py, &skeleton.statement(member).finish(), self.code_file(module))?;
+            let unit = codes::compile(
+                self.py,
+                &skeleton.statement(member).finish(),
+                self.code_file(module),
+            )?;
             let live = cpython::type_dict(class);
             let locals = live.copy()?;
-            let Some(body) = codes::class_body(&unit, &names)? else { return Ok(false) };
+            let Some(body) = codes::class_body(&unit, &names)? else {
+                return Ok(false);
+            };
             let untouched = codes::execute(&body, &self.live_dict(module).copy()?, Some(&locals)).is_ok()
                 && member.binds.iter().map(|name| crate::instances::mangle(&path[path.len() - 1].1.name, name)).all(|name| {
                     let name = name.as_str();
@@ -432,29 +580,61 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// An unchanged class whose body or decorators read something that changed.
-    pub(crate) fn derive_class(&mut self, module: usize, statement: &Statement, outline: &Arc<Outline>) -> PyResult<()> {
-        let Some(definition) = statement.class() else { return Ok(()) };
-        let Some(class) = self.live_dict(module).get_item(&definition.name)?.and_then(|object| object.cast_into::<PyType>().ok())
+    pub(crate) fn derive_class(
+        &mut self,
+        module: usize,
+        statement: &Statement,
+        outline: &Arc<Outline>,
+    ) -> PyResult<()> {
+        let Some(definition) = statement.class() else {
+            return Ok(());
+        };
+        let Some(class) = self
+            .live_dict(module)
+            .get_item(&definition.name)?
+            .and_then(|object| object.cast_into::<PyType>().ok())
         else {
             return Ok(());
         };
-        if self.cause(module, &statement.facts).is_none() && !self.decorator_changed(module, definition) {
+        if self.cause(module, &statement.facts).is_none()
+            && !self.decorator_changed(module, definition)
+        {
             return Ok(());
         }
         if !self.is_own(module, &class, &definition.name)? {
             return Ok(());
         }
         let steps = (0..definition.body.len())
-            .map(|at| hotswap_plan::Step { new: at, old: Some(at), change: Change::Same, renamed: false })
+            .map(|at| hotswap_plan::Step {
+                new: at,
+                old: Some(at),
+                change: Change::Same,
+                renamed: false,
+            })
             .collect();
-        let change = ClassChange { header: false, decorators: false, steps, removed: Vec::new() };
-        self.change_members(module, &class, &mut vec![(definition, definition)], &change, outline, usize::MAX)?;
+        let change = ClassChange {
+            header: false,
+            decorators: false,
+            steps,
+            removed: Vec::new(),
+        };
+        self.change_members(
+            module,
+            &class,
+            &mut vec![(definition, definition)],
+            &change,
+            outline,
+            usize::MAX,
+        )?;
         self.reapply_decorators(module, &class, definition, statement)
     }
 
     fn decorator_changed(&self, module: usize, definition: &ClassDef) -> bool {
         definition.decorators.iter().any(|decorator| {
-            matches!(self.change_of(module, &decorator.head), Some(Changed::Code | Changed::Value))
+            matches!(
+                self.change_of(module, &decorator.head),
+                Some(Changed::Code | Changed::Value)
+            )
         })
     }
 
@@ -475,22 +655,35 @@ impl<'py> Stage<'_, 'py> {
             let source = decorator.span.of(&text).to_string();
             match self.decorator_impurity(module, &decorator.head, &decorator.facts) {
                 Some(reason) => {
-                    let entry = self.entry(module, &definition.name, Some(statement), "class", "stale");
-                    entry.reason = format!("its decorator {} changed; {reason}", decorator.head.join("."));
+                    let entry =
+                        self.entry(module, &definition.name, Some(statement), "class", "stale");
+                    entry.reason = format!(
+                        "its decorator {} changed; {reason}",
+                        decorator.head.join(".")
+                    );
                     entry.advice = "# hotswap: rerun".to_string();
                 }
                 None => {
                     let namespace = self.live_dict(module);
-                    self.after.push(After::Decorate { class: class.clone(), source, namespace });
-                    self.entry(module, &definition.name, Some(statement), "class", "re-ran").reason =
-                        format!("its decorator {} changed", decorator.head.join("."));
+                    self.after.push(After::Decorate {
+                        class: class.clone(),
+                        source,
+                        namespace,
+                    });
+                    self.entry(module, &definition.name, Some(statement), "class", "re-ran")
+                        .reason = format!("its decorator {} changed", decorator.head.join("."));
                 }
             }
         }
         Ok(())
     }
 
-    fn decorator_impurity(&self, module: usize, head: &[String], facts: &hotswap_plan::Facts) -> Option<String> {
+    fn decorator_impurity(
+        &self,
+        module: usize,
+        head: &[String],
+        facts: &hotswap_plan::Facts,
+    ) -> Option<String> {
         if !facts.calls.is_empty() {
             return Some("it is made by a call".to_string());
         }
@@ -500,7 +693,9 @@ impl<'py> Stage<'_, 'py> {
         let mut facts = function.facts.clone();
         facts.writes_to_arguments = false;
         // setattr on the argument is a write to the argument.
-        facts.calls.retain(|call| !matches!(call, hotswap_plan::Call::Path(path) if path == &["setattr"]));
+        facts
+            .calls
+            .retain(|call| !matches!(call, hotswap_plan::Call::Path(path) if path == &["setattr"]));
         self.impurity(source, &facts)
     }
 
@@ -522,17 +717,35 @@ impl<'py> Stage<'_, 'py> {
         }
     }
 
-    fn rename_member(&mut self, class: &Bound<'py, PyType>, old: &Statement, new: &Statement) -> PyResult<()> {
-        let (Some(from), Some(to)) = (old.binds.first(), new.binds.first()) else { return Ok(()) };
+    fn rename_member(
+        &mut self,
+        class: &Bound<'py, PyType>,
+        old: &Statement,
+        new: &Statement,
+    ) -> PyResult<()> {
+        let (Some(from), Some(to)) = (old.binds.first(), new.binds.first()) else {
+            return Ok(());
+        };
         if let Some(value) = cpython::type_dict(class).get_item(from)? {
-            self.transaction.set_class_attribute(class, to, Some(value.clone()));
+            self.transaction
+                .set_class_attribute(class, to, Some(value.clone()));
             self.transaction.set_class_attribute(class, from, None);
             if value.getattr("__code__").is_ok() {
                 let qualname: String = value.getattr("__qualname__")?.extract()?;
-                let head = qualname.rsplit_once('.').map(|(head, _)| format!("{head}.")).unwrap_or_default();
-                for (name, text) in [("__name__", to.clone()), ("__qualname__", format!("{head}{to}"))] {
+                let head = qualname
+                    .rsplit_once('.')
+                    .map(|(head, _)| format!("{head}."))
+                    .unwrap_or_default();
+                for (name, text) in [
+                    ("__name__", to.clone()),
+                    ("__qualname__", format!("{head}{to}")),
+                ] {
                     let text = PyString::new(self.py, &text).into_any();
-                    self.transaction.push(Write::Attribute { object: value.clone(), name, value: Some(text) });
+                    self.transaction.push(Write::Attribute {
+                        object: value.clone(),
+                        name,
+                        value: Some(text),
+                    });
                 }
             }
         }
@@ -548,9 +761,15 @@ impl<'py> Stage<'_, 'py> {
         new: &Statement,
         outline: &Arc<Outline>,
     ) -> PyResult<()> {
-        let (Some(before), Some(after)) = (old.class(), new.class()) else { return Ok(()) };
+        let (Some(before), Some(after)) = (old.class(), new.class()) else {
+            return Ok(());
+        };
         let text = self.text(module);
-        let unit = codes::compile(self.py, &Skeleton::new(&text, outline).statement(new).finish(), self.code_file(module))?;
+        let unit = codes::compile(
+            self.py,
+            &Skeleton::new(&text, outline).statement(new).finish(),
+            self.code_file(module),
+        )?;
         for (was, is) in before.body.iter().zip(&after.body) {
             for (site, target) in was.codes.iter().zip(&is.codes) {
                 let mut scope = vec![after.name.clone()];
@@ -561,7 +780,11 @@ impl<'py> Stage<'_, 'py> {
                     self.pair(&live.code, code, Some(class.clone()))?;
                     let qualname = format!("{}.{}", scope.join("."), target.name);
                     let value = PyString::new(self.py, &qualname).into_any();
-                    self.transaction.push(Write::Attribute { object: live.function, name: "__qualname__", value: Some(value) });
+                    self.transaction.push(Write::Attribute {
+                        object: live.function,
+                        name: "__qualname__",
+                        value: Some(value),
+                    });
                 }
             }
         }
@@ -597,7 +820,10 @@ impl<'py> Stage<'_, 'py> {
             namespace.set_item(&after.name, class)?;
         }
         let Some(made) = made.and_then(|object| object.cast_into::<PyType>().ok()) else {
-            return Err(pyo3::exceptions::PyTypeError::new_err(format!("{} is no longer a class", after.name)));
+            return Err(pyo3::exceptions::PyTypeError::new_err(format!(
+                "{} is no longer a class",
+                after.name
+            )));
         };
         if made.is(class) {
             return Ok(());
@@ -624,7 +850,12 @@ impl<'py> Stage<'_, 'py> {
         if !class.get_type().is(made.get_type()) {
             return Ok(false);
         }
-        for name in ["__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__"] {
+        for name in [
+            "__basicsize__",
+            "__itemsize__",
+            "__dictoffset__",
+            "__weakrefoffset__",
+        ] {
             if !class.getattr(name)?.eq(made.getattr(name)?)? {
                 return Ok(false);
             }
@@ -642,7 +873,10 @@ impl<'py> Stage<'_, 'py> {
         if slots(class)? != slots(made)? {
             return Ok(false);
         }
-        let (old, new) = (class.getattr("__bases__")?.cast_into::<PyTuple>()?, self.live_bases(made)?);
+        let (old, new) = (
+            class.getattr("__bases__")?.cast_into::<PyTuple>()?,
+            self.live_bases(made)?,
+        );
         if old.eq(&new)? {
             return Ok(true);
         }
@@ -659,9 +893,11 @@ impl<'py> Stage<'_, 'py> {
     /// The bases of a class made in staging, each as the live class that it stands for.
     fn live_bases(&self, made: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyTuple>> {
         let bases = made.getattr("__bases__")?.cast_into::<PyTuple>()?;
-        let live = bases.iter().map(|base| match self.rebuilt.iter().find(|(staged, _)| staged.is(&base)) {
-            Some((_, class)) => class.clone().into_any(),
-            None => base,
+        let live = bases.iter().map(|base| {
+            match self.rebuilt.iter().find(|(staged, _)| staged.is(&base)) {
+                Some((_, class)) => class.clone().into_any(),
+                None => base,
+            }
         });
         PyTuple::new(self.py, live.collect::<Vec<_>>())
     }
@@ -679,7 +915,10 @@ impl<'py> Stage<'_, 'py> {
         let (old, new) = (cpython::type_dict(class), cpython::type_dict(made));
         let bases = self.live_bases(made)?;
         if !class.getattr("__bases__")?.eq(&bases)? {
-            self.transaction.push(Write::Bases { class: class.clone(), bases });
+            self.transaction.push(Write::Bases {
+                class: class.clone(),
+                bases,
+            });
         }
         let mut kept: FxHashSet<&str> = FxHashSet::default();
         for step in &change.steps {
@@ -695,10 +934,17 @@ impl<'py> Stage<'_, 'py> {
             }
             let was = old.get_item(&key)?;
             if let Some(was) = &was {
-                if was.is(&value) || (kept.contains(name.as_str()) && !values::is_plain(was) && was.get_type().is(value.get_type())) {
+                if was.is(&value)
+                    || (kept.contains(name.as_str())
+                        && !values::is_plain(was)
+                        && was.get_type().is(value.get_type()))
+                {
                     continue;
                 }
-                if was.get_type().name()? == "function" && value.get_type().name()? == "function" && self.is_source_function(module, was)? {
+                if was.get_type().name()? == "function"
+                    && value.get_type().name()? == "function"
+                    && self.is_source_function(module, was)?
+                {
                     self.adopt_function(was, &value, Some(class.clone()))?;
                     continue;
                 }
@@ -709,19 +955,35 @@ impl<'py> Stage<'_, 'py> {
                     continue;
                 }
             }
-            self.transaction.set_class_attribute(class, &name, Some(value));
-            self.changed.insert((module, format!("{}.{name}", after.name)), Changed::Value);
+            self.transaction
+                .set_class_attribute(class, &name, Some(value));
+            self.changed
+                .insert((module, format!("{}.{name}", after.name)), Changed::Value);
         }
-        let bound: FxHashSet<&str> = before.body.iter().flat_map(|member| member.binds.iter().map(String::as_str)).collect();
+        let bound: FxHashSet<&str> = before
+            .body
+            .iter()
+            .flat_map(|member| member.binds.iter().map(String::as_str))
+            .collect();
         for (key, value) in old.iter() {
             let name: String = key.extract()?;
-            if new.contains(&key)? || LAYOUT.contains(&name.as_str()) || value.get_type().name()? == "member_descriptor" {
+            if new.contains(&key)?
+                || LAYOUT.contains(&name.as_str())
+                || value.get_type().name()? == "member_descriptor"
+            {
                 continue;
             }
-            let generated = value.getattr("__code__").and_then(|code| code.getattr("co_filename")).is_ok_and(|file| {
-                file.extract::<String>().is_ok_and(|file| file == "<string>" || file.starts_with("<attrs"))
-            });
-            if bound.contains(name.as_str()) || generated || name.starts_with("__") && name.ends_with("__") && name != "__abstractmethods__" {
+            let generated = value
+                .getattr("__code__")
+                .and_then(|code| code.getattr("co_filename"))
+                .is_ok_and(|file| {
+                    file.extract::<String>()
+                        .is_ok_and(|file| file == "<string>" || file.starts_with("<attrs"))
+                });
+            if bound.contains(name.as_str())
+                || generated
+                || name.starts_with("__") && name.ends_with("__") && name != "__abstractmethods__"
+            {
                 self.transaction.set_class_attribute(class, &name, None);
             }
         }
@@ -751,7 +1013,10 @@ impl<'py> Stage<'_, 'py> {
             if a.is_none() && b.is_none() {
                 continue;
             }
-            if a.getattr("__code__").is_err() || b.getattr("__code__").is_err() || !self.is_source_function(module, &a)? {
+            if a.getattr("__code__").is_err()
+                || b.getattr("__code__").is_err()
+                || !self.is_source_function(module, &a)?
+            {
                 return Ok(false);
             }
             functions.push((a, b));
@@ -763,14 +1028,24 @@ impl<'py> Stage<'_, 'py> {
     }
 
     fn is_source_function(&self, module: usize, function: &Bound<'py, PyAny>) -> PyResult<bool> {
-        let file: String = function.getattr("__code__")?.getattr("co_filename")?.extract()?;
+        let file: String = function
+            .getattr("__code__")?
+            .getattr("co_filename")?
+            .extract()?;
         Ok(file == self.code_file(module))
     }
 
     /// Every reference to the staging class becomes one to the live class, and the
     /// staging class leaves the `__subclasses__()` of its bases.
-    pub(crate) fn retire_class(&mut self, class: &Bound<'py, PyType>, made: &Bound<'py, PyType>) -> PyResult<()> {
-        self.transaction.push(Write::Reference { old: made.clone().into_any(), new: class.clone().into_any() });
+    pub(crate) fn retire_class(
+        &mut self,
+        class: &Bound<'py, PyType>,
+        made: &Bound<'py, PyType>,
+    ) -> PyResult<()> {
+        self.transaction.push(Write::Reference {
+            old: made.clone().into_any(),
+            new: class.clone().into_any(),
+        });
         self.after.push(After::Hide(made.clone()));
         Ok(())
     }
@@ -785,12 +1060,22 @@ impl<'py> Stage<'_, 'py> {
         statement: &Statement,
     ) -> PyResult<()> {
         self.move_instances(module, class, made, after, statement)?;
-        self.transaction.push(Write::Reference { old: class.clone().into_any(), new: made.clone().into_any() });
+        self.transaction.push(Write::Reference {
+            old: class.clone().into_any(),
+            new: made.clone().into_any(),
+        });
         self.bind(module, &after.name, Some(made.clone().into_any()))?;
-        self.note_value(module, &after.name, Some(class.clone().into_any()), Some(made.clone().into_any()));
+        self.note_value(
+            module,
+            &after.name,
+            Some(class.clone().into_any()),
+            Some(made.clone().into_any()),
+        );
         self.after.push(After::Hide(class.clone()));
-        self.entry(module, &after.name, Some(statement), "class", "re-ran").reason =
-            "CPython cannot change its layout or bases in place, so a new class took its place".to_string();
+        self.entry(module, &after.name, Some(statement), "class", "re-ran")
+            .reason =
+            "CPython cannot change its layout or bases in place, so a new class took its place"
+                .to_string();
         Ok(())
     }
 }
@@ -806,9 +1091,20 @@ fn is_generated(class: &Bound<'_, PyType>, definition: &ClassDef) -> PyResult<bo
         return Ok(true);
     }
     let dict = cpython::type_dict(class);
-    for marker in ["_is_protocol", "_fields", "__total__", "__pydantic_fields__", "__dataclass_fields__", "__attrs_attrs__", "__struct_fields__"] {
+    for marker in [
+        "_is_protocol",
+        "_fields",
+        "__total__",
+        "__pydantic_fields__",
+        "__dataclass_fields__",
+        "__attrs_attrs__",
+        "__struct_fields__",
+    ] {
         if dict.contains(marker)? {
-            return Ok(marker != "_is_protocol" || dict.get_item(marker)?.is_some_and(|value| value.is_truthy().unwrap_or(false)));
+            return Ok(marker != "_is_protocol"
+                || dict
+                    .get_item(marker)?
+                    .is_some_and(|value| value.is_truthy().unwrap_or(false)));
         }
     }
     Ok(false)
@@ -817,10 +1113,16 @@ fn is_generated(class: &Bound<'_, PyType>, definition: &ClassDef) -> PyResult<bo
 /// Whether the edit touches `__slots__` or the like, which only a new class can have.
 fn touches_layout(before: &ClassDef, after: &ClassDef, change: &ClassChange) -> bool {
     let touches = |member: &Statement| {
-        member.binds.iter().any(|name| matches!(name.as_str(), "__slots__" | "__classcell__"))
+        member
+            .binds
+            .iter()
+            .any(|name| matches!(name.as_str(), "__slots__" | "__classcell__"))
     };
     change.removed.iter().any(|at| touches(&before.body[*at]))
-        || change.steps.iter().any(|step| step.change == Change::Run && touches(&after.body[step.new]))
+        || change
+            .steps
+            .iter()
+            .any(|step| step.change == Change::Run && touches(&after.body[step.new]))
 }
 
 impl<'py> Stage<'_, 'py> {
@@ -830,7 +1132,11 @@ impl<'py> Stage<'_, 'py> {
             match after {
                 After::Abstract(class) => update_abstract_methods(&class)?,
                 After::Hide(class) => hide_class(&class)?,
-                After::Decorate { class, source, namespace } => {
+                After::Decorate {
+                    class,
+                    source,
+                    namespace,
+                } => {
                     crate::statement::evaluate(self.py, &source, &namespace)?.call1((class,))?;
                 }
             }
@@ -847,7 +1153,11 @@ fn update_abstract_methods(class: &Bound<'_, PyType>) -> PyResult<()> {
     if !class.as_any().is_instance(&abc.getattr("ABCMeta")?)? {
         return Ok(());
     }
-    let is_abstract = |value: &Bound<'_, PyAny>| value.getattr("__isabstractmethod__").is_ok_and(|flag| flag.is_truthy().unwrap_or(false));
+    let is_abstract = |value: &Bound<'_, PyAny>| {
+        value
+            .getattr("__isabstractmethod__")
+            .is_ok_and(|flag| flag.is_truthy().unwrap_or(false))
+    };
     let names = pyo3::types::PySet::empty(py)?;
     for (name, value) in cpython::type_dict(class).iter() {
         if is_abstract(&value) {
@@ -855,17 +1165,28 @@ fn update_abstract_methods(class: &Bound<'_, PyType>) -> PyResult<()> {
         }
     }
     for base in class.getattr("__bases__")?.try_iter()? {
-        let Ok(inherited) = base?.getattr("__abstractmethods__") else { continue };
+        let Ok(inherited) = base?.getattr("__abstractmethods__") else {
+            continue;
+        };
         for name in inherited.try_iter()? {
             let name = name?;
-            if class.getattr(name.cast::<PyString>()?).is_ok_and(|value| is_abstract(&value)) {
+            if class
+                .getattr(name.cast::<PyString>()?)
+                .is_ok_and(|value| is_abstract(&value))
+            {
                 names.add(name)?;
             }
         }
     }
-    let frozen = py.import("builtins")?.getattr("frozenset")?.call1((names,))?;
+    let frozen = py
+        .import("builtins")?
+        .getattr("frozenset")?
+        .call1((names,))?;
     class.setattr("__abstractmethods__", frozen)?;
-    if let Ok(reset) = py.import("_abc").and_then(|module| module.getattr("_reset_caches")) {
+    if let Ok(reset) = py
+        .import("_abc")
+        .and_then(|module| module.getattr("_reset_caches"))
+    {
         reset.call1((class,))?;
     }
     for sub in class.call_method0("__subclasses__")?.try_iter()? {
@@ -883,7 +1204,9 @@ fn hide_class(class: &Bound<'_, PyType>) -> PyResult<()> {
     if bases.len() == 1 && bases.get_item(0)?.is(&object) {
         return Ok(());
     }
-    let parent = py.get_type::<PyType>().call1(("_Gone", PyTuple::empty(py), PyDict::new(py)))?;
+    let parent = py
+        .get_type::<PyType>()
+        .call1(("_Gone", PyTuple::empty(py), PyDict::new(py)))?;
     if cpython::set_bases(class, &PyTuple::new(py, [parent])?).is_err() {
         py.import("gc")?.call_method0("collect")?;
     }

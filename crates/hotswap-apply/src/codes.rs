@@ -9,7 +9,9 @@ pub(crate) fn compile<'py>(py: Python<'py>, text: &str, file: &str) -> PyResult<
     let builtins = py.import("builtins")?;
     let kwargs = PyDict::new(py);
     kwargs.set_item("dont_inherit", true)?;
-    builtins.getattr("compile")?.call((text, file, "exec"), Some(&kwargs))
+    builtins
+        .getattr("compile")?
+        .call((text, file, "exec"), Some(&kwargs))
 }
 
 /// Runs a code object of a module or a class body.
@@ -42,13 +44,19 @@ pub(crate) fn free_variables(code: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
 pub(crate) fn nested<'py>(code: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let constants = code.getattr("co_consts")?.cast_into::<PyTuple>()?;
     let kind = code.get_type();
-    Ok(constants.iter().filter(|constant| constant.get_type().is(&kind)).collect())
+    Ok(constants
+        .iter()
+        .filter(|constant| constant.get_type().is(&kind))
+        .collect())
 }
 
 /// Code objects that the compiler puts around others without a scope of the source.
 fn is_transparent(name: &str) -> bool {
     name.starts_with("<generic parameters of")
-        || matches!(name, "<listcomp>" | "<setcomp>" | "<dictcomp>" | "<genexpr>")
+        || matches!(
+            name,
+            "<listcomp>" | "<setcomp>" | "<dictcomp>" | "<genexpr>"
+        )
 }
 
 /// All code objects at a site of a compiled unit, in order.
@@ -90,7 +98,9 @@ pub(crate) fn class_body<'py>(
     unit: &Bound<'py, PyAny>,
     scope: &[String],
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let Some((first, rest)) = scope.split_first() else { return Ok(Some(unit.clone())) };
+    let Some((first, rest)) = scope.split_first() else {
+        return Ok(Some(unit.clone()));
+    };
     for inner in nested(unit)? {
         let name = name_of(&inner)?;
         let got = if is_transparent(&name) {
@@ -119,7 +129,9 @@ pub(crate) fn pick<'a, T>(codes: &'a [T], sites: &[&CodeSite], index: usize) -> 
             distinct.push(site.fingerprint);
         }
     }
-    let rank = distinct.iter().position(|hash| *hash == sites[index].fingerprint)?;
+    let rank = distinct
+        .iter()
+        .position(|hash| *hash == sites[index].fingerprint)?;
     codes.get(rank)
 }
 
@@ -156,7 +168,10 @@ pub(crate) fn pair_tree<'py>(
             // Equal ones first; what is left over is paired only if it is as many.
             let mut rest = Vec::new();
             for code in before {
-                match after.iter().position(|other| same_behaviour(&code, other).unwrap_or(false)) {
+                match after
+                    .iter()
+                    .position(|other| same_behaviour(&code, other).unwrap_or(false))
+                {
                     Some(at) => pair_tree(&code, &after.remove(at), pairs)?,
                     None => rest.push(code),
                 }
@@ -174,12 +189,24 @@ pub(crate) fn pair_tree<'py>(
 
 /// Whether two code objects do the same, wherever they stand in the file.
 pub(crate) fn same_behaviour(a: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>) -> PyResult<bool> {
-    for name in ["co_code", "co_names", "co_varnames", "co_freevars", "co_cellvars", "co_flags", "co_argcount", "co_kwonlyargcount"] {
+    for name in [
+        "co_code",
+        "co_names",
+        "co_varnames",
+        "co_freevars",
+        "co_cellvars",
+        "co_flags",
+        "co_argcount",
+        "co_kwonlyargcount",
+    ] {
         if !a.getattr(name)?.eq(b.getattr(name)?)? {
             return Ok(false);
         }
     }
-    let (left, right) = (a.getattr("co_consts")?.cast_into::<PyTuple>()?, b.getattr("co_consts")?.cast_into::<PyTuple>()?);
+    let (left, right) = (
+        a.getattr("co_consts")?.cast_into::<PyTuple>()?,
+        b.getattr("co_consts")?.cast_into::<PyTuple>()?,
+    );
     if left.len() != right.len() {
         return Ok(false);
     }
@@ -205,5 +232,8 @@ pub(crate) fn docstring<'py>(code: &Bound<'py, PyAny>) -> PyResult<Option<Bound<
     if cfg!(Py_3_14) && flags & HAS_DOCSTRING == 0 {
         return Ok(None);
     }
-    Ok(constants.get_item(0).ok().filter(|first| first.is_instance_of::<pyo3::types::PyString>()))
+    Ok(constants
+        .get_item(0)
+        .ok()
+        .filter(|first| first.is_instance_of::<pyo3::types::PyString>()))
 }

@@ -35,11 +35,18 @@ impl<'py> Stage<'_, 'py> {
         self.call_changed_inner(module, path, &mut seen)
     }
 
-    fn call_changed_inner(&self, module: usize, path: &[String], seen: &mut FxHashSet<(usize, String)>) -> bool {
+    fn call_changed_inner(
+        &self,
+        module: usize,
+        path: &[String],
+        seen: &mut FxHashSet<(usize, String)>,
+    ) -> bool {
         if self.change_of(module, path).is_some() {
             return true;
         }
-        let Some(head) = path.first() else { return false };
+        let Some(head) = path.first() else {
+            return false;
+        };
         if !seen.insert((module, path.join("."))) {
             return false;
         }
@@ -49,8 +56,12 @@ impl<'py> Stage<'_, 'py> {
         {
             return self.call_changed_inner(inner, &path[1..], seen);
         }
-        let Some(outline) = self.outline(module) else { return false };
-        let Some(index) = outline.last_binder(head) else { return false };
+        let Some(outline) = self.outline(module) else {
+            return false;
+        };
+        let Some(index) = outline.last_binder(head) else {
+            return false;
+        };
         let statement = &outline.statements[index];
         match &statement.kind {
             Kind::Function(function) => self.any_changed(module, &function.facts, seen),
@@ -63,15 +74,25 @@ impl<'py> Stage<'_, 'py> {
                     && import.name.as_ref().is_some_and(|name| {
                         self.imported_module(module, import)
                             .filter(|source| *source != module)
-                            .is_some_and(|source| self.call_changed_inner(source, std::slice::from_ref(name), seen))
+                            .is_some_and(|source| {
+                                self.call_changed_inner(source, std::slice::from_ref(name), seen)
+                            })
                     })
             }),
             _ => false,
         }
     }
 
-    fn any_changed(&self, module: usize, facts: &Facts, seen: &mut FxHashSet<(usize, String)>) -> bool {
-        facts.reads.iter().any(|path| self.call_changed_inner(module, path, seen))
+    fn any_changed(
+        &self,
+        module: usize,
+        facts: &Facts,
+        seen: &mut FxHashSet<(usize, String)>,
+    ) -> bool {
+        facts
+            .reads
+            .iter()
+            .any(|path| self.call_changed_inner(module, path, seen))
     }
 
     /// Whether a statement that runs now would call code that is not committed yet.
@@ -79,7 +100,11 @@ impl<'py> Stage<'_, 'py> {
         if self.committed {
             return false;
         }
-        if facts.reads.iter().any(|path| self.late_names.contains(&(module, path[0].clone()))) {
+        if facts
+            .reads
+            .iter()
+            .any(|path| self.late_names.contains(&(module, path[0].clone())))
+        {
             return true;
         }
         if facts.calls.is_empty() {
@@ -97,7 +122,9 @@ impl<'py> Stage<'_, 'py> {
 
     /// A value read through a module object: the staging namespace cannot show it.
     fn is_foreign(&self, module: usize, path: &[String]) -> bool {
-        path.len() > 1 && !self.changed.contains_key(&(module, path[0].clone())) && self.module_at(module, &path[0]).is_some()
+        path.len() > 1
+            && !self.changed.contains_key(&(module, path[0].clone()))
+            && self.module_at(module, &path[0]).is_some()
     }
 
     /// The first name that an unchanged statement reads and that has another value now.
@@ -136,7 +163,10 @@ impl<'py> Stage<'_, 'py> {
         for call in &facts.calls {
             let reason = match call {
                 Call::Path(path) => self.call_impurity(module, path, depth),
-                Call::Method { on: Receiver::Literal | Receiver::Fresh, .. } => None,
+                Call::Method {
+                    on: Receiver::Literal | Receiver::Fresh,
+                    ..
+                } => None,
                 Call::Method { name, .. } => Some(format!("calls .{name}() of an unknown object")),
                 Call::Local(name) => Some(format!("calls {name}, which was passed in")),
                 Call::Computed => Some("calls something computed".to_string()),
@@ -149,27 +179,52 @@ impl<'py> Stage<'_, 'py> {
     }
 
     fn call_impurity(&self, module: usize, path: &[String], depth: usize) -> Option<String> {
-        let unknown = || Some(format!("calls {}, which is not known to be harmless", path.join(".")));
+        let unknown = || {
+            Some(format!(
+                "calls {}, which is not known to be harmless",
+                path.join(".")
+            ))
+        };
         let live = self.live_dict(module);
-        let Ok(found) = live.get_item(&path[0]) else { return unknown() };
+        let Ok(found) = live.get_item(&path[0]) else {
+            return unknown();
+        };
         let mut object = match found {
             Some(object) => object,
             None => {
                 if path.len() == 1 && is_pure_builtin(&path[0]) {
                     return None;
                 }
-                let builtins = self.py.import("builtins").ok().and_then(|builtins| builtins.getattr(path[0].as_str()).ok());
+                let builtins = self
+                    .py
+                    .import("builtins")
+                    .ok()
+                    .and_then(|builtins| builtins.getattr(path[0].as_str()).ok());
                 match builtins {
                     Some(object) => object,
                     // A definition that this very update adds.
-                    None => return self.definition_impurity(module, path, depth).unwrap_or_else(unknown),
+                    None => {
+                        return self
+                            .definition_impurity(module, path, depth)
+                            .unwrap_or_else(unknown);
+                    }
                 }
             }
         };
         for name in &path[1..] {
-            if values::is_comparable(&object) || !(object.is_instance_of::<PyModule>() || object.is_instance_of::<PyType>()) {
-                let kind = object.get_type().name().map(|name| name.to_string()).unwrap_or_default();
-                return if is_pure_method(&kind, name) { None } else { unknown() };
+            if values::is_comparable(&object)
+                || !(object.is_instance_of::<PyModule>() || object.is_instance_of::<PyType>())
+            {
+                let kind = object
+                    .get_type()
+                    .name()
+                    .map(|name| name.to_string())
+                    .unwrap_or_default();
+                return if is_pure_method(&kind, name) {
+                    None
+                } else {
+                    unknown()
+                };
             }
             let inner = match object.cast::<PyModule>() {
                 Ok(module) => module.dict().get_item(name).ok().flatten(),
@@ -180,24 +235,53 @@ impl<'py> Stage<'_, 'py> {
                 None => return unknown(),
             }
         }
-        let owner: String = object.getattr("__module__").and_then(|name| name.extract()).unwrap_or_default();
-        let qualname: String = object.getattr("__qualname__").and_then(|name| name.extract()).unwrap_or_default();
+        let owner: String = object
+            .getattr("__module__")
+            .and_then(|name| name.extract())
+            .unwrap_or_default();
+        let qualname: String = object
+            .getattr("__qualname__")
+            .and_then(|name| name.extract())
+            .unwrap_or_default();
         if owner == "builtins" {
-            return if is_pure_builtin(&qualname) || qualname.contains('.') && qualname.split_once('.').is_some_and(|(kind, method)| is_pure_method(kind, method)) { None } else { unknown() };
+            return if is_pure_builtin(&qualname)
+                || qualname.contains('.')
+                    && qualname
+                        .split_once('.')
+                        .is_some_and(|(kind, method)| is_pure_method(kind, method))
+            {
+                None
+            } else {
+                unknown()
+            };
         }
-        if object.get_type().name().is_ok_and(|name| name == "function")
+        if object
+            .get_type()
+            .name()
+            .is_ok_and(|name| name == "function")
             && let Ok(globals) = object.getattr("__globals__")
             && let Some(source) = self.world.by_dict(&globals)
         {
             let path: Vec<String> = qualname.split('.').map(ToString::to_string).collect();
-            return self.definition_impurity(source, &path, depth).unwrap_or_else(unknown);
+            return self
+                .definition_impurity(source, &path, depth)
+                .unwrap_or_else(unknown);
         }
-        if is_pure_library(&owner, &qualname) { None } else { unknown() }
+        if is_pure_library(&owner, &qualname) {
+            None
+        } else {
+            unknown()
+        }
     }
 
     /// The purity of a project function, from its new source. None: it was not found.
     #[allow(clippy::option_option)]
-    fn definition_impurity(&self, module: usize, path: &[String], depth: usize) -> Option<Option<String>> {
+    fn definition_impurity(
+        &self,
+        module: usize,
+        path: &[String],
+        depth: usize,
+    ) -> Option<Option<String>> {
         let [name] = path else { return None };
         let outline = self.outline(module)?;
         let statement = &outline.statements[outline.last_binder(name)?];
@@ -211,7 +295,12 @@ impl<'py> Stage<'_, 'py> {
     /// Whether the live values of some names are still what their statements made
     /// of the old inputs: the statements are evaluated once more, in a copy of the
     /// namespace; they are known to be harmless.
-    pub(crate) fn untouched(&self, module: usize, statements: &[usize], names: &[String]) -> PyResult<bool> {
+    pub(crate) fn untouched(
+        &self,
+        module: usize,
+        statements: &[usize],
+        names: &[String],
+    ) -> PyResult<bool> {
         let (text, outline) = match self.edits.get(&module) {
             Some(edited) => (edited.old_text.clone(), edited.old_outline.clone()),
             None => match self.world.modules[module].outline() {
@@ -222,7 +311,9 @@ impl<'py> Stage<'_, 'py> {
         let live = self.live_dict(module);
         let copy = live.copy()?;
         for index in statements {
-            let Some(statement) = outline.statements.get(*index) else { return Ok(false) };
+            let Some(statement) = outline.statements.get(*index) else {
+                return Ok(false);
+            };
             let skeleton = hotswap_plan::Skeleton::new(&text, &outline).statement(statement);
             let code = crate::codes::compile(self.py, &skeleton.finish(), self.code_file(module))?;
             if crate::codes::execute(&code, &copy, None).is_err() {
@@ -232,7 +323,12 @@ impl<'py> Stage<'_, 'py> {
         self.same_names(&live, &copy, names)
     }
 
-    fn same_names(&self, live: &Bound<'py, PyDict>, copy: &Bound<'py, PyDict>, names: &[String]) -> PyResult<bool> {
+    fn same_names(
+        &self,
+        live: &Bound<'py, PyDict>,
+        copy: &Bound<'py, PyDict>,
+        names: &[String],
+    ) -> PyResult<bool> {
         for name in names {
             match (live.get_item(name)?, copy.get_item(name)?) {
                 (Some(a), Some(b)) if values::equal(&a, &b) => {}

@@ -55,19 +55,35 @@ impl<'py> Stage<'_, 'py> {
             };
             match old {
                 Some(old) if keeps => {
-                    let (from, to) = (member.getattr("__dict__")?.cast_into::<PyDict>()?, old.getattr("__dict__")?.cast_into::<PyDict>()?);
+                    let (from, to) = (
+                        member.getattr("__dict__")?.cast_into::<PyDict>()?,
+                        old.getattr("__dict__")?.cast_into::<PyDict>()?,
+                    );
                     for (key, value) in from.iter() {
                         let key_text: String = key.extract()?;
                         if key_text != "__objclass__" {
-                            self.transaction.push(Write::Item { dict: to.clone(), key, value: Some(value) });
+                            self.transaction.push(Write::Item {
+                                dict: to.clone(),
+                                key,
+                                value: Some(value),
+                            });
                         }
                     }
-                    self.transaction.push(Write::Reference { old: member.clone(), new: old.clone() });
+                    self.transaction.push(Write::Reference {
+                        old: member.clone(),
+                        new: old.clone(),
+                    });
                     replaced.push((member, old));
                 }
                 other => {
-                    self.transaction.push(Write::InstanceClass { object: member.clone(), class: class.clone() });
-                    if let Ok(dict) = member.getattr("__dict__").and_then(|dict| Ok(dict.cast_into::<PyDict>()?)) {
+                    self.transaction.push(Write::InstanceClass {
+                        object: member.clone(),
+                        class: class.clone(),
+                    });
+                    if let Ok(dict) = member
+                        .getattr("__dict__")
+                        .and_then(|dict| Ok(dict.cast_into::<PyDict>()?))
+                    {
                         self.transaction.push(Write::Item {
                             dict,
                             key: self.intern("__objclass__").into_any(),
@@ -75,7 +91,10 @@ impl<'py> Stage<'_, 'py> {
                         });
                     }
                     if let Some(old) = other {
-                        self.transaction.push(Write::Reference { old, new: member.clone() });
+                        self.transaction.push(Write::Reference {
+                            old,
+                            new: member.clone(),
+                        });
                     }
                     replaced.push((member.clone(), member));
                 }
@@ -85,29 +104,41 @@ impl<'py> Stage<'_, 'py> {
         for name in MACHINERY {
             if let Some(value) = new_dict.get_item(name)? {
                 let value = translate(&value, &replaced)?;
-                self.transaction.set_class_attribute(class, name, Some(value));
+                self.transaction
+                    .set_class_attribute(class, name, Some(value));
             }
         }
         for (key, value) in new_dict.iter() {
             let name: String = key.extract()?;
-            if MACHINERY.contains(&name.as_str()) || matches!(name.as_str(), "__dict__" | "__weakref__" | "__doc__" if old_dict.contains(&name)? && name != "__doc__") {
+            if MACHINERY.contains(&name.as_str())
+                || matches!(name.as_str(), "__dict__" | "__weakref__" | "__doc__" if old_dict.contains(&name)? && name != "__doc__")
+            {
                 continue;
             }
             if let Some((_, member)) = replaced.iter().find(|(from, _)| from.is(&value)) {
-                self.transaction.set_class_attribute(class, &name, Some(member.clone()));
+                self.transaction
+                    .set_class_attribute(class, &name, Some(member.clone()));
                 continue;
             }
             match old_dict.get_item(&key)? {
                 Some(was) if was.is(&value) => {}
-                Some(was) if was.get_type().name()? == "function" && value.get_type().name()? == "function" => {
+                Some(was)
+                    if was.get_type().name()? == "function"
+                        && value.get_type().name()? == "function" =>
+                {
                     self.adopt_function(&was, &value, Some(class.clone()))?;
                 }
-                _ => self.transaction.set_class_attribute(class, &name, Some(value)),
+                _ => self
+                    .transaction
+                    .set_class_attribute(class, &name, Some(value)),
             }
         }
         for (key, _) in old_dict.iter() {
             let name: String = key.extract()?;
-            let by_source = before.body.iter().any(|member| member.binds.contains(&name))
+            let by_source = before
+                .body
+                .iter()
+                .any(|member| member.binds.contains(&name))
                 && !after.body.iter().any(|member| member.binds.contains(&name));
             if by_source && !new_dict.contains(&key)? {
                 self.transaction.set_class_attribute(class, &name, None);
@@ -116,13 +147,25 @@ impl<'py> Stage<'_, 'py> {
         for (name, _) in old_members.iter() {
             if !new_members.contains(&name)? {
                 let name: String = name.extract()?;
-                self.entry(module, &format!("{}.{name}", after.name), Some(statement), "attribute", "removed");
+                self.entry(
+                    module,
+                    &format!("{}.{name}", after.name),
+                    Some(statement),
+                    "attribute",
+                    "removed",
+                );
             }
         }
         for (name, _) in new_members.iter() {
             if !old_members.contains(&name)? {
                 let name: String = name.extract()?;
-                self.entry(module, &format!("{}.{name}", after.name), Some(statement), "attribute", "added");
+                self.entry(
+                    module,
+                    &format!("{}.{name}", after.name),
+                    Some(statement),
+                    "attribute",
+                    "added",
+                );
             }
         }
         Ok(())
@@ -150,7 +193,10 @@ fn translate<'py>(
         return Ok(PyList::new(py, items?)?.into_any());
     }
     if let Ok(tuple) = value.cast_exact::<PyTuple>() {
-        let items: PyResult<Vec<_>> = tuple.iter().map(|item| translate(&item, replaced)).collect();
+        let items: PyResult<Vec<_>> = tuple
+            .iter()
+            .map(|item| translate(&item, replaced))
+            .collect();
         return Ok(PyTuple::new(py, items?)?.into_any());
     }
     Ok(value.clone())

@@ -1,6 +1,8 @@
 //! Functions: new code, defaults and metadata for those that live.
 
-use hotswap_plan::{Change, CodeSite, FunctionChange, FunctionDef, Kind, Skeleton, Statement, Step};
+use hotswap_plan::{
+    Change, CodeSite, FunctionChange, FunctionDef, Kind, Skeleton, Statement, Step,
+};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
@@ -25,37 +27,66 @@ impl<'py> Stage<'_, 'py> {
     pub(crate) fn patch_bodies(&mut self, module: usize) -> PyResult<()> {
         let edited = &self.edits[&module];
         let (old_outline, new_outline) = (edited.old_outline.clone(), edited.outline.clone());
-        let (plan, text, old_text) = (edited.plan.clone(), edited.text.clone(), edited.old_text.clone());
+        let (plan, text, old_text) = (
+            edited.plan.clone(),
+            edited.text.clone(),
+            edited.old_text.clone(),
+        );
         let mut sites = Vec::new();
         let mut skeleton = Skeleton::new(&text, &new_outline);
         let mut old_skeleton = Skeleton::new(&old_text, &old_outline);
         let mut any = false;
         let mut moved = Vec::new();
-        collect_sites(&plan.steps, &old_outline.statements, &new_outline.statements, &mut Vec::new(), &mut |scope, old, new| {
-            let differs = |before: &CodeSite, after: &CodeSite| before.fingerprint != after.fingerprint || before.text != after.text;
-            let kept = old.codes.iter().zip(&new.codes).any(|(before, after)| differs(before, after));
-            for (before, after) in old.codes.iter().zip(&new.codes) {
-                let due = differs(before, after);
+        collect_sites(
+            &plan.steps,
+            &old_outline.statements,
+            &new_outline.statements,
+            &mut Vec::new(),
+            &mut |scope, old, new| {
+                let differs = |before: &CodeSite, after: &CodeSite| {
+                    before.fingerprint != after.fingerprint || before.text != after.text
+                };
+                let kept = old
+                    .codes
+                    .iter()
+                    .zip(&new.codes)
+                    .any(|(before, after)| differs(before, after));
+                for (before, after) in old.codes.iter().zip(&new.codes) {
+                    let due = differs(before, after);
+                    if kept {
+                        let scope = scope
+                            .iter()
+                            .map(|(_, class)| class.name.clone())
+                            .chain(after.scope.iter().cloned())
+                            .collect();
+                        sites.push(SitePair {
+                            scope,
+                            old: before,
+                            new: after,
+                            due,
+                        });
+                    }
+                    if !due && before.line != after.line {
+                        moved.push((
+                            before.line,
+                            before.last_line,
+                            after.line as i32 - before.line as i32,
+                        ));
+                    }
+                }
                 if kept {
-                    let scope = scope.iter().map(|(_, class)| class.name.clone()).chain(after.scope.iter().cloned()).collect();
-                    sites.push(SitePair { scope, old: before, new: after, due });
+                    any = true;
+                    let mut next = skeleton.clone();
+                    let mut old_next = old_skeleton.clone();
+                    for (old_class, new_class) in scope {
+                        next = next.class(new_class);
+                        old_next = old_next.class(old_class);
+                    }
+                    skeleton = next.statement(new);
+                    old_skeleton = old_next.statement(old);
                 }
-                if !due && before.line != after.line {
-                    moved.push((before.line, before.last_line, after.line as i32 - before.line as i32));
-                }
-            }
-            if kept {
-                any = true;
-                let mut next = skeleton.clone();
-                let mut old_next = old_skeleton.clone();
-                for (old_class, new_class) in scope {
-                    next = next.class(new_class);
-                    old_next = old_next.class(old_class);
-                }
-                skeleton = next.statement(new);
-                old_skeleton = old_next.statement(old);
-            }
-        });
+            },
+        );
         if any {
             let file = self.code_file(module);
             let unit = codes::compile(self.py, &skeleton.finish(), file)?;
@@ -65,7 +96,13 @@ impl<'py> Stage<'_, 'py> {
         for (first, last, delta) in moved {
             self.shift(module, first, last, delta)?;
         }
-        self.note_bodies(module, &plan.steps, &old_outline.statements, &new_outline.statements, "");
+        self.note_bodies(
+            module,
+            &plan.steps,
+            &old_outline.statements,
+            &new_outline.statements,
+            "",
+        );
         Ok(())
     }
 
@@ -79,18 +116,28 @@ impl<'py> Stage<'_, 'py> {
         let file = self.code_file(module);
         let mut old_unit: Option<Option<Bound<'py, PyAny>>> = None;
         for (index, site) in sites.iter().enumerate().filter(|(_, site)| site.due) {
-            let same_place = |select: fn(&SitePair<'_>) -> (u32, String, Vec<String>)| -> Vec<usize> {
-                (0..sites.len()).filter(|other| select(&sites[*other]) == select(site)).collect()
-            };
-            let new_place = same_place(|pair| (pair.new.line, pair.new.name.clone(), pair.scope.clone()));
+            let same_place =
+                |select: fn(&SitePair<'_>) -> (u32, String, Vec<String>)| -> Vec<usize> {
+                    (0..sites.len())
+                        .filter(|other| select(&sites[*other]) == select(site))
+                        .collect()
+                };
+            let new_place =
+                same_place(|pair| (pair.new.line, pair.new.name.clone(), pair.scope.clone()));
             let found = codes::at_site(unit, &site.scope, &site.new.name, site.new.line)?;
             let group: Vec<&CodeSite> = new_place.iter().map(|at| sites[*at].new).collect();
             let rank = new_place.iter().position(|at| *at == index).unwrap_or(0);
-            let Some(new_code) = codes::pick(&found, &group, rank).cloned() else { continue };
-            let old_place = same_place(|pair| (pair.old.line, pair.old.name.clone(), pair.scope.clone()));
+            let Some(new_code) = codes::pick(&found, &group, rank).cloned() else {
+                continue;
+            };
+            let old_place =
+                same_place(|pair| (pair.old.line, pair.old.name.clone(), pair.scope.clone()));
             let mut candidates = self.functions_at(module, &site.old.name, site.old.line);
             candidates.retain(|live| class_fits(live, &site.scope));
-            let distinct = candidates.iter().filter(|live| !live.code.is(&candidates[0].code)).count();
+            let distinct = candidates
+                .iter()
+                .filter(|live| !live.code.is(&candidates[0].code))
+                .count();
             if distinct > 0 && site.old.name == "<lambda>" {
                 // Several lambdas stand on this line: compile the old text to tell them apart.
                 let template = old_unit
@@ -101,8 +148,11 @@ impl<'py> Stage<'_, 'py> {
                     .unwrap_or_default();
                 let group: Vec<&CodeSite> = old_place.iter().map(|at| sites[*at].old).collect();
                 let rank = old_place.iter().position(|at| *at == index).unwrap_or(0);
-                let Some(template) = codes::pick(&template, &group, rank) else { continue };
-                candidates.retain(|live| codes::same_behaviour(&live.code, template).unwrap_or(false));
+                let Some(template) = codes::pick(&template, &group, rank) else {
+                    continue;
+                };
+                candidates
+                    .retain(|live| codes::same_behaviour(&live.code, template).unwrap_or(false));
             }
             let class = self.class_at(module, &site.scope)?;
             for live in candidates {
@@ -113,7 +163,12 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Live functions of this module that were defined at a place of the old source.
-    pub(crate) fn functions_at(&self, module: usize, name: &str, line: u32) -> Vec<LiveFunction<'py>> {
+    pub(crate) fn functions_at(
+        &self,
+        module: usize,
+        name: &str,
+        line: u32,
+    ) -> Vec<LiveFunction<'py>> {
         let file = self.code_file(module);
         let own = self.live_dict(module);
         self.live
@@ -130,11 +185,21 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// The live class at a path of class names.
-    pub(crate) fn class_at(&self, module: usize, scope: &[String]) -> PyResult<Option<Bound<'py, PyType>>> {
-        let Some((first, rest)) = scope.split_first() else { return Ok(None) };
-        let Some(mut object) = self.live_dict(module).get_item(first)? else { return Ok(None) };
+    pub(crate) fn class_at(
+        &self,
+        module: usize,
+        scope: &[String],
+    ) -> PyResult<Option<Bound<'py, PyType>>> {
+        let Some((first, rest)) = scope.split_first() else {
+            return Ok(None);
+        };
+        let Some(mut object) = self.live_dict(module).get_item(first)? else {
+            return Ok(None);
+        };
         for name in rest {
-            let Ok(class) = object.cast_into::<PyType>() else { return Ok(None) };
+            let Ok(class) = object.cast_into::<PyType>() else {
+                return Ok(None);
+            };
             match crate::native::type_dict(&class).get_item(name)? {
                 Some(inner) => object = inner,
                 None => return Ok(None),
@@ -155,7 +220,11 @@ impl<'py> Stage<'_, 'py> {
         }
         let mut tree = Vec::new();
         codes::pair_tree(old, new, &mut tree)?;
-        self.pairs.extend(tree.into_iter().map(|(old, new)| Pair { old, new, class: class.clone() }));
+        self.pairs.extend(tree.into_iter().map(|(old, new)| Pair {
+            old,
+            new,
+            class: class.clone(),
+        }));
         Ok(())
     }
 
@@ -165,7 +234,9 @@ impl<'py> Stage<'_, 'py> {
         let mut todo = Vec::new();
         for code in self.live.codes() {
             let line = codes::line_of(code)?;
-            if (first..=last).contains(&line) && code.getattr("co_filename")?.extract::<String>()? == file {
+            if (first..=last).contains(&line)
+                && code.getattr("co_filename")?.extract::<String>()? == file
+            {
                 todo.push(code.clone());
             }
         }
@@ -179,21 +250,42 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Reports changed bodies and notes who must look at them.
-    fn note_bodies(&mut self, module: usize, steps: &[Step], old: &[Statement], new: &[Statement], prefix: &str) {
+    fn note_bodies(
+        &mut self,
+        module: usize,
+        steps: &[Step],
+        old: &[Statement],
+        new: &[Statement],
+        prefix: &str,
+    ) {
         for step in steps {
-            let Some(before) = step.old.map(|at| &old[at]) else { continue };
+            let Some(before) = step.old.map(|at| &old[at]) else {
+                continue;
+            };
             let after = &new[step.new];
             match (&step.change, &before.kind, &after.kind) {
                 (Change::Bodies, Kind::Function(was), Kind::Function(is)) => {
                     let name = format!("{prefix}{}", is.name);
                     let outer = prefix.split('.').next().unwrap_or_default();
-                    let change = if was.own_body == is.own_body { Changed::Nested } else { Changed::Code };
+                    let change = if was.own_body == is.own_body {
+                        Changed::Nested
+                    } else {
+                        Changed::Code
+                    };
                     self.note_code(module, if outer.is_empty() { &name } else { outer }, change);
-                    let kind = if prefix.is_empty() { "function" } else { "method" };
+                    let kind = if prefix.is_empty() {
+                        "function"
+                    } else {
+                        "method"
+                    };
                     self.entry(module, &name, Some(after), kind, "patched");
                 }
                 (Change::Bodies, Kind::Class(_), Kind::Class(is)) => {
-                    let outer = prefix.split('.').next().filter(|name| !name.is_empty()).unwrap_or(&is.name);
+                    let outer = prefix
+                        .split('.')
+                        .next()
+                        .filter(|name| !name.is_empty())
+                        .unwrap_or(&is.name);
                     let outer = outer.to_string();
                     self.note_code(module, &outer, Changed::Code);
                     for (was, now) in before.codes.iter().zip(&after.codes) {
@@ -202,13 +294,22 @@ impl<'py> Stage<'_, 'py> {
                                 .chain(now.scope.iter().skip(1).map(String::as_str))
                                 .collect();
                             let name = format!("{prefix}{}.{}", path.join("."), now.name);
-                            self.entry(module, &name, Some(after), "method", "patched").line = now.line;
+                            self.entry(module, &name, Some(after), "method", "patched")
+                                .line = now.line;
                         }
                     }
                 }
                 (Change::Bodies, ..) => {
                     for name in after.binds.clone() {
-                        self.note_code(module, if prefix.is_empty() { &name } else { prefix.trim_end_matches('.') }, Changed::Code);
+                        self.note_code(
+                            module,
+                            if prefix.is_empty() {
+                                &name
+                            } else {
+                                prefix.trim_end_matches('.')
+                            },
+                            Changed::Code,
+                        );
                     }
                     let label = format!("{prefix}{}", after.label(&self.text(module)));
                     self.entry(module, &label, Some(after), "function", "patched");
@@ -223,7 +324,10 @@ impl<'py> Stage<'_, 'py> {
     }
 
     pub(crate) fn note_code(&mut self, module: usize, name: &str, change: Changed) {
-        let entry = self.changed.entry((module, name.to_string())).or_insert(change);
+        let entry = self
+            .changed
+            .entry((module, name.to_string()))
+            .or_insert(change);
         if *entry == Changed::Nested {
             *entry = change;
         }
@@ -240,16 +344,23 @@ impl<'py> Stage<'_, 'py> {
         made: &Bound<'py, PyAny>,
         class: Option<Bound<'py, PyType>>,
     ) -> PyResult<usize> {
-        let (Some(before), Some(after)) = (old.function(), new.function()) else { return Ok(0) };
-        let Some(site) = old.codes.last() else { return Ok(0) };
+        let (Some(before), Some(after)) = (old.function(), new.function()) else {
+            return Ok(0);
+        };
+        let Some(site) = old.codes.last() else {
+            return Ok(0);
+        };
         let live = self.functions_at(module, &before.name, site.line);
         let new_code = made.getattr("__code__")?;
         for target in &live {
             self.pair(&target.code, &new_code, class.clone())?;
             self.merge_defaults(&target.function, made, before, after, change)?;
             if change.annotations {
-                let names: &[&'static str] =
-                    if cfg!(Py_3_14) { &["__annotate__", "__type_params__"] } else { &["__annotations__", "__type_params__"] };
+                let names: &[&'static str] = if cfg!(Py_3_14) {
+                    &["__annotate__", "__type_params__"]
+                } else {
+                    &["__annotations__", "__type_params__"]
+                };
                 for name in names {
                     if let Ok(value) = made.getattr(*name) {
                         self.set_metadata(&target.function, name, value)?;
@@ -259,7 +370,11 @@ impl<'py> Stage<'_, 'py> {
             if before.name != after.name {
                 for name in ["__name__", "__qualname__"] {
                     let value = made.getattr(name)?;
-                    self.transaction.push(Write::Attribute { object: target.function.clone(), name, value: Some(value) });
+                    self.transaction.push(Write::Attribute {
+                        object: target.function.clone(),
+                        name,
+                        value: Some(value),
+                    });
                 }
             }
         }
@@ -278,14 +393,23 @@ impl<'py> Stage<'_, 'py> {
         let kept = |name: &str, keyword_only: bool| -> PyResult<Option<Bound<'py, PyAny>>> {
             if keyword_only {
                 let values = function.getattr("__kwdefaults__")?;
-                return if values.is_none() { Ok(None) } else { Ok(values.cast::<PyDict>()?.get_item(name)?) };
+                return if values.is_none() {
+                    Ok(None)
+                } else {
+                    Ok(values.cast::<PyDict>()?.get_item(name)?)
+                };
             }
             let values = function.getattr("__defaults__")?;
             if values.is_none() {
                 return Ok(None);
             }
             let values = values.cast_into::<PyTuple>()?;
-            let names: Vec<&str> = before.parameters.iter().filter(|p| !p.keyword_only && p.default.is_some()).map(|p| p.name.as_str()).collect();
+            let names: Vec<&str> = before
+                .parameters
+                .iter()
+                .filter(|p| !p.keyword_only && p.default.is_some())
+                .map(|p| p.name.as_str())
+                .collect();
             match names.iter().position(|other| *other == name) {
                 Some(at) if names.len() == values.len() => Ok(Some(values.get_item(at)?)),
                 _ => Ok(None),
@@ -318,10 +442,22 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         let none = py.None().into_bound(py);
-        let positional = if positional.is_empty() { none.clone() } else { PyTuple::new(py, positional)?.into_any() };
-        let keywords = if keywords.is_empty() { none } else { keywords.into_any() };
+        let positional = if positional.is_empty() {
+            none.clone()
+        } else {
+            PyTuple::new(py, positional)?.into_any()
+        };
+        let keywords = if keywords.is_empty() {
+            none
+        } else {
+            keywords.into_any()
+        };
         for (name, value) in [("__defaults__", positional), ("__kwdefaults__", keywords)] {
-            self.transaction.push(Write::Attribute { object: function.clone(), name, value: Some(value) });
+            self.transaction.push(Write::Attribute {
+                object: function.clone(),
+                name,
+                value: Some(value),
+            });
         }
         Ok(())
     }
@@ -335,7 +471,11 @@ impl<'py> Stage<'_, 'py> {
             for function in self.live.with_code(&pair.old).to_vec() {
                 match fitting_closure(&function, &pair, &wanted)? {
                     Ok(closure) => {
-                        self.transaction.push(Write::Code { function: function.clone(), code: pair.new.clone(), closure });
+                        self.transaction.push(Write::Code {
+                            function: function.clone(),
+                            code: pair.new.clone(),
+                            closure,
+                        });
                         self.metadata(&function, old_doc.as_ref(), new_doc.as_ref())?;
                     }
                     Err(variable) => left_behind = Some((function, variable)),
@@ -343,13 +483,18 @@ impl<'py> Stage<'_, 'py> {
             }
             match left_behind {
                 Some((function, variable)) => {
-                    self.world.retired.borrow_mut().push(pair.old.clone().unbind());
+                    self.world
+                        .retired
+                        .borrow_mut()
+                        .push(pair.old.clone().unbind());
                     self.pending.push(Pending {
                         place: "closure".to_string(),
                         qualname: function.getattr("__qualname__")?.extract()?,
                         file: pair.old.getattr("co_filename")?.extract()?,
                         line: codes::line_of(&pair.old)?,
-                        reason: format!("it was made before `{variable}` was captured, and has no cell for it"),
+                        reason: format!(
+                            "it was made before `{variable}` was captured, and has no cell for it"
+                        ),
                     });
                 }
                 None => self.transaction.keep(pair.old.clone()),
@@ -360,14 +505,30 @@ impl<'py> Stage<'_, 'py> {
 
     /// An attribute of a function, and of the copies that `functools.wraps` made
     /// where they still hold the old value.
-    fn set_metadata(&mut self, function: &Bound<'py, PyAny>, name: &'static str, value: Bound<'py, PyAny>) -> PyResult<()> {
+    fn set_metadata(
+        &mut self,
+        function: &Bound<'py, PyAny>,
+        name: &'static str,
+        value: Bound<'py, PyAny>,
+    ) -> PyResult<()> {
         let old = function.getattr(name)?;
         for holder in self.wrappers_of(function)? {
-            if holder.getattr(name).is_ok_and(|copy| copy.is(&old) || copy.eq(&old).unwrap_or(false)) {
-                self.transaction.push(Write::Attribute { object: holder, name, value: Some(value.clone()) });
+            if holder
+                .getattr(name)
+                .is_ok_and(|copy| copy.is(&old) || copy.eq(&old).unwrap_or(false))
+            {
+                self.transaction.push(Write::Attribute {
+                    object: holder,
+                    name,
+                    value: Some(value.clone()),
+                });
             }
         }
-        self.transaction.push(Write::Attribute { object: function.clone(), name, value: Some(value) });
+        self.transaction.push(Write::Attribute {
+            object: function.clone(),
+            name,
+            value: Some(value),
+        });
         Ok(())
     }
 
@@ -386,8 +547,16 @@ impl<'py> Stage<'_, 'py> {
         let mut holders = vec![function.clone()];
         holders.extend(self.wrappers_of(function)?);
         for holder in holders {
-            if doc_changed && holder.getattr("__doc__").is_ok_and(|doc| doc.eq(old_doc).unwrap_or(false)) {
-                self.transaction.push(Write::Attribute { object: holder.clone(), name: "__doc__", value: Some(new_doc.clone()) });
+            if doc_changed
+                && holder
+                    .getattr("__doc__")
+                    .is_ok_and(|doc| doc.eq(old_doc).unwrap_or(false))
+            {
+                self.transaction.push(Write::Attribute {
+                    object: holder.clone(),
+                    name: "__doc__",
+                    value: Some(new_doc.clone()),
+                });
             }
             if holder.getattr("cache_clear").is_ok() && holder.getattr("cache_parameters").is_ok() {
                 self.transaction.push(Write::ClearCache { object: holder });
@@ -401,11 +570,16 @@ impl<'py> Stage<'_, 'py> {
         let globals = function.getattr("__globals__")?.cast_into::<PyDict>()?;
         let qualname: String = function.getattr("__qualname__")?.extract()?;
         let mut parts = qualname.split('.');
-        let Some(mut object) = parts.next().and_then(|name| globals.get_item(name).ok().flatten()) else {
+        let Some(mut object) = parts
+            .next()
+            .and_then(|name| globals.get_item(name).ok().flatten())
+        else {
             return Ok(Vec::new());
         };
         for name in parts {
-            let Ok(class) = object.cast_into::<PyType>() else { return Ok(Vec::new()) };
+            let Ok(class) = object.cast_into::<PyType>() else {
+                return Ok(Vec::new());
+            };
             match crate::native::type_dict(&class).get_item(name)? {
                 Some(inner) => object = inner,
                 None => return Ok(Vec::new()),
@@ -416,7 +590,9 @@ impl<'py> Stage<'_, 'py> {
             if object.is(function) {
                 return Ok(chain);
             }
-            let next = ["__wrapped__", "__func__"].iter().find_map(|name| object.getattr(*name).ok());
+            let next = ["__wrapped__", "__func__"]
+                .iter()
+                .find_map(|name| object.getattr(*name).ok());
             chain.push(object);
             match next {
                 Some(next) => object = next,
@@ -429,8 +605,14 @@ impl<'py> Stage<'_, 'py> {
 
 /// Whether a live function belongs to the class at a path, as far as its name tells.
 fn class_fits(live: &LiveFunction<'_>, scope: &[String]) -> bool {
-    let Some(class) = scope.last() else { return true };
-    match live.function.getattr("__qualname__").and_then(|name| name.extract::<String>()) {
+    let Some(class) = scope.last() else {
+        return true;
+    };
+    match live
+        .function
+        .getattr("__qualname__")
+        .and_then(|name| name.extract::<String>())
+    {
         Ok(qualname) => qualname.contains(&format!("{class}.")) || !qualname.contains('.'),
         Err(_) => false,
     }
@@ -474,7 +656,9 @@ fn collect_sites<'o>(
     visit: &mut impl FnMut(&ClassScope<'o>, &'o Statement, &'o Statement),
 ) {
     for step in steps {
-        let Some(before) = step.old.map(|at| &old[at]) else { continue };
+        let Some(before) = step.old.map(|at| &old[at]) else {
+            continue;
+        };
         let after = &new[step.new];
         match (&step.change, &before.kind, &after.kind) {
             (Change::Class(change), Kind::Class(was), Kind::Class(is)) => {
@@ -483,10 +667,17 @@ fn collect_sites<'o>(
                 scope.pop();
             }
             // Inside a class only the methods that differ are compiled.
-            (Change::Same | Change::Bodies, Kind::Class(was), Kind::Class(is)) if was.body.len() == is.body.len() => {
+            (Change::Same | Change::Bodies, Kind::Class(was), Kind::Class(is))
+                if was.body.len() == is.body.len() =>
+            {
                 scope.push((was, is));
                 let inner: Vec<Step> = (0..is.body.len())
-                    .map(|at| Step { new: at, old: Some(at), change: step.change.clone(), renamed: false })
+                    .map(|at| Step {
+                        new: at,
+                        old: Some(at),
+                        change: step.change.clone(),
+                        renamed: false,
+                    })
                     .collect();
                 collect_sites(&inner, &was.body, &is.body, scope, visit);
                 scope.pop();
@@ -499,23 +690,43 @@ fn collect_sites<'o>(
 
 /// The functions of the old source that an edit needs; None where it needs more
 /// than can be told beforehand.
-pub(crate) fn wanted(edited: &crate::stage::Edited, file: &str) -> Option<Vec<crate::live::Wanted>> {
+pub(crate) fn wanted(
+    edited: &crate::stage::Edited,
+    file: &str,
+) -> Option<Vec<crate::live::Wanted>> {
     let mut wanted = Vec::new();
     let (old, new) = (&edited.old_outline.statements, &edited.outline.statements);
-    if edited.plan.removed.iter().any(|at| !old[*at].codes.is_empty()) || !is_plain(&edited.plan.steps, old, new) {
+    if edited
+        .plan
+        .removed
+        .iter()
+        .any(|at| !old[*at].codes.is_empty())
+        || !is_plain(&edited.plan.steps, old, new)
+    {
         return None;
     }
     let mut want = |site: &CodeSite, replaced: bool| {
-        wanted.push(crate::live::Wanted { file: file.to_string(), name: site.name.clone(), line: site.line, replaced });
+        wanted.push(crate::live::Wanted {
+            file: file.to_string(),
+            name: site.name.clone(),
+            line: site.line,
+            replaced,
+        });
     };
-    collect_sites(&edited.plan.steps, old, new, &mut Vec::new(), &mut |_, before, after| {
-        for (was, is) in before.codes.iter().zip(&after.codes) {
-            let replaced = was.fingerprint != is.fingerprint || was.text != is.text;
-            if replaced || was.line != is.line {
-                want(was, replaced);
+    collect_sites(
+        &edited.plan.steps,
+        old,
+        new,
+        &mut Vec::new(),
+        &mut |_, before, after| {
+            for (was, is) in before.codes.iter().zip(&after.codes) {
+                let replaced = was.fingerprint != is.fingerprint || was.text != is.text;
+                if replaced || was.line != is.line {
+                    want(was, replaced);
+                }
             }
-        }
-    });
+        },
+    );
     headers(&edited.plan.steps, old, new, &mut want);
     Some(wanted)
 }
@@ -528,24 +739,38 @@ fn is_plain(steps: &[Step], old: &[Statement], new: &[Statement]) -> bool {
                 (Change::Same | Change::Bodies | Change::Function(_), _) => true,
                 (Change::Class(change), Some(at)) => match (&old[at].kind, &new[step.new].kind) {
                     (Kind::Class(was), Kind::Class(is)) => {
-                        !change.header && !change.decorators && change.removed.is_empty() && is_plain(&change.steps, &was.body, &is.body)
+                        !change.header
+                            && !change.decorators
+                            && change.removed.is_empty()
+                            && is_plain(&change.steps, &was.body, &is.body)
                     }
                     _ => false,
                 },
                 // A statement without functions needs none of the old ones.
-                (Change::Run, Some(at)) => old[at].codes.is_empty() && new[step.new].codes.is_empty(),
+                (Change::Run, Some(at)) => {
+                    old[at].codes.is_empty() && new[step.new].codes.is_empty()
+                }
                 (Change::Run, None) => true,
                 _ => false,
             }
     })
 }
 
-fn headers(steps: &[Step], old: &[Statement], new: &[Statement], want: &mut impl FnMut(&CodeSite, bool)) {
+fn headers(
+    steps: &[Step],
+    old: &[Statement],
+    new: &[Statement],
+    want: &mut impl FnMut(&CodeSite, bool),
+) {
     for step in steps {
-        let Some(before) = step.old.map(|at| &old[at]) else { continue };
+        let Some(before) = step.old.map(|at| &old[at]) else {
+            continue;
+        };
         match (&step.change, &before.kind, &new[step.new].kind) {
             (Change::Function(_), ..) => before.codes.iter().for_each(|site| want(site, true)),
-            (Change::Class(change), Kind::Class(was), Kind::Class(is)) => headers(&change.steps, &was.body, &is.body, want),
+            (Change::Class(change), Kind::Class(was), Kind::Class(is)) => {
+                headers(&change.steps, &was.body, &is.body, want)
+            }
             _ => {}
         }
     }

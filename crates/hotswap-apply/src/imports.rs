@@ -28,7 +28,8 @@ pub fn resolve_import(package: &str, import: &Import) -> Option<String> {
 impl<'py> Stage<'_, 'py> {
     fn package(&self, module: usize) -> String {
         let dict = self.live_dict(module);
-        let get = |name: &str| -> Option<String> { dict.get_item(name).ok().flatten()?.extract().ok() };
+        let get =
+            |name: &str| -> Option<String> { dict.get_item(name).ok().flatten()?.extract().ok() };
         match get("__package__") {
             Some(package) if !package.is_empty() => package,
             _ if dict.contains("__path__").unwrap_or(false) => get("__name__").unwrap_or_default(),
@@ -58,13 +59,19 @@ impl<'py> Stage<'_, 'py> {
         if self.changed.is_empty() {
             return Ok(());
         }
-        let Some(outline) = self.outline(module) else { return Ok(()) };
+        let Some(outline) = self.outline(module) else {
+            return Ok(());
+        };
         let live = self.live_dict(module);
-        let imports: Vec<(usize, Import)> =
-            outline.imports().map(|(index, import)| (index, import.clone())).collect();
+        let imports: Vec<(usize, Import)> = outline
+            .imports()
+            .map(|(index, import)| (index, import.clone()))
+            .collect();
         for (index, import) in imports {
             let Some(name) = &import.name else { continue };
-            let Some(source) = self.imported_module(module, &import) else { continue };
+            let Some(source) = self.imported_module(module, &import) else {
+                continue;
+            };
             if source == module {
                 continue;
             }
@@ -80,18 +87,33 @@ impl<'py> Stage<'_, 'py> {
                 }
                 None => continue,
             }
-            let Some((old, new)) = self.rebound_value(source, name) else { continue };
+            let Some((old, new)) = self.rebound_value(source, name) else {
+                continue;
+            };
             // A statement that runs in this update has bound the name already.
             if self.ran_import(module, index) {
                 continue;
             }
-            self.rebind(module, &live, &import.bound, Some(index), &outline, old, new)?;
+            self.rebind(
+                module,
+                &live,
+                &import.bound,
+                Some(index),
+                &outline,
+                old,
+                new,
+            )?;
         }
         Ok(())
     }
 
     /// Where a from-import was written without a name: every public name.
-    fn rebind_star(&mut self, module: usize, source: usize, outline: &hotswap_plan::Outline) -> PyResult<()> {
+    fn rebind_star(
+        &mut self,
+        module: usize,
+        source: usize,
+        outline: &hotswap_plan::Outline,
+    ) -> PyResult<()> {
         let live = self.live_dict(module);
         let names: Vec<String> = self
             .changed
@@ -113,8 +135,12 @@ impl<'py> Stage<'_, 'py> {
                 }
                 None => continue,
             }
-            let Some((old, new)) = self.rebound_value(source, &name) else { continue };
-            let is_public = public.as_ref().map_or(!name.starts_with('_'), |list| list.contains(&name));
+            let Some((old, new)) = self.rebound_value(source, &name) else {
+                continue;
+            };
+            let is_public = public
+                .as_ref()
+                .map_or(!name.starts_with('_'), |list| list.contains(&name));
             if is_public || live.contains(&name)? {
                 self.rebind(module, &live, &name, None, outline, old, new)?;
             }
@@ -128,10 +154,16 @@ impl<'py> Stage<'_, 'py> {
             Some(staging) => staging.namespace.clone(),
             None => self.live_dict(module),
         };
-        Ok(namespace.get_item("__all__")?.and_then(|names| names.extract().ok()))
+        Ok(namespace
+            .get_item("__all__")?
+            .and_then(|names| names.extract().ok()))
     }
 
-    fn rebound_value(&self, module: usize, name: &str) -> Option<(Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>)> {
+    fn rebound_value(
+        &self,
+        module: usize,
+        name: &str,
+    ) -> Option<(Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>)> {
         let mut found: Option<(Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>)> = None;
         for (at, other, old, new) in &self.rebound {
             if *at == module && other == name {
@@ -146,7 +178,11 @@ impl<'py> Stage<'_, 'py> {
 
     fn ran_import(&self, module: usize, statement: usize) -> bool {
         self.edits.get(&module).is_some_and(|edited| {
-            edited.plan.steps.get(statement).is_some_and(|step| step.change == hotswap_plan::Change::Run)
+            edited
+                .plan
+                .steps
+                .get(statement)
+                .is_some_and(|step| step.change == hotswap_plan::Change::Run)
         })
     }
 
@@ -173,7 +209,11 @@ impl<'py> Stage<'_, 'py> {
             // A new public name of a star import must not hide what the program put there.
             _ => false,
         };
-        if now.is_some() && new.as_ref().is_some_and(|new| now.as_ref().is_some_and(|now| now.is(new))) {
+        if now.is_some()
+            && new
+                .as_ref()
+                .is_some_and(|new| now.as_ref().is_some_and(|now| now.is(new)))
+        {
             return Ok(());
         }
         let Some(new) = new else {
@@ -193,9 +233,15 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Runs an import statement so that it sees what this update adds to other modules.
-    pub(crate) fn run_import(&mut self, code: &Bound<'py, PyAny>, namespace: &Bound<'py, PyDict>) -> PyResult<()> {
+    pub(crate) fn run_import(
+        &mut self,
+        code: &Bound<'py, PyAny>,
+        namespace: &Bound<'py, PyDict>,
+    ) -> PyResult<()> {
         // A file may have appeared since the path finders looked last.
-        self.py.import("importlib")?.call_method0("invalidate_caches")?;
+        self.py
+            .import("importlib")?
+            .call_method0("invalidate_caches")?;
         if self.committed || self.staging.is_empty() {
             return crate::codes::execute(code, namespace, None);
         }
@@ -203,7 +249,10 @@ impl<'py> Stage<'_, 'py> {
         let real = builtins.getattr("__import__")?;
         let mut staged = Vec::new();
         for (module, staging) in &self.staging {
-            staged.push((self.world.modules[*module].object.clone_ref(self.py), staging.namespace.clone().unbind()));
+            staged.push((
+                self.world.modules[*module].object.clone_ref(self.py),
+                staging.namespace.clone().unbind(),
+            ));
         }
         // Held here: looked up inside, it would be found in the frame that imports, which is us.
         let importing = real.unbind();
@@ -211,10 +260,14 @@ impl<'py> Stage<'_, 'py> {
             self.py,
             None,
             None,
-            move |args: &Bound<'_, pyo3::types::PyTuple>, kwargs: Option<&Bound<'_, PyDict>>| -> PyResult<Py<PyAny>> {
+            move |args: &Bound<'_, pyo3::types::PyTuple>,
+                  kwargs: Option<&Bound<'_, PyDict>>|
+                  -> PyResult<Py<PyAny>> {
                 let py = args.py();
                 let got = importing.bind(py).call(args, kwargs)?;
-                let from_list = args.get_item(3).is_ok_and(|names| names.is_truthy().unwrap_or(false));
+                let from_list = args
+                    .get_item(3)
+                    .is_ok_and(|names| names.is_truthy().unwrap_or(false));
                 if from_list
                     && let Some((_, namespace)) = staged.iter().find(|(object, _)| object.is(&got))
                 {
@@ -237,7 +290,10 @@ impl<'py> Stage<'_, 'py> {
 }
 
 /// A module object that shows a staging namespace, for `from module import name`.
-fn stand_in<'py>(module: &Bound<'py, PyAny>, namespace: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+fn stand_in<'py>(
+    module: &Bound<'py, PyAny>,
+    namespace: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
     let kind = module.py().import("types")?.getattr("ModuleType")?;
     let copy = kind.call1((module.getattr("__name__")?,))?;
     let dict = copy.getattr("__dict__")?;

@@ -103,12 +103,21 @@ pub(crate) struct Wanted {
 
 impl<'py> LiveFunctions<'py> {
     fn empty() -> Self {
-        LiveFunctions { by_line: FxHashMap::default(), by_code: FxHashMap::default(), codes: Vec::new() }
+        LiveFunctions {
+            by_line: FxHashMap::default(),
+            by_code: FxHashMap::default(),
+            codes: Vec::new(),
+        }
     }
 
     /// All functions of some files, by one pass over the heap.
-    pub(crate) fn find(py: Python<'py>, files: &[String], retired: &RefCell<Vec<Py<PyAny>>>) -> PyResult<Self> {
-        let names: Vec<Bound<'py, PyString>> = files.iter().map(|file| PyString::new(py, file)).collect();
+    pub(crate) fn find(
+        py: Python<'py>,
+        files: &[String],
+        retired: &RefCell<Vec<Py<PyAny>>>,
+    ) -> PyResult<Self> {
+        let names: Vec<Bound<'py, PyString>> =
+            files.iter().map(|file| PyString::new(py, file)).collect();
         let mut live = LiveFunctions::empty();
         let retired = retired.borrow();
         for function in cpython::functions_in_files(py, &names)? {
@@ -129,7 +138,10 @@ impl<'py> LiveFunctions<'py> {
         holders.push(function.clone());
         let file: String = code.getattr("co_filename")?.extract()?;
         let key = (file, codes::name_of(&code)?, codes::line_of(&code)?);
-        self.by_line.entry(key).or_default().push(LiveFunction { function, code });
+        self.by_line
+            .entry(key)
+            .or_default()
+            .push(LiveFunction { function, code });
         Ok(())
     }
 
@@ -175,9 +187,16 @@ impl<'py> LiveFunctions<'py> {
     /// nothing but its constants holds the code inside it.
     fn accounts_for(&self, code: &Bound<'py, PyAny>) -> PyResult<bool> {
         let holders = self.with_code(code).len();
-        let entries = self.by_line.values().flatten().filter(|live| live.code.is(code)).count();
+        let entries = self
+            .by_line
+            .values()
+            .flatten()
+            .filter(|live| live.code.is(code))
+            .count();
         // Ours: one in `codes` and one in every entry of `by_line`.
-        if hotswap_cpython::heap::reference_count(code) != Some(holders as isize + entries as isize + 1) {
+        if hotswap_cpython::heap::reference_count(code)
+            != Some(holders as isize + entries as isize + 1)
+        {
             return Ok(false);
         }
         inner_unused(code)
@@ -185,12 +204,16 @@ impl<'py> LiveFunctions<'py> {
 
     /// Functions with this name that were defined on this line of this file.
     pub(crate) fn at(&self, file: &str, name: &str, line: u32) -> &[LiveFunction<'py>] {
-        self.by_line.get(&(file.to_string(), name.to_string(), line)).map_or(&[], Vec::as_slice)
+        self.by_line
+            .get(&(file.to_string(), name.to_string(), line))
+            .map_or(&[], Vec::as_slice)
     }
 
     /// Functions that hold this very code object.
     pub(crate) fn with_code(&self, code: &Bound<'py, PyAny>) -> &[Bound<'py, PyAny>] {
-        self.by_code.get(&(code.as_ptr() as usize)).map_or(&[], Vec::as_slice)
+        self.by_code
+            .get(&(code.as_ptr() as usize))
+            .map_or(&[], Vec::as_slice)
     }
 
     /// Every distinct code object of these functions.

@@ -12,25 +12,45 @@ pub(crate) fn raised(error: cpython::CpythonError) -> PyErr {
     match error {
         cpython::CpythonError::Python(error) => error,
         cpython::CpythonError::Unsupported(absent) => {
-            pyo3::exceptions::PyNotImplementedError::new_err(format!("{}: {}", absent.capability, absent.reason))
+            pyo3::exceptions::PyNotImplementedError::new_err(format!(
+                "{}: {}",
+                absent.capability, absent.reason
+            ))
         }
     }
 }
 
-pub(crate) fn functions_in_files<'py>(py: Python<'py>, files: &[Bound<'py, PyString>]) -> PyResult<Vec<Bound<'py, PyFunction>>> {
+pub(crate) fn functions_in_files<'py>(
+    py: Python<'py>,
+    files: &[Bound<'py, PyString>],
+) -> PyResult<Vec<Bound<'py, PyFunction>>> {
     cpython::heap::functions_in_files(py, files).map_err(raised)
 }
 
-pub(crate) fn instances_of<'py>(py: Python<'py>, class: &Bound<'py, PyType>, subclasses: bool) -> PyResult<Vec<Bound<'py, PyAny>>> {
+pub(crate) fn instances_of<'py>(
+    py: Python<'py>,
+    class: &Bound<'py, PyType>,
+    subclasses: bool,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
     cpython::heap::instances_of(py, std::slice::from_ref(class), subclasses).map_err(raised)
 }
 
-pub(crate) fn referrers<'py>(py: Python<'py>, objects: &[Bound<'py, PyAny>]) -> PyResult<Vec<(Bound<'py, PyAny>, usize)>> {
+pub(crate) fn referrers<'py>(
+    py: Python<'py>,
+    objects: &[Bound<'py, PyAny>],
+) -> PyResult<Vec<(Bound<'py, PyAny>, usize)>> {
     cpython::heap::referrers(py, objects).map_err(raised)
 }
 
-pub(crate) fn generators_with_code<'py>(py: Python<'py>, codes: &[Bound<'py, PyCode>]) -> PyResult<Vec<usize>> {
-    Ok(cpython::heap::generators_with_code(py, codes).map_err(raised)?.into_iter().map(|(_, index)| index).collect())
+pub(crate) fn generators_with_code<'py>(
+    py: Python<'py>,
+    codes: &[Bound<'py, PyCode>],
+) -> PyResult<Vec<usize>> {
+    Ok(cpython::heap::generators_with_code(py, codes)
+        .map_err(raised)?
+        .into_iter()
+        .map(|(_, index)| index)
+        .collect())
 }
 
 pub(crate) fn set_code_and_closure(
@@ -38,10 +58,18 @@ pub(crate) fn set_code_and_closure(
     code: &Bound<'_, PyAny>,
     closure: Option<&Bound<'_, PyTuple>>,
 ) -> PyResult<()> {
-    cpython::functions::set_code_and_closure(function.cast::<PyFunction>()?, code.cast::<PyCode>()?, closure).map_err(raised)
+    cpython::functions::set_code_and_closure(
+        function.cast::<PyFunction>()?,
+        code.cast::<PyCode>()?,
+        closure,
+    )
+    .map_err(raised)
 }
 
-pub(crate) fn set_globals(function: &Bound<'_, PyAny>, globals: &Bound<'_, PyDict>) -> PyResult<()> {
+pub(crate) fn set_globals(
+    function: &Bound<'_, PyAny>,
+    globals: &Bound<'_, PyDict>,
+) -> PyResult<()> {
     cpython::functions::set_globals(function.cast::<PyFunction>()?, globals).map_err(raised)
 }
 
@@ -57,7 +85,10 @@ pub(crate) fn set_bases(class: &Bound<'_, PyType>, bases: &Bound<'_, PyTuple>) -
     cpython::types::set_bases(class, bases).map_err(raised)
 }
 
-pub(crate) fn set_instance_class(object: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) -> PyResult<()> {
+pub(crate) fn set_instance_class(
+    object: &Bound<'_, PyAny>,
+    class: &Bound<'_, PyType>,
+) -> PyResult<()> {
     cpython::types::set_instance_class(object, class).map_err(raised)
 }
 
@@ -82,7 +113,10 @@ pub(crate) fn replace_references<'py>(
 ) -> PyResult<(Replaced, Vec<LeftOver<'py>>)> {
     let pairs: Vec<cpython::references::Replacement<'py>> = successions
         .iter()
-        .map(|each| cpython::references::Replacement { old: each.old.clone(), new: each.new.clone() })
+        .map(|each| cpython::references::Replacement {
+            old: each.old.clone(),
+            new: each.new.clone(),
+        })
         .collect();
     let found = cpython::references::find_references(py, &pairs, &|_| false).map_err(raised)?;
     let mut left_over = Vec::new();

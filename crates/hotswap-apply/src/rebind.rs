@@ -30,8 +30,12 @@ impl<'py> Stage<'_, 'py> {
         old: Option<&Statement>,
         new: &Statement,
     ) -> PyResult<Vec<Registration<'py>>> {
-        let Some(old) = old else { return Ok(Vec::new()) };
-        let Kind::Function(before) = &old.kind else { return Ok(Vec::new()) };
+        let Some(old) = old else {
+            return Ok(Vec::new());
+        };
+        let Kind::Function(before) = &old.kind else {
+            return Ok(Vec::new());
+        };
         if before.decorators.is_empty() || !matches!(new.kind, Kind::Function(_)) {
             return Ok(Vec::new());
         }
@@ -50,20 +54,30 @@ impl<'py> Stage<'_, 'py> {
         }
         let mut found = Vec::new();
         for (container, index) in cpython::referrers(self.py, &objects)? {
-            let listed = container.is_exact_instance_of::<PyList>() || container.is_exact_instance_of::<PyDict>();
+            let listed = container.is_exact_instance_of::<PyList>()
+                || container.is_exact_instance_of::<PyDict>();
             if !listed || self.is_namespace(&container) {
                 continue;
             }
             let before = container.call_method0("copy")?;
-            found.push(Registration { container, before, old: objects[index].clone() });
+            found.push(Registration {
+                container,
+                before,
+                old: objects[index].clone(),
+            });
         }
         Ok(found)
     }
 
     fn is_namespace(&self, container: &Bound<'py, PyAny>) -> bool {
         self.world.by_dict(container).is_some()
-            || self.staging.values().any(|staging| staging.namespace.is(container))
-            || container.cast::<PyDict>().is_ok_and(|dict| dict.contains("__builtins__").unwrap_or(false))
+            || self
+                .staging
+                .values()
+                .any(|staging| staging.namespace.is(container))
+            || container
+                .cast::<PyDict>()
+                .is_ok_and(|dict| dict.contains("__builtins__").unwrap_or(false))
     }
 
     /// Where the new run registered in the same container, the old entry goes.
@@ -74,7 +88,11 @@ impl<'py> Stage<'_, 'py> {
         new: &Statement,
     ) -> PyResult<()> {
         for registration in registrations {
-            let Registration { container, before, old } = registration;
+            let Registration {
+                container,
+                before,
+                old,
+            } = registration;
             if let (Ok(list), Ok(was)) = (container.cast::<PyList>(), before.cast::<PyList>()) {
                 if list.len() <= was.len() {
                     continue;
@@ -84,23 +102,34 @@ impl<'py> Stage<'_, 'py> {
                     let fresh = list.get_item(was.len())?;
                     list.del_item(was.len())?;
                     list.set_item(position, fresh)?;
-                    self.displaced.push((container.clone(), Key::Position(position), old.clone()));
+                    self.displaced
+                        .push((container.clone(), Key::Position(position), old.clone()));
                     self.withdrawn(module, new);
                 }
-            } else if let (Ok(dict), Ok(was)) = (container.cast::<PyDict>(), before.cast::<PyDict>()) {
+            } else if let (Ok(dict), Ok(was)) =
+                (container.cast::<PyDict>(), before.cast::<PyDict>())
+            {
                 // The same key under a new owner: the old one comes back after a failure.
                 for (key, value) in was.iter() {
                     if value.is(&old) && dict.get_item(&key)?.is_some_and(|now| !now.is(&old)) {
-                        self.displaced.push((container.clone(), Key::Item(key), old.clone()));
+                        self.displaced
+                            .push((container.clone(), Key::Item(key), old.clone()));
                     }
                 }
-                let grown = dict.iter().any(|(key, _)| !was.contains(&key).unwrap_or(true));
+                let grown = dict
+                    .iter()
+                    .any(|(key, _)| !was.contains(&key).unwrap_or(true));
                 if !grown {
                     continue;
                 }
-                let stale: Vec<_> = dict.iter().filter(|(key, value)| value.is(&old) && was.contains(key).unwrap_or(false)).map(|(key, _)| key).collect();
+                let stale: Vec<_> = dict
+                    .iter()
+                    .filter(|(key, value)| value.is(&old) && was.contains(key).unwrap_or(false))
+                    .map(|(key, _)| key)
+                    .collect();
                 for key in stale {
-                    self.displaced.push((container.clone(), Key::Item(key.clone()), old.clone()));
+                    self.displaced
+                        .push((container.clone(), Key::Item(key.clone()), old.clone()));
                     dict.del_item(key)?;
                     self.withdrawn(module, new);
                 }
@@ -127,7 +156,10 @@ impl<'py> Stage<'_, 'py> {
             // Classes too, but not what statements imported from elsewhere.
             let own = staging.live.get_item("__name__")?;
             for (name, value) in staging.namespace.iter() {
-                let fresh = !staging.live.get_item(&name)?.is_some_and(|live| live.is(&value));
+                let fresh = !staging
+                    .live
+                    .get_item(&name)?
+                    .is_some_and(|live| live.is(&value));
                 let home = value.getattr("__module__").ok();
                 let here = matches!((&own, &home), (Some(own), Some(home)) if own.eq(home).unwrap_or(false));
                 let class = value.is_instance_of::<pyo3::types::PyType>();
@@ -149,7 +181,11 @@ impl<'py> Stage<'_, 'py> {
                 }
             } else if let Ok(dict) = container.cast_exact::<PyDict>() {
                 // The attributes of an object that was made in staging go with it.
-                let keys: Vec<_> = dict.iter().filter(|(_, value)| value.is(&made[index])).map(|(key, _)| key).collect();
+                let keys: Vec<_> = dict
+                    .iter()
+                    .filter(|(_, value)| value.is(&made[index]))
+                    .map(|(key, _)| key)
+                    .collect();
                 for key in keys {
                     dict.del_item(key)?;
                 }
@@ -158,7 +194,9 @@ impl<'py> Stage<'_, 'py> {
         for (container, key, old) in std::mem::take(&mut self.displaced) {
             match (container.cast::<PyList>(), container.cast::<PyDict>(), key) {
                 (Ok(list), _, Key::Position(at)) => list.insert(at.min(list.len()), old)?,
-                (_, Ok(dict), Key::Item(key)) if !dict.contains(&key)? => dict.set_item(key, old)?,
+                (_, Ok(dict), Key::Item(key)) if !dict.contains(&key)? => {
+                    dict.set_item(key, old)?
+                }
                 _ => {}
             }
         }
@@ -167,7 +205,7 @@ impl<'py> Stage<'_, 'py> {
 
     fn withdrawn(&mut self, module: usize, statement: &Statement) {
         let label = statement.label(&self.text(module));
-        self.entry(module, &label, Some(statement), "statement", "removed").reason =
-            "the registration that its earlier run had made".to_string();
+        self.entry(module, &label, Some(statement), "statement", "removed")
+            .reason = "the registration that its earlier run had made".to_string();
     }
 }

@@ -47,7 +47,11 @@ pub(crate) enum After<'py> {
     /// Take a dead class out of the `__subclasses__()` of its bases.
     Hide(Bound<'py, PyType>),
     /// Apply a class decorator again.
-    Decorate { class: Bound<'py, PyType>, source: String, namespace: Bound<'py, PyDict> },
+    Decorate {
+        class: Bound<'py, PyType>,
+        source: String,
+        namespace: Bound<'py, PyDict>,
+    },
 }
 
 /// A statement that must see committed definitions, so it runs after the swap.
@@ -88,11 +92,20 @@ pub(crate) struct Stage<'w, 'py> {
     /// Statements run in the live namespaces: the swap is done.
     pub committed: bool,
     /// Old and new objects of names whose value changed, for those that imported them.
-    pub rebound: Vec<(usize, String, Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>)>,
+    pub rebound: Vec<(
+        usize,
+        String,
+        Option<Bound<'py, PyAny>>,
+        Option<Bound<'py, PyAny>>,
+    )>,
     /// Classes made anew in staging, and the live ones that take their members over.
     pub rebuilt: Vec<(Bound<'py, PyType>, Bound<'py, PyType>)>,
     /// Entries of containers that a new registration took the place of.
-    pub displaced: Vec<(Bound<'py, PyAny>, crate::rebind::Key<'py>, Bound<'py, PyAny>)>,
+    pub displaced: Vec<(
+        Bound<'py, PyAny>,
+        crate::rebind::Key<'py>,
+        Bound<'py, PyAny>,
+    )>,
     /// What is left to do right after the commit.
     pub after: Vec<After<'py>>,
 }
@@ -130,12 +143,24 @@ impl<'w, 'py> Stage<'w, 'py> {
         if let Some(annotations) = namespace.get_item("__annotations__")? {
             namespace.set_item("__annotations__", annotations.call_method0("copy")?)?;
         }
-        self.staging.insert(module, Staging { namespace: namespace.clone(), live, made_functions: false });
+        self.staging.insert(
+            module,
+            Staging {
+                namespace: namespace.clone(),
+                live,
+                made_functions: false,
+            },
+        );
         Ok(namespace)
     }
 
     /// Binds a name of a module, now or at the commit.
-    pub(crate) fn bind(&mut self, module: usize, name: &str, value: Option<Bound<'py, PyAny>>) -> PyResult<()> {
+    pub(crate) fn bind(
+        &mut self,
+        module: usize,
+        name: &str,
+        value: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<()> {
         let live = self.live_dict(module);
         let namespace = self.namespace(module)?;
         if !self.committed {
@@ -158,12 +183,15 @@ impl<'w, 'py> Stage<'w, 'py> {
         new: Option<Bound<'py, PyAny>>,
     ) {
         let same = match (&old, &new) {
-            (Some(old), Some(new)) => old.is(new) || (crate::values::is_plain(old) && crate::values::equal(old, new)),
+            (Some(old), Some(new)) => {
+                old.is(new) || (crate::values::is_plain(old) && crate::values::equal(old, new))
+            }
             (None, None) => true,
             _ => false,
         };
         if !same {
-            self.changed.insert((module, name.to_string()), Changed::Value);
+            self.changed
+                .insert((module, name.to_string()), Changed::Value);
             self.rebound.push((module, name.to_string(), old, new));
         }
     }

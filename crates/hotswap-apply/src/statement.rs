@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use hotswap_plan::{Change, DECORATOR_STUB, Expression, FunctionChange, Kind, Outline, Pragma, Skeleton, Statement};
+use hotswap_plan::{
+    Change, DECORATOR_STUB, Expression, FunctionChange, Kind, Outline, Pragma, Skeleton, Statement,
+};
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
@@ -33,12 +35,17 @@ impl<'py> Stage<'_, 'py> {
     /// its order, then those that the program added.
     fn settle_annotations(&mut self, module: usize) -> PyResult<()> {
         let edited = &self.edits[&module];
-        let (old, new) = (annotated(&edited.old_outline.statements), annotated(&edited.outline.statements));
+        let (old, new) = (
+            annotated(&edited.old_outline.statements),
+            annotated(&edited.outline.statements),
+        );
         if old == new || cfg!(Py_3_14) {
             return Ok(());
         }
         let namespace = self.namespace(module)?;
-        let Some(annotations) = namespace.get_item("__annotations__")? else { return Ok(()) };
+        let Some(annotations) = namespace.get_item("__annotations__")? else {
+            return Ok(());
+        };
         let settled = ordered_annotations(self.py, annotations.cast::<PyDict>()?, &old, &new)?;
         let value = (!settled.is_empty() || !new.is_empty()).then(|| settled.into_any());
         self.bind(module, "__annotations__", value)
@@ -53,7 +60,10 @@ impl<'py> Stage<'_, 'py> {
         let old = step.old.map(|at| &old_outline.statements[at]);
         let change = step.change.clone();
         if self.must_wait(module, &new.facts) && !matches!(change, Change::Same | Change::Bodies) {
-            self.late.push(Late { module, step: index });
+            self.late.push(Late {
+                module,
+                step: index,
+            });
             for name in &new.binds {
                 self.late_names.insert((module, name.clone()));
             }
@@ -71,11 +81,16 @@ impl<'py> Stage<'_, 'py> {
                 }
                 self.derive(module, step.new, &outline)
             }
-            (Change::Function(change), Some(old)) => self.stage_function(module, old, new, &change, &outline),
-            (Change::Class(change), Some(old)) => self.stage_class(module, old, new, &change, &outline, index),
+            (Change::Function(change), Some(old)) => {
+                self.stage_function(module, old, new, &change, &outline)
+            }
+            (Change::Class(change), Some(old)) => {
+                self.stage_class(module, old, new, &change, &outline, index)
+            }
             _ if new.pragma == Some(Pragma::Keep) && old.is_some() => {
                 let label = new.label(&self.text(module));
-                self.entry(module, &label, Some(new), "statement", "kept").reason = "# hotswap: keep".to_string();
+                self.entry(module, &label, Some(new), "statement", "kept")
+                    .reason = "# hotswap: keep".to_string();
                 Ok(())
             }
             _ => self.run(module, old, new, &outline),
@@ -83,14 +98,25 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Compiles one statement by itself, on its own lines.
-    pub(crate) fn compile_statement(&self, module: usize, statement: &Statement, outline: &Outline) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn compile_statement(
+        &self,
+        module: usize,
+        statement: &Statement,
+        outline: &Outline,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let text = self.text(module);
         let skeleton = Skeleton::new(&text, outline).statement(statement);
         codes::compile(self.py, &skeleton.finish(), self.code_file(module))
     }
 
     /// Runs a new or changed statement.
-    pub(crate) fn run(&mut self, module: usize, old: Option<&Statement>, new: &Statement, outline: &Outline) -> PyResult<()> {
+    pub(crate) fn run(
+        &mut self,
+        module: usize,
+        old: Option<&Statement>,
+        new: &Statement,
+        outline: &Outline,
+    ) -> PyResult<()> {
         if new.kind == Kind::MainGuard || (new.kind == Kind::Future) {
             return Ok(());
         }
@@ -120,7 +146,9 @@ impl<'py> Stage<'_, 'py> {
         self.entry(module, &label, Some(new), kind, action);
         for name in names {
             let was = before.get_item(&name)?;
-            let Some(now) = namespace.get_item(&name)? else { continue };
+            let Some(now) = namespace.get_item(&name)? else {
+                continue;
+            };
             if kept.contains(&name)
                 && let Some(was) = &was
             {
@@ -150,7 +178,8 @@ impl<'py> Stage<'_, 'py> {
         let mut now = now;
         if let Some(was) = &was {
             if was.is(&now) {
-                self.transaction.set_item(&self.live_dict(module), name, Some(now));
+                self.transaction
+                    .set_item(&self.live_dict(module), name, Some(now));
                 return Ok(());
             }
             if let Some(merged) = self.merge_display(module, name, was, &now, old, new)? {
@@ -160,7 +189,10 @@ impl<'py> Stage<'_, 'py> {
         if let Some(was) = &was {
             let definition = matches!(new.kind, Kind::Function(_) | Kind::Class(_));
             if definition && values::has_identity(was) && self.defined_here(module, was, old) {
-                self.transaction.push(Write::Reference { old: was.clone(), new: now.clone() });
+                self.transaction.push(Write::Reference {
+                    old: was.clone(),
+                    new: now.clone(),
+                });
             }
         }
         self.bind(module, name, Some(now.clone()))?;
@@ -169,27 +201,51 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Whether a live object is what the old definition of this name made.
-    fn defined_here(&self, module: usize, object: &Bound<'py, PyAny>, old: Option<&Statement>) -> bool {
+    fn defined_here(
+        &self,
+        module: usize,
+        object: &Bound<'py, PyAny>,
+        old: Option<&Statement>,
+    ) -> bool {
         let Some(old) = old else { return false };
         if !matches!(old.kind, Kind::Function(_) | Kind::Class(_)) {
             return false;
         }
-        match object.getattr("__module__").and_then(|name| name.extract::<String>()) {
+        match object
+            .getattr("__module__")
+            .and_then(|name| name.extract::<String>())
+        {
             Ok(owner) => {
-                let name: Option<String> =
-                    self.live_dict(module).get_item("__name__").ok().flatten().and_then(|name| name.extract().ok());
-                Some(owner) == name || old.function().is_some_and(|function| !function.decorators.is_empty())
+                let name: Option<String> = self
+                    .live_dict(module)
+                    .get_item("__name__")
+                    .ok()
+                    .flatten()
+                    .and_then(|name| name.extract().ok());
+                Some(owner) == name
+                    || old
+                        .function()
+                        .is_some_and(|function| !function.decorators.is_empty())
             }
             Err(_) => true,
         }
     }
 
-    fn values_before(&self, namespace: &Bound<'py, PyDict>, statement: &Statement) -> PyResult<Bound<'py, PyDict>> {
+    fn values_before(
+        &self,
+        namespace: &Bound<'py, PyDict>,
+        statement: &Statement,
+    ) -> PyResult<Bound<'py, PyDict>> {
         if statement.binds.iter().any(|name| name == "*") {
             return namespace.copy();
         }
         let before = PyDict::new(self.py);
-        for name in statement.binds.iter().map(String::as_str).chain(["__annotations__"]) {
+        for name in statement
+            .binds
+            .iter()
+            .map(String::as_str)
+            .chain(["__annotations__"])
+        {
             if let Some(value) = namespace.get_item(name)? {
                 before.set_item(name, value)?;
             }
@@ -205,7 +261,10 @@ impl<'py> Stage<'_, 'py> {
     ) -> PyResult<Vec<String>> {
         if !statement.binds.iter().any(|name| name == "*") {
             let mut names = statement.binds.clone();
-            if let Kind::Assign { annotated: true, .. } = statement.kind {
+            if let Kind::Assign {
+                annotated: true, ..
+            } = statement.kind
+            {
                 names.push("__annotations__".to_string());
             }
             return Ok(names);
@@ -223,9 +282,19 @@ impl<'py> Stage<'_, 'py> {
     /// Names that an edited import statement imports just as before: what the
     /// program assigned to them since stays.
     fn unchanged_imports(&self, module: usize, new: &Statement) -> Vec<String> {
-        let (Kind::Import(imports), Some(edited)) = (&new.kind, self.edits.get(&module)) else { return Vec::new() };
-        let old: Vec<_> = edited.old_outline.imports().map(|(_, import)| import.clone()).collect();
-        imports.iter().filter(|import| import.bound != "*" && old.contains(import)).map(|import| import.bound.clone()).collect()
+        let (Kind::Import(imports), Some(edited)) = (&new.kind, self.edits.get(&module)) else {
+            return Vec::new();
+        };
+        let old: Vec<_> = edited
+            .old_outline
+            .imports()
+            .map(|(_, import)| import.clone())
+            .collect();
+        imports
+            .iter()
+            .filter(|import| import.bound != "*" && old.contains(import))
+            .map(|import| import.bound.clone())
+            .collect()
     }
 
     /// Evaluates the changed header of a function and patches the live ones.
@@ -237,10 +306,17 @@ impl<'py> Stage<'_, 'py> {
         change: &FunctionChange,
         outline: &Arc<Outline>,
     ) -> PyResult<()> {
-        let Some(function) = new.function() else { return Ok(()) };
+        let Some(function) = new.function() else {
+            return Ok(());
+        };
         let namespace = self.namespace(module)?;
         let text = self.text(module);
-        let skeleton = Skeleton::new(&text, outline).function(new, function, &change.defaults, change.annotations);
+        let skeleton = Skeleton::new(&text, outline).function(
+            new,
+            function,
+            &change.defaults,
+            change.annotations,
+        );
         let code = codes::compile(self.py, &skeleton.finish(), self.code_file(module))?;
         let made = self.make(&code, &namespace, None, &function.name)?;
         let patched = self.patch_function(module, old, new, change, &made, None)?;
@@ -273,12 +349,23 @@ impl<'py> Stage<'_, 'py> {
             None => {}
         }
         result?;
-        made.ok_or_else(|| pyo3::exceptions::PyNameError::new_err(format!("{name} was not defined")))
+        made.ok_or_else(|| {
+            pyo3::exceptions::PyNameError::new_err(format!("{name} was not defined"))
+        })
     }
 
     /// A definition that got another name keeps its identity.
-    fn rename(&mut self, module: usize, old: &Statement, new: &Statement, outline: &Arc<Outline>) -> PyResult<()> {
-        let (Some(from), Some(to)) = (old.binds.first().cloned(), new.binds.first().cloned()) else { return Ok(()) };
+    fn rename(
+        &mut self,
+        module: usize,
+        old: &Statement,
+        new: &Statement,
+        outline: &Arc<Outline>,
+    ) -> PyResult<()> {
+        let (Some(from), Some(to)) = (old.binds.first().cloned(), new.binds.first().cloned())
+        else {
+            return Ok(());
+        };
         let Some(object) = self.live_dict(module).get_item(&from)? else {
             return self.run(module, None, new, outline);
         };
@@ -289,7 +376,10 @@ impl<'py> Stage<'_, 'py> {
                 let skeleton = Skeleton::new(&text, outline).function(new, function, &[], true);
                 let code = codes::compile(self.py, &skeleton.finish(), self.code_file(module))?;
                 let made = self.make(&code, &namespace, None, &to)?;
-                let change = FunctionChange { defaults: Vec::new(), annotations: true };
+                let change = FunctionChange {
+                    defaults: Vec::new(),
+                    annotations: true,
+                };
                 self.patch_function(module, old, new, &change, &made, None)?;
             }
             _ => {
@@ -299,7 +389,11 @@ impl<'py> Stage<'_, 'py> {
                 };
                 for attribute in ["__name__", "__qualname__"] {
                     let value = pyo3::types::PyString::new(self.py, &to).into_any();
-                    self.transaction.push(Write::Attribute { object: class.clone().into_any(), name: attribute, value: Some(value) });
+                    self.transaction.push(Write::Attribute {
+                        object: class.clone().into_any(),
+                        name: attribute,
+                        value: Some(value),
+                    });
                 }
                 self.rename_methods(module, &class, old, new, outline)?;
             }
@@ -318,16 +412,25 @@ impl<'py> Stage<'_, 'py> {
     /// What removed statements alone had bound is taken away.
     fn remove_statements(&mut self, module: usize) -> PyResult<()> {
         let edited = &self.edits[&module];
-        let (outline, old_outline, plan) = (edited.outline.clone(), edited.old_outline.clone(), edited.plan.clone());
+        let (outline, old_outline, plan) = (
+            edited.outline.clone(),
+            edited.old_outline.clone(),
+            edited.plan.clone(),
+        );
         for index in &plan.removed {
             let statement = &old_outline.statements[*index];
-            if statement.binds.is_empty() && !matches!(statement.kind, Kind::Future | Kind::MainGuard) {
+            if statement.binds.is_empty()
+                && !matches!(statement.kind, Kind::Future | Kind::MainGuard)
+            {
                 let label = statement.label(&self.edits[&module].old_text.clone());
-                self.entry(module, &label, None, "statement", "removed").reason =
-                    "what it did when it ran is not undone".to_string();
+                self.entry(module, &label, None, "statement", "removed")
+                    .reason = "what it did when it ran is not undone".to_string();
             }
             for name in &statement.binds {
-                if outline.last_binder(name).is_some() || outline.globals_declared.contains(name) || name == "*" {
+                if outline.last_binder(name).is_some()
+                    || outline.globals_declared.contains(name)
+                    || name == "*"
+                {
                     continue;
                 }
                 let was = self.live_dict(module).get_item(name)?;
@@ -349,8 +452,15 @@ impl<'py> Stage<'_, 'py> {
         Ok(())
     }
 
-    fn remove_star(&mut self, module: usize, import: &hotswap_plan::Import, outline: &Outline) -> PyResult<()> {
-        let Some(source) = self.imported_module(module, import) else { return Ok(()) };
+    fn remove_star(
+        &mut self,
+        module: usize,
+        import: &hotswap_plan::Import,
+        outline: &Outline,
+    ) -> PyResult<()> {
+        let Some(source) = self.imported_module(module, import) else {
+            return Ok(());
+        };
         let (own, other) = (self.live_dict(module), self.live_dict(source));
         for (name, value) in other.iter() {
             let name: String = name.extract()?;
@@ -369,7 +479,9 @@ impl<'py> Stage<'_, 'py> {
         if self.changed.is_empty() {
             return Ok(());
         }
-        let Some(outline) = self.outline(module) else { return Ok(()) };
+        let Some(outline) = self.outline(module) else {
+            return Ok(());
+        };
         for index in 0..outline.statements.len() {
             self.derive(module, index, &outline)?;
         }
@@ -378,7 +490,12 @@ impl<'py> Stage<'_, 'py> {
 
     /// An unchanged statement that reads something whose value changed runs again if
     /// nobody changed what it made and running it is known to be harmless.
-    pub(crate) fn derive(&mut self, module: usize, index: usize, outline: &Arc<Outline>) -> PyResult<()> {
+    pub(crate) fn derive(
+        &mut self,
+        module: usize,
+        index: usize,
+        outline: &Arc<Outline>,
+    ) -> PyResult<()> {
         let statement = &outline.statements[index];
         if self.changed.is_empty() {
             return Ok(());
@@ -389,10 +506,13 @@ impl<'py> Stage<'_, 'py> {
             Kind::Import(_) | Kind::Future | Kind::Docstring | Kind::MainGuard => return Ok(()),
             _ => {}
         }
-        let Some(cause) = self.cause(module, &statement.facts) else { return Ok(()) };
+        let Some(cause) = self.cause(module, &statement.facts) else {
+            return Ok(());
+        };
         let label = statement.label(&self.text(module));
         if statement.pragma == Some(Pragma::Keep) {
-            self.entry(module, &label, Some(statement), "statement", "kept").reason = "# hotswap: keep".to_string();
+            self.entry(module, &label, Some(statement), "statement", "kept")
+                .reason = "# hotswap: keep".to_string();
             return Ok(());
         }
         let old_index = self.old_index(module, index);
@@ -412,7 +532,10 @@ impl<'py> Stage<'_, 'py> {
             if let Some(step) = self.step_of(module, index) {
                 self.late.push(Late { module, step });
             } else {
-                self.late.push(Late { module, step: index });
+                self.late.push(Late {
+                    module,
+                    step: index,
+                });
             }
             for name in &statement.binds {
                 self.late_names.insert((module, name.clone()));
@@ -422,7 +545,12 @@ impl<'py> Stage<'_, 'py> {
         self.derive_now(module, statement, outline)
     }
 
-    pub(crate) fn derive_now(&mut self, module: usize, statement: &Statement, outline: &Arc<Outline>) -> PyResult<()> {
+    pub(crate) fn derive_now(
+        &mut self,
+        module: usize,
+        statement: &Statement,
+        outline: &Arc<Outline>,
+    ) -> PyResult<()> {
         let namespace = self.namespace(module)?;
         let code = self.compile_statement(module, statement, outline)?;
         let before = self.values_before(&namespace, statement)?;
@@ -435,20 +563,31 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         let label = statement.label(&self.text(module));
-        self.entry(module, &label, Some(statement), "statement", "re-ran").reason = "something it reads changed".to_string();
+        self.entry(module, &label, Some(statement), "statement", "re-ran")
+            .reason = "something it reads changed".to_string();
         Ok(())
     }
 
     /// The index of a statement's counterpart in the baseline.
     fn old_index(&self, module: usize, index: usize) -> Option<usize> {
         match self.edits.get(&module) {
-            Some(edited) => edited.plan.steps.iter().find(|step| step.new == index).and_then(|step| step.old),
+            Some(edited) => edited
+                .plan
+                .steps
+                .iter()
+                .find(|step| step.new == index)
+                .and_then(|step| step.old),
             None => Some(index),
         }
     }
 
     fn step_of(&self, module: usize, index: usize) -> Option<usize> {
-        self.edits.get(&module)?.plan.steps.iter().position(|step| step.new == index)
+        self.edits
+            .get(&module)?
+            .plan
+            .steps
+            .iter()
+            .position(|step| step.new == index)
     }
 
     fn why_not_derive(
@@ -461,7 +600,9 @@ impl<'py> Stage<'_, 'py> {
         if let Some(reason) = self.impurity(module, &statement.facts) {
             return Ok(Some(reason));
         }
-        let Some(old_index) = old_index else { return Ok(None) };
+        let Some(old_index) = old_index else {
+            return Ok(None);
+        };
         let chain = self.chain(module, old_index, &statement.binds, outline);
         if !self.untouched(module, &chain, &statement.binds)? {
             return Ok(Some("the program changed its value since".to_string()));
@@ -471,17 +612,27 @@ impl<'py> Stage<'_, 'py> {
 
     /// The statements of the baseline that bind or augment the same names, up to the
     /// last of them, so that the value after them can be compared.
-    fn chain(&self, module: usize, index: usize, names: &[String], _outline: &Outline) -> Vec<usize> {
+    fn chain(
+        &self,
+        module: usize,
+        index: usize,
+        names: &[String],
+        _outline: &Outline,
+    ) -> Vec<usize> {
         let baseline = match self.edits.get(&module) {
             Some(edited) => Some(edited.old_outline.clone()),
             None => self.world.modules[module].outline(),
         };
-        let Some(baseline) = baseline else { return vec![index] };
+        let Some(baseline) = baseline else {
+            return vec![index];
+        };
         let mut chain: Vec<usize> = baseline
             .statements
             .iter()
             .enumerate()
-            .filter(|(at, other)| *at == index || other.binds.iter().any(|name| names.contains(name)))
+            .filter(|(at, other)| {
+                *at == index || other.binds.iter().any(|name| names.contains(name))
+            })
             .map(|(at, _)| at)
             .collect();
         chain.dedup();
@@ -489,13 +640,22 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Default values of an unchanged parameter that read something changed.
-    fn derive_defaults(&mut self, module: usize, statement: &Statement, outline: &Arc<Outline>) -> PyResult<()> {
-        let Some(function) = statement.function() else { return Ok(()) };
+    fn derive_defaults(
+        &mut self,
+        module: usize,
+        statement: &Statement,
+        outline: &Arc<Outline>,
+    ) -> PyResult<()> {
+        let Some(function) = statement.function() else {
+            return Ok(());
+        };
         let due: Vec<(usize, &Expression)> = function
             .parameters
             .iter()
             .enumerate()
-            .filter_map(|(index, parameter)| parameter.default.as_ref().map(|default| (index, default)))
+            .filter_map(|(index, parameter)| {
+                parameter.default.as_ref().map(|default| (index, default))
+            })
             .filter(|(_, default)| self.cause(module, &default.facts).is_some())
             .collect();
         if due.is_empty() {
@@ -527,7 +687,9 @@ impl<'py> Stage<'_, 'py> {
         target: &Bound<'py, PyAny>,
         due: &[(usize, &Expression)],
     ) -> PyResult<()> {
-        let Some(function) = statement.function() else { return Ok(()) };
+        let Some(function) = statement.function() else {
+            return Ok(());
+        };
         let text = self.text(module);
         let live = self.live_dict(module);
         let namespace = self.namespace(module)?;
@@ -552,7 +714,8 @@ impl<'py> Stage<'_, 'py> {
             }
             let value = evaluate(self.py, source, &namespace)?;
             self.set_default(target, function, *index, value)?;
-            self.entry(module, &name, Some(statement), "function", "re-ran").reason = format!("the default reads {cause}");
+            self.entry(module, &name, Some(statement), "function", "re-ran")
+                .reason = format!("the default reads {cause}");
         }
         Ok(())
     }
@@ -568,24 +731,41 @@ impl<'py> Stage<'_, 'py> {
         if parameter.keyword_only {
             let defaults = target.getattr("__kwdefaults__")?.call_method0("copy")?;
             defaults.set_item(&parameter.name, value)?;
-            self.transaction.push(Write::Attribute { object: target.clone(), name: "__kwdefaults__", value: Some(defaults) });
+            self.transaction.push(Write::Attribute {
+                object: target.clone(),
+                name: "__kwdefaults__",
+                value: Some(defaults),
+            });
             return Ok(());
         }
         let at = default_position(function, index);
-        let defaults: Vec<Bound<'py, PyAny>> = target.getattr("__defaults__")?.cast_into::<PyTuple>()?.iter().collect();
+        let defaults: Vec<Bound<'py, PyAny>> = target
+            .getattr("__defaults__")?
+            .cast_into::<PyTuple>()?
+            .iter()
+            .collect();
         let mut defaults = defaults;
         if let Some(slot) = defaults.get_mut(at) {
             *slot = value;
         }
         let defaults = PyTuple::new(self.py, defaults)?.into_any();
-        self.transaction.push(Write::Attribute { object: target.clone(), name: "__defaults__", value: Some(defaults) });
+        self.transaction.push(Write::Attribute {
+            object: target.clone(),
+            name: "__defaults__",
+            value: Some(defaults),
+        });
         Ok(())
     }
 
     /// A changed statement that augments what others made (`X += …`, a loop that
     /// fills a table): the chain is made afresh, away from the live value, if that
     /// is harmless and nobody changed the value since. None: run it as it is.
-    fn run_chain(&mut self, module: usize, new: &Statement, outline: &Outline) -> PyResult<Option<()>> {
+    fn run_chain(
+        &mut self,
+        module: usize,
+        new: &Statement,
+        outline: &Outline,
+    ) -> PyResult<Option<()>> {
         let _ = (module, new, outline);
         Ok(None)
     }
@@ -601,27 +781,45 @@ impl<'py> Stage<'_, 'py> {
         new: &Statement,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let display = |statement: &Statement| match &statement.kind {
-            Kind::Assign { value: Some(value), targets, .. } if targets.len() == 1 => {
-                value.display.map(|kind| (kind, value.clone()))
-            }
+            Kind::Assign {
+                value: Some(value),
+                targets,
+                ..
+            } if targets.len() == 1 => value.display.map(|kind| (kind, value.clone())),
             _ => None,
         };
-        let (Some(old), Some((kind, _))) = (old, display(new)) else { return Ok(None) };
-        let Some((old_kind, old_value)) = display(old) else { return Ok(None) };
-        if kind != old_kind || !was.get_type().is(now.get_type()) || self.impurity(module, &old_value.facts).is_some() {
+        let (Some(old), Some((kind, _))) = (old, display(new)) else {
+            return Ok(None);
+        };
+        let Some((old_kind, old_value)) = display(old) else {
+            return Ok(None);
+        };
+        if kind != old_kind
+            || !was.get_type().is(now.get_type())
+            || self.impurity(module, &old_value.facts).is_some()
+        {
             return Ok(None);
         }
         let old_text = self.edits[&module].old_text.clone();
-        let Ok(base) = evaluate(self.py, old_value.span.of(&old_text), &self.live_dict(module).copy()?) else {
+        let Ok(base) = evaluate(
+            self.py,
+            old_value.span.of(&old_text),
+            &self.live_dict(module).copy()?,
+        ) else {
             return Ok(None);
         };
         let Some(content) = merge(self.py, &base, was, now)? else {
             let entry = self.entry(module, name, Some(new), "statement", "stale");
-            entry.reason = "the program reordered or removed items of the list, so the edit cannot be merged".to_string();
+            entry.reason =
+                "the program reordered or removed items of the list, so the edit cannot be merged"
+                    .to_string();
             entry.advice = "# hotswap: rerun".to_string();
             return Ok(Some(was.clone()));
         };
-        self.transaction.push(Write::Content { container: was.clone(), content });
+        self.transaction.push(Write::Content {
+            container: was.clone(),
+            content,
+        });
         Ok(Some(was.clone()))
     }
 }
@@ -636,11 +834,17 @@ fn merge<'py>(
     if values::equal(base, live) {
         return Ok(Some(edited.clone()));
     }
-    if let (Ok(base), Ok(live), Ok(edited)) = (base.cast_exact::<PyDict>(), live.cast_exact::<PyDict>(), edited.cast_exact::<PyDict>()) {
+    if let (Ok(base), Ok(live), Ok(edited)) = (
+        base.cast_exact::<PyDict>(),
+        live.cast_exact::<PyDict>(),
+        edited.cast_exact::<PyDict>(),
+    ) {
         let merged = PyDict::new(py);
         for (key, value) in edited.iter() {
             let before = base.get_item(&key)?;
-            let same = before.as_ref().is_some_and(|before| values::equal(before, &value));
+            let same = before
+                .as_ref()
+                .is_some_and(|before| values::equal(before, &value));
             match (same, live.get_item(&key)?) {
                 (true, Some(now)) => merged.set_item(key, now)?,
                 (true, None) => {}
@@ -657,7 +861,12 @@ fn merge<'py>(
     if live.is_exact_instance_of::<pyo3::types::PySet>() {
         let added = live.call_method1("difference", (base,))?;
         let removed = base.call_method1("difference", (live,))?;
-        let kept = edited.call_method1("difference", (removed.call_method1("difference", (edited.call_method1("difference", (base,))?,))?,))?;
+        let kept =
+            edited.call_method1(
+                "difference",
+                (removed
+                    .call_method1("difference", (edited.call_method1("difference", (base,))?,))?,),
+            )?;
         return Ok(Some(kept.call_method1("union", (added,))?));
     }
     merge_lists(py, base, live, edited)
@@ -670,7 +879,11 @@ fn merge_lists<'py>(
     edited: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     use pyo3::types::PyList;
-    let (Ok(base), Ok(live), Ok(edited)) = (base.cast_exact::<PyList>(), live.cast_exact::<PyList>(), edited.cast_exact::<PyList>()) else {
+    let (Ok(base), Ok(live), Ok(edited)) = (
+        base.cast_exact::<PyList>(),
+        live.cast_exact::<PyList>(),
+        edited.cast_exact::<PyList>(),
+    ) else {
         return Ok(None);
     };
     // Items that the program inserted, by how many base items stand before them.
@@ -693,7 +906,10 @@ fn merge_lists<'py>(
     }
     for item in edited.iter() {
         merged.append(&item)?;
-        if let Some(position) = (from..base.len()).find(|at| base.get_item(*at).is_ok_and(|other| values::equal(&other, &item))) {
+        if let Some(position) = (from..base.len()).find(|at| {
+            base.get_item(*at)
+                .is_ok_and(|other| values::equal(&other, &item))
+        }) {
             for slot in &mut inserted[from + 1..=position + 1] {
                 for item in slot.drain(..) {
                     merged.append(item)?;
@@ -711,17 +927,29 @@ fn merge_lists<'py>(
 }
 
 /// Evaluates an expression; line numbers do not matter because it is not kept.
-pub(crate) fn evaluate<'py>(py: Python<'py>, source: &str, namespace: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn evaluate<'py>(
+    py: Python<'py>,
+    source: &str,
+    namespace: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
     let text = format!("({source}\n)");
-    py.import("builtins")?.getattr("eval")?.call1((text, namespace))
+    py.import("builtins")?
+        .getattr("eval")?
+        .call1((text, namespace))
 }
 
 /// The simple names that statements annotate, in order.
 pub(crate) fn annotated(statements: &[Statement]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for statement in statements {
-        if let Kind::Assign { targets, annotated: true, .. } = &statement.kind
-            && targets[0].chars().all(|letter| letter == '_' || letter.is_alphanumeric())
+        if let Kind::Assign {
+            targets,
+            annotated: true,
+            ..
+        } = &statement.kind
+            && targets[0]
+                .chars()
+                .all(|letter| letter == '_' || letter.is_alphanumeric())
             && !names.contains(&targets[0])
         {
             names.push(targets[0].clone());
@@ -753,7 +981,10 @@ pub(crate) fn ordered_annotations<'py>(
 }
 
 fn default_position(function: &hotswap_plan::FunctionDef, index: usize) -> usize {
-    function.parameters[..index].iter().filter(|parameter| !parameter.keyword_only && parameter.default.is_some()).count()
+    function.parameters[..index]
+        .iter()
+        .filter(|parameter| !parameter.keyword_only && parameter.default.is_some())
+        .count()
 }
 
 fn parameter_default<'py>(
@@ -764,20 +995,32 @@ fn parameter_default<'py>(
     let parameter = &function.parameters[index];
     if parameter.keyword_only {
         let defaults = target.getattr("__kwdefaults__")?;
-        return if defaults.is_none() { Ok(None) } else { Ok(defaults.cast::<PyDict>()?.get_item(&parameter.name)?) };
+        return if defaults.is_none() {
+            Ok(None)
+        } else {
+            Ok(defaults.cast::<PyDict>()?.get_item(&parameter.name)?)
+        };
     }
     let defaults = target.getattr("__defaults__")?;
     if defaults.is_none() {
         return Ok(None);
     }
-    Ok(defaults.cast_into::<PyTuple>()?.get_item(default_position(function, index)).ok())
+    Ok(defaults
+        .cast_into::<PyTuple>()?
+        .get_item(default_position(function, index))
+        .ok())
 }
 
 /// A C function that returns its argument.
 pub(crate) fn identity(py: Python<'_>) -> PyResult<Bound<'_, PyCFunction>> {
-    PyCFunction::new_closure(py, None, None, |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| -> PyResult<Py<PyAny>> {
-        Ok(args.get_item(0)?.unbind())
-    })
+    PyCFunction::new_closure(
+        py,
+        None,
+        None,
+        |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| -> PyResult<Py<PyAny>> {
+            Ok(args.get_item(0)?.unbind())
+        },
+    )
 }
 
 pub(crate) fn kind_of(statement: &Statement) -> &'static str {

@@ -12,35 +12,76 @@ use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 /// One write to a live object.
 pub(crate) enum Write<'py> {
     /// `dict[key] = value`; None deletes.
-    Item { dict: Bound<'py, PyDict>, key: Bound<'py, PyAny>, value: Option<Bound<'py, PyAny>> },
+    Item {
+        dict: Bound<'py, PyDict>,
+        key: Bound<'py, PyAny>,
+        value: Option<Bound<'py, PyAny>>,
+    },
     /// A function's code together with the closure that fits it.
-    Code { function: Bound<'py, PyAny>, code: Bound<'py, PyAny>, closure: Option<Bound<'py, PyTuple>> },
+    Code {
+        function: Bound<'py, PyAny>,
+        code: Bound<'py, PyAny>,
+        closure: Option<Bound<'py, PyTuple>>,
+    },
     /// An attribute of a class, through `type`'s own setter; None deletes.
-    ClassAttribute { class: Bound<'py, PyType>, name: Bound<'py, PyAny>, value: Option<Bound<'py, PyAny>> },
+    ClassAttribute {
+        class: Bound<'py, PyType>,
+        name: Bound<'py, PyAny>,
+        value: Option<Bound<'py, PyAny>>,
+    },
     /// The bases of a class.
-    Bases { class: Bound<'py, PyType>, bases: Bound<'py, PyTuple> },
+    Bases {
+        class: Bound<'py, PyType>,
+        bases: Bound<'py, PyTuple>,
+    },
     /// An attribute of any other object, through its own setter; None deletes.
-    Attribute { object: Bound<'py, PyAny>, name: &'static str, value: Option<Bound<'py, PyAny>> },
+    Attribute {
+        object: Bound<'py, PyAny>,
+        name: &'static str,
+        value: Option<Bound<'py, PyAny>>,
+    },
     /// The class of an instance.
-    InstanceClass { object: Bound<'py, PyAny>, class: Bound<'py, PyType> },
+    InstanceClass {
+        object: Bound<'py, PyAny>,
+        class: Bound<'py, PyType>,
+    },
     /// An instance attribute that is missing, by `object`'s own setter.
-    InstanceAttribute { object: Bound<'py, PyAny>, name: Bound<'py, PyAny>, value: Bound<'py, PyAny> },
+    InstanceAttribute {
+        object: Bound<'py, PyAny>,
+        name: Bound<'py, PyAny>,
+        value: Bound<'py, PyAny>,
+    },
     /// The first line of a code object, in place.
     Shift { code: Bound<'py, PyAny>, delta: i32 },
     /// The globals of a function that was made in a staging namespace.
-    Globals { function: Bound<'py, PyAny>, globals: Bound<'py, PyDict> },
+    Globals {
+        function: Bound<'py, PyAny>,
+        globals: Bound<'py, PyDict>,
+    },
     /// All items of a list or dict, in place.
-    Content { container: Bound<'py, PyAny>, content: Bound<'py, PyAny> },
+    Content {
+        container: Bound<'py, PyAny>,
+        content: Bound<'py, PyAny>,
+    },
     /// Every reference to one object becomes one to another, after all other writes.
-    Reference { old: Bound<'py, PyAny>, new: Bound<'py, PyAny> },
+    Reference {
+        old: Bound<'py, PyAny>,
+        new: Bound<'py, PyAny>,
+    },
     /// The same for an instance that moves to another layout: all references or none.
-    Instance { old: Bound<'py, PyAny>, new: Bound<'py, PyAny> },
+    Instance {
+        old: Bound<'py, PyAny>,
+        new: Bound<'py, PyAny>,
+    },
     /// A C-level call without arguments that cannot be undone and loses nothing but a cache.
     ClearCache { object: Bound<'py, PyAny> },
 }
 
 enum Undo<'py> {
-    Write { done: Write<'py>, write: Write<'py> },
+    Write {
+        done: Write<'py>,
+        write: Write<'py>,
+    },
     /// A value that comes back without a comparison: the update's own statement wrote in between.
     Always(Write<'py>),
     References(cpython::Replaced),
@@ -62,9 +103,18 @@ impl<'py> Transaction<'py> {
         self.writes.push(write);
     }
 
-    pub(crate) fn set_item(&mut self, dict: &Bound<'py, PyDict>, key: &str, value: Option<Bound<'py, PyAny>>) {
+    pub(crate) fn set_item(
+        &mut self,
+        dict: &Bound<'py, PyDict>,
+        key: &str,
+        value: Option<Bound<'py, PyAny>>,
+    ) {
         let key = pyo3::types::PyString::intern(dict.py(), key).into_any();
-        self.push(Write::Item { dict: dict.clone(), key, value });
+        self.push(Write::Item {
+            dict: dict.clone(),
+            key,
+            value,
+        });
     }
 
     pub(crate) fn set_class_attribute(
@@ -74,7 +124,11 @@ impl<'py> Transaction<'py> {
         value: Option<Bound<'py, PyAny>>,
     ) {
         let name = pyo3::types::PyString::intern(class.py(), name).into_any();
-        self.push(Write::ClassAttribute { class: class.clone(), name, value });
+        self.push(Write::ClassAttribute {
+            class: class.clone(),
+            name,
+            value,
+        });
     }
 
     pub(crate) fn keep(&mut self, value: Bound<'py, PyAny>) {
@@ -85,7 +139,11 @@ impl<'py> Transaction<'py> {
     pub(crate) fn remember_item(&mut self, dict: &Bound<'py, PyDict>, key: &str) -> PyResult<()> {
         let key = pyo3::types::PyString::intern(dict.py(), key).into_any();
         let value = dict.get_item(&key)?;
-        let write = Write::Item { dict: dict.clone(), key, value };
+        let write = Write::Item {
+            dict: dict.clone(),
+            key,
+            value,
+        };
         self.undo.push(Undo::Always(write));
         Ok(())
     }
@@ -108,7 +166,10 @@ impl<'py> Transaction<'py> {
     pub(crate) fn replaced_codes(&self) -> Vec<Bound<'py, pyo3::types::PyCode>> {
         let mut codes: Vec<Bound<'py, pyo3::types::PyCode>> = Vec::new();
         for undo in &self.undo {
-            if let Undo::Write { write: Write::Code { code, .. }, .. } = undo
+            if let Undo::Write {
+                write: Write::Code { code, .. },
+                ..
+            } = undo
                 && !codes.iter().any(|known| known.is(code))
                 && let Ok(code) = code.clone().cast_into()
             {
@@ -124,11 +185,19 @@ impl<'py> Transaction<'py> {
         for write in std::mem::take(&mut self.writes) {
             let result = match write {
                 Write::Reference { old, new } => {
-                    successions.push(cpython::Succession { old, new, all_or_none: false });
+                    successions.push(cpython::Succession {
+                        old,
+                        new,
+                        all_or_none: false,
+                    });
                     Ok(())
                 }
                 Write::Instance { old, new } => {
-                    successions.push(cpython::Succession { old, new, all_or_none: true });
+                    successions.push(cpython::Succession {
+                        old,
+                        new,
+                        all_or_none: true,
+                    });
                     Ok(())
                 }
                 write => self.perform(write),
@@ -186,7 +255,10 @@ impl<'py> Transaction<'py> {
             return write_now(&write);
         };
         write_now(&write)?;
-        self.undo.push(Undo::Write { done: write, write: inverse });
+        self.undo.push(Undo::Write {
+            done: write,
+            write: inverse,
+        });
         Ok(())
     }
 }
@@ -194,9 +266,11 @@ impl<'py> Transaction<'py> {
 /// The write that brings back the present value; None if there is nothing to bring back.
 fn inverse<'py>(write: &Write<'py>) -> PyResult<Option<Write<'py>>> {
     Ok(Some(match write {
-        Write::Item { dict, key, .. } => {
-            Write::Item { dict: dict.clone(), key: key.clone(), value: dict.get_item(key)? }
-        }
+        Write::Item { dict, key, .. } => Write::Item {
+            dict: dict.clone(),
+            key: key.clone(),
+            value: dict.get_item(key)?,
+        },
         Write::Code { function, .. } => Write::Code {
             function: function.clone(),
             code: function.getattr("__code__")?,
@@ -207,33 +281,53 @@ fn inverse<'py>(write: &Write<'py>) -> PyResult<Option<Write<'py>>> {
             name: name.clone(),
             value: cpython::type_dict(class).get_item(name)?,
         },
-        Write::Bases { class, .. } => Write::Bases { class: class.clone(), bases: class.getattr("__bases__")?.cast_into::<PyTuple>()? },
-        Write::Attribute { object, name, .. } => {
-            Write::Attribute { object: object.clone(), name, value: object.getattr(*name).ok() }
-        }
-        Write::InstanceClass { object, .. } => {
-            Write::InstanceClass { object: object.clone(), class: object.get_type() }
-        }
+        Write::Bases { class, .. } => Write::Bases {
+            class: class.clone(),
+            bases: class.getattr("__bases__")?.cast_into::<PyTuple>()?,
+        },
+        Write::Attribute { object, name, .. } => Write::Attribute {
+            object: object.clone(),
+            name,
+            value: object.getattr(*name).ok(),
+        },
+        Write::InstanceClass { object, .. } => Write::InstanceClass {
+            object: object.clone(),
+            class: object.get_type(),
+        },
         // The attribute was missing: the way back is to delete it.
         Write::InstanceAttribute { object, name, .. } => {
             let name = name.clone();
-            match object.getattr("__dict__").ok().and_then(|dict| dict.cast_into::<PyDict>().ok()) {
+            match object
+                .getattr("__dict__")
+                .ok()
+                .and_then(|dict| dict.cast_into::<PyDict>().ok())
+            {
                 Some(dict) => {
                     let value = dict.get_item(&name)?;
-                    Write::Item { dict, key: name, value }
+                    Write::Item {
+                        dict,
+                        key: name,
+                        value,
+                    }
                 }
                 None => return Ok(None),
             }
         }
-        Write::Shift { code, delta } => Write::Shift { code: code.clone(), delta: -delta },
+        Write::Shift { code, delta } => Write::Shift {
+            code: code.clone(),
+            delta: -delta,
+        },
         Write::Globals { function, .. } => Write::Globals {
             function: function.clone(),
             globals: function.getattr("__globals__")?.cast_into::<PyDict>()?,
         },
-        Write::Content { container, .. } => {
-            Write::Content { container: container.clone(), content: container.call_method0("copy")? }
+        Write::Content { container, .. } => Write::Content {
+            container: container.clone(),
+            content: container.call_method0("copy")?,
+        },
+        Write::Reference { .. } | Write::Instance { .. } | Write::ClearCache { .. } => {
+            return Ok(None);
         }
-        Write::Reference { .. } | Write::Instance { .. } | Write::ClearCache { .. } => return Ok(None),
     }))
 }
 
@@ -246,7 +340,9 @@ fn is_still(done: &Write<'_>) -> PyResult<bool> {
     };
     Ok(match done {
         Write::Item { dict, key, value } => same(dict.get_item(key)?, value),
-        Write::ClassAttribute { class, name, value } => same(cpython::type_dict(class).get_item(name)?, value),
+        Write::ClassAttribute { class, name, value } => {
+            same(cpython::type_dict(class).get_item(name)?, value)
+        }
         _ => true,
     })
 }
@@ -258,9 +354,11 @@ fn write_now(write: &Write<'_>) -> PyResult<()> {
             None if dict.contains(key)? => dict.del_item(key),
             None => Ok(()),
         },
-        Write::Code { function, code, closure } => {
-            cpython::set_code_and_closure(function, code, closure.as_ref())
-        }
+        Write::Code {
+            function,
+            code,
+            closure,
+        } => cpython::set_code_and_closure(function, code, closure.as_ref()),
         Write::ClassAttribute { class, name, value } => {
             if value.is_none() && !cpython::type_dict(class).contains(name)? {
                 return Ok(());
@@ -268,12 +366,20 @@ fn write_now(write: &Write<'_>) -> PyResult<()> {
             cpython::set_class_attribute(class, name, value.as_ref())
         }
         Write::Bases { class, bases } => cpython::set_bases(class, bases),
-        Write::Attribute { object, name, value } => match value {
+        Write::Attribute {
+            object,
+            name,
+            value,
+        } => match value {
             Some(value) => object.setattr(*name, value),
             None => object.delattr(*name),
         },
         Write::InstanceClass { object, class } => cpython::set_instance_class(object, class),
-        Write::InstanceAttribute { object, name, value } => {
+        Write::InstanceAttribute {
+            object,
+            name,
+            value,
+        } => {
             let setter = object.py().get_type::<PyAny>().getattr("__setattr__")?;
             setter.call1((object, name, value)).map(drop)
         }
@@ -282,7 +388,9 @@ fn write_now(write: &Write<'_>) -> PyResult<()> {
         Write::Content { container, content } => {
             if let (Ok(list), Ok(new)) = (container.cast::<PyList>(), content.cast::<PyList>()) {
                 list.set_slice(0, list.len(), new.as_any())
-            } else if let (Ok(dict), Ok(new)) = (container.cast::<PyDict>(), content.cast::<PyDict>()) {
+            } else if let (Ok(dict), Ok(new)) =
+                (container.cast::<PyDict>(), content.cast::<PyDict>())
+            {
                 dict.clear();
                 dict.update(new.as_mapping())
             } else {

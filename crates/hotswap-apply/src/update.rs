@@ -67,10 +67,18 @@ pub struct Group {
 
 /// Prepares every group, commits those that could be prepared in one stretch, and
 /// makes the new sources of committed groups their baselines.
-pub fn update(py: Python<'_>, world: &mut World, groups: &[Group], options: Options) -> Vec<Outcome> {
+pub fn update(
+    py: Python<'_>,
+    world: &mut World,
+    groups: &[Group],
+    options: Options,
+) -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> = groups
         .iter()
-        .map(|group| Outcome { files: files_of(world, group), ..Outcome::default() })
+        .map(|group| Outcome {
+            files: files_of(world, group),
+            ..Outcome::default()
+        })
         .collect();
     let committed = {
         let world: &World = world;
@@ -150,7 +158,11 @@ pub fn update(py: Python<'_>, world: &mut World, groups: &[Group], options: Opti
 
 /// Waits with the GIL released until nobody is inside code that is about to change;
 /// returns with the GIL held, so that the answer still holds at the commit.
-fn wait_for_safe_moment(py: Python<'_>, stages: &[(usize, Stage<'_, '_>)], options: Options) -> Result<(), Vec<Pending>> {
+fn wait_for_safe_moment(
+    py: Python<'_>,
+    stages: &[(usize, Stage<'_, '_>)],
+    options: Options,
+) -> Result<(), Vec<Pending>> {
     let mut codes = Vec::new();
     for (_, stage) in stages {
         codes.extend(stage.transaction.doomed_codes());
@@ -169,7 +181,10 @@ fn wait_for_safe_moment(py: Python<'_>, stages: &[(usize, Stage<'_, '_>)], optio
     loop {
         let mut running = cpython_frames(py, &codes);
         running.retain(|call| call.thread != own);
-        let mut inside: Vec<Pending> = running.iter().map(|call| pending_call(call, &codes[call.code])).collect();
+        let mut inside: Vec<Pending> = running
+            .iter()
+            .map(|call| pending_call(call, &codes[call.code]))
+            .collect();
         if inside.is_empty() && options.consistency == Consistency::Quiescent {
             inside = suspended(py, &codes);
         }
@@ -177,21 +192,34 @@ fn wait_for_safe_moment(py: Python<'_>, stages: &[(usize, Stage<'_, '_>)], optio
             return Ok(());
         }
         if Instant::now() >= deadline {
-            return if options.consistency == Consistency::Quiescent { Err(inside) } else { Ok(()) };
+            return if options.consistency == Consistency::Quiescent {
+                Err(inside)
+            } else {
+                Ok(())
+            };
         }
         py.detach(|| std::thread::sleep(Duration::from_micros(50)));
     }
 }
 
-fn cpython_frames(py: Python<'_>, codes: &[Bound<'_, PyCode>]) -> Vec<hotswap_cpython::frames::RunningCall> {
+fn cpython_frames(
+    py: Python<'_>,
+    codes: &[Bound<'_, PyCode>],
+) -> Vec<hotswap_cpython::frames::RunningCall> {
     hotswap_cpython::frames::code_is_running(py, codes).unwrap_or_default()
 }
 
 /// Whether several code objects are about to change of which one names another.
 fn call_one_another(codes: &[Bound<'_, PyCode>]) -> bool {
-    let names: Vec<String> = codes.iter().filter_map(|code| codes::name_of(code.as_any()).ok()).collect();
+    let names: Vec<String> = codes
+        .iter()
+        .filter_map(|code| codes::name_of(code.as_any()).ok())
+        .collect();
     codes.iter().zip(&names).any(|(code, own)| {
-        let used: Vec<String> = code.getattr("co_names").and_then(|names| names.extract()).unwrap_or_default();
+        let used: Vec<String> = code
+            .getattr("co_names")
+            .and_then(|names| names.extract())
+            .unwrap_or_default();
         used.iter().any(|name| name != own && names.contains(name))
     })
 }
@@ -200,7 +228,10 @@ fn pending_call(call: &hotswap_cpython::frames::RunningCall, code: &Bound<'_, Py
     Pending {
         place: format!("thread {}", call.thread),
         qualname: call.function.clone(),
-        file: code.getattr("co_filename").and_then(|file| file.extract()).unwrap_or_default(),
+        file: code
+            .getattr("co_filename")
+            .and_then(|file| file.extract())
+            .unwrap_or_default(),
         line: u32::try_from(call.line).unwrap_or(0),
         reason: "it is running; the next call takes the new code".to_string(),
     }
@@ -211,7 +242,11 @@ fn suspended(py: Python<'_>, codes: &[Bound<'_, PyCode>]) -> Vec<Pending> {
     const SUSPENDS: u32 = 0x20 | 0x80 | 0x200;
     let suspending: Vec<_> = codes
         .iter()
-        .filter(|code| code.getattr("co_flags").and_then(|flags| flags.extract::<u32>()).is_ok_and(|flags| flags & SUSPENDS != 0))
+        .filter(|code| {
+            code.getattr("co_flags")
+                .and_then(|flags| flags.extract::<u32>())
+                .is_ok_and(|flags| flags & SUSPENDS != 0)
+        })
         .cloned()
         .collect();
     if suspending.is_empty() {
@@ -225,7 +260,10 @@ fn suspended(py: Python<'_>, codes: &[Bound<'_, PyCode>]) -> Vec<Pending> {
             Pending {
                 place: "generator".to_string(),
                 qualname: codes::name_of(code.as_any()).unwrap_or_default(),
-                file: code.getattr("co_filename").and_then(|file| file.extract()).unwrap_or_default(),
+                file: code
+                    .getattr("co_filename")
+                    .and_then(|file| file.extract())
+                    .unwrap_or_default(),
                 line: codes::line_of(code.as_any()).unwrap_or_default(),
                 reason: "it is suspended in the old code and ends there".to_string(),
             }
@@ -234,13 +272,22 @@ fn suspended(py: Python<'_>, codes: &[Bound<'_, PyCode>]) -> Vec<Pending> {
 }
 
 fn files_of(world: &World, group: &Group) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = group.edits.iter().map(|edit| world.modules[edit.module].file.clone()).collect();
+    let mut files: Vec<PathBuf> = group
+        .edits
+        .iter()
+        .map(|edit| world.modules[edit.module].file.clone())
+        .collect();
     files.sort();
     files.dedup();
     files
 }
 
-fn prepare<'w, 'py>(py: Python<'py>, world: &'w World, group: &Group, options: Options) -> PyResult<Stage<'w, 'py>> {
+fn prepare<'w, 'py>(
+    py: Python<'py>,
+    world: &'w World,
+    group: &Group,
+    options: Options,
+) -> PyResult<Stage<'w, 'py>> {
     let mut edits = FxHashMap::default();
     for edit in &group.edits {
         let module = &world.modules[edit.module];
@@ -263,7 +310,10 @@ fn prepare<'w, 'py>(py: Python<'py>, world: &'w World, group: &Group, options: O
         );
     }
     let order = order(world, &edits);
-    let mut files: Vec<String> = order.iter().map(|module| world.modules[*module].code_file.clone()).collect();
+    let mut files: Vec<String> = order
+        .iter()
+        .map(|module| world.modules[*module].code_file.clone())
+        .collect();
     files.sort();
     files.dedup();
     let scanning = Instant::now();
@@ -294,8 +344,13 @@ fn prepare<'w, 'py>(py: Python<'py>, world: &'w World, group: &Group, options: O
         rebuilt: Vec::new(),
         displaced: Vec::new(),
     };
-    let staged = order.into_iter().try_for_each(|module| stage.stage_module(module));
-    match staged.and_then(|()| stage.swap_codes()).and_then(|()| stage.rehome()) {
+    let staged = order
+        .into_iter()
+        .try_for_each(|module| stage.stage_module(module));
+    match staged
+        .and_then(|()| stage.swap_codes())
+        .and_then(|()| stage.rehome())
+    {
         Ok(()) => Ok(stage),
         Err(error) => {
             stage.withdraw_staged()?;
@@ -333,7 +388,14 @@ fn by_name<'py>(
 fn run_everything(plan: &mut Plan, outline: &Outline) {
     for step in &mut plan.steps {
         let kind = &outline.statements[step.new].kind;
-        let value = matches!(kind, Kind::Assign { .. } | Kind::AugAssign { .. } | Kind::Compound(_) | Kind::Expression | Kind::Other);
+        let value = matches!(
+            kind,
+            Kind::Assign { .. }
+                | Kind::AugAssign { .. }
+                | Kind::Compound(_)
+                | Kind::Expression
+                | Kind::Other
+        );
         if value && matches!(step.change, Change::Same | Change::Bodies) {
             step.change = Change::Run;
         }
@@ -344,18 +406,29 @@ fn run_everything(plan: &mut Plan, outline: &Outline) {
 impl<'py> Stage<'_, 'py> {
     /// Functions that were made in a staging namespace move to the live one.
     fn rehome(&mut self) -> PyResult<()> {
-        let made: Vec<usize> = self.staging.iter().filter(|(_, staging)| staging.made_functions).map(|(module, _)| *module).collect();
+        let made: Vec<usize> = self
+            .staging
+            .iter()
+            .filter(|(_, staging)| staging.made_functions)
+            .map(|(module, _)| *module)
+            .collect();
         if made.is_empty() {
             return Ok(());
         }
-        let files: Vec<_> = made.iter().map(|module| pyo3::types::PyString::new(self.py, self.code_file(*module))).collect();
+        let files: Vec<_> = made
+            .iter()
+            .map(|module| pyo3::types::PyString::new(self.py, self.code_file(*module)))
+            .collect();
         for function in cpython::functions_in_files(self.py, &files)? {
             let function = function.into_any();
             let globals = function.getattr("__globals__")?;
             for module in &made {
                 let staging = &self.staging[module];
                 if globals.is(&staging.namespace) {
-                    self.transaction.push(Write::Globals { function: function.clone().into_any(), globals: staging.live.clone() });
+                    self.transaction.push(Write::Globals {
+                        function: function.clone().into_any(),
+                        globals: staging.live.clone(),
+                    });
                 }
             }
         }
@@ -367,12 +440,13 @@ impl<'py> Stage<'_, 'py> {
         self.run_after()?;
         let late = std::mem::take(&mut self.late);
         for item in late {
-            let outline = self
-                .outline(item.module)
-                .ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("a module lost its outline"))?;
+            let outline = self.outline(item.module).ok_or_else(|| {
+                pyo3::exceptions::PyRuntimeError::new_err("a module lost its outline")
+            })?;
             self.late_names.clear();
             let edited = self.edits.contains_key(&item.module)
-                && self.edits[&item.module].plan.steps[item.step].change != hotswap_plan::Change::Same;
+                && self.edits[&item.module].plan.steps[item.step].change
+                    != hotswap_plan::Change::Same;
             let statement = outline.statements[item.step].clone();
             self.remember(item.module, &statement)?;
             if edited {
@@ -416,7 +490,11 @@ impl<'py> Stage<'_, 'py> {
         std::mem::take(&mut self.transaction.left)
             .into_iter()
             .filter_map(|(object, count, reason)| {
-                let name = object.getattr("__qualname__").ok()?.extract::<String>().ok()?;
+                let name = object
+                    .getattr("__qualname__")
+                    .ok()?
+                    .extract::<String>()
+                    .ok()?;
                 Some(crate::report::ChangeEntry {
                     qualname: name,
                     kind: "function",
@@ -439,12 +517,25 @@ fn order(world: &World, edits: &FxHashMap<usize, Edited>) -> Vec<usize> {
         // Only what mentions the last part of a name can import it; the rest is not parsed.
         let tails: Vec<memmem::Finder<'_>> = frontier
             .iter()
-            .map(|module| memmem::Finder::new(world.modules[*module].name.rsplit('.').next().unwrap_or_default()))
+            .map(|module| {
+                memmem::Finder::new(
+                    world.modules[*module]
+                        .name
+                        .rsplit('.')
+                        .next()
+                        .unwrap_or_default(),
+                )
+            })
             .collect();
         let mut next = Vec::new();
         for (index, module) in world.modules.iter().enumerate() {
-            let text: &str = edits.get(&index).map_or(&module.text, |edited| &edited.text);
-            if !tails.iter().any(|tail| tail.find(text.as_bytes()).is_some()) {
+            let text: &str = edits
+                .get(&index)
+                .map_or(&module.text, |edited| &edited.text);
+            if !tails
+                .iter()
+                .any(|tail| tail.find(text.as_bytes()).is_some())
+            {
                 continue;
             }
             let outline = match edits.get(&index) {
@@ -454,9 +545,15 @@ fn order(world: &World, edits: &FxHashMap<usize, Edited>) -> Vec<usize> {
             let Some(outline) = outline else { continue };
             let package = package_of(world, index);
             for (_, import) in outline.imports() {
-                let Some(name) = crate::resolve_import(&package, import) else { continue };
+                let Some(name) = crate::resolve_import(&package, import) else {
+                    continue;
+                };
                 let inner = import.name.as_ref().map(|inner| format!("{name}.{inner}"));
-                for source in [Some(name), inner].into_iter().flatten().filter_map(|name| world.by_name(&name)) {
+                for source in [Some(name), inner]
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|name| world.by_name(&name))
+                {
                     if source != index && frontier.contains(&source) {
                         edges.entry(index).or_default().insert(source);
                         if included.insert(index) {
@@ -478,7 +575,12 @@ fn order(world: &World, edits: &FxHashMap<usize, Edited>) -> Vec<usize> {
     sorted
 }
 
-fn visit(module: usize, edges: &FxHashMap<usize, FxHashSet<usize>>, seen: &mut FxHashSet<usize>, sorted: &mut Vec<usize>) {
+fn visit(
+    module: usize,
+    edges: &FxHashMap<usize, FxHashSet<usize>>,
+    seen: &mut FxHashSet<usize>,
+    sorted: &mut Vec<usize>,
+) {
     if !seen.insert(module) {
         return;
     }
@@ -495,17 +597,33 @@ fn visit(module: usize, edges: &FxHashMap<usize, FxHashSet<usize>>, seen: &mut F
 /// The package that relative imports of a module start from.
 fn package_of(world: &World, module: usize) -> String {
     let known = &world.modules[module];
-    if known.file.file_name().is_some_and(|name| name == "__init__.py") {
+    if known
+        .file
+        .file_name()
+        .is_some_and(|name| name == "__init__.py")
+    {
         return known.name.clone();
     }
-    known.name.rsplit_once('.').map(|(head, _)| head.to_string()).unwrap_or_default()
+    known
+        .name
+        .rsplit_once('.')
+        .map(|(head, _)| head.to_string())
+        .unwrap_or_default()
 }
 
 /// An exception as plain data.
 fn failure(py: Python<'_>, error: &PyErr, world: &World, group: &Group) -> Failure {
     let value = error.value(py);
-    let kind = error.get_type(py).name().map(|name| name.to_string()).unwrap_or_default();
-    let files: Vec<String> = group.edits.iter().map(|edit| world.modules[edit.module].code_file.clone()).collect();
+    let kind = error
+        .get_type(py)
+        .name()
+        .map(|name| name.to_string())
+        .unwrap_or_default();
+    let files: Vec<String> = group
+        .edits
+        .iter()
+        .map(|edit| world.modules[edit.module].code_file.clone())
+        .collect();
     let mut failure = Failure {
         message: value.str().map(|text| text.to_string()).unwrap_or_default(),
         file: files.first().cloned().unwrap_or_default(),
@@ -513,33 +631,58 @@ fn failure(py: Python<'_>, error: &PyErr, world: &World, group: &Group) -> Failu
         ..Failure::default()
     };
     if error.is_instance_of::<pyo3::exceptions::PySyntaxError>(py) {
-        failure.message = value.getattr("msg").and_then(|text| text.extract()).unwrap_or(failure.message);
-        failure.line = value.getattr("lineno").and_then(|line| line.extract()).unwrap_or(0);
+        failure.message = value
+            .getattr("msg")
+            .and_then(|text| text.extract())
+            .unwrap_or(failure.message);
+        failure.line = value
+            .getattr("lineno")
+            .and_then(|line| line.extract())
+            .unwrap_or(0);
         if let Ok(file) = value.getattr("filename").and_then(|file| file.extract()) {
             failure.file = file;
         }
     }
     if error.is_instance_of::<pyo3::exceptions::PyImportError>(py) {
-        if let Ok(name) = value.getattr("name").and_then(|name| name.extract::<String>()) {
+        if let Ok(name) = value
+            .getattr("name")
+            .and_then(|name| name.extract::<String>())
+        {
             failure.missing.push(name);
         }
     }
     let mut at = error.traceback(py).map(|traceback| traceback.into_any());
     while let Some(traceback) = at {
-        let file = traceback
-            .getattr("tb_frame")
-            .and_then(|frame| frame.getattr("f_code")?.getattr("co_filename")?.extract::<String>());
-        if let (Ok(file), Ok(line)) = (file, traceback.getattr("tb_lineno").and_then(|line| line.extract()))
-            && files.contains(&file)
+        let file = traceback.getattr("tb_frame").and_then(|frame| {
+            frame
+                .getattr("f_code")?
+                .getattr("co_filename")?
+                .extract::<String>()
+        });
+        if let (Ok(file), Ok(line)) = (
+            file,
+            traceback
+                .getattr("tb_lineno")
+                .and_then(|line| line.extract()),
+        ) && files.contains(&file)
         {
             failure.file = file;
             failure.line = line;
         }
-        at = traceback.getattr("tb_next").ok().filter(|next| !next.is_none());
+        at = traceback
+            .getattr("tb_next")
+            .ok()
+            .filter(|next| !next.is_none());
     }
     failure.traceback = py
         .import("traceback")
-        .and_then(|module| module.getattr("format_exception")?.call1((error.get_type(py), value, error.traceback(py))))
+        .and_then(|module| {
+            module.getattr("format_exception")?.call1((
+                error.get_type(py),
+                value,
+                error.traceback(py),
+            ))
+        })
         .and_then(|lines| lines.extract::<Vec<String>>())
         .map(|lines| lines.concat())
         .unwrap_or_default();

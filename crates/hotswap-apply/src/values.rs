@@ -2,7 +2,8 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyModule, PySet, PyString, PyTuple,
+    PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyModule, PySet, PyString,
+    PyTuple,
 };
 
 /// Beyond this many elements a container counts as state.
@@ -26,7 +27,9 @@ pub(crate) fn is_plain(value: &Bound<'_, PyAny>) -> bool {
         || value.is_exact_instance_of::<PyFloat>()
         || value.is_exact_instance_of::<PyString>()
         || value.is_exact_instance_of::<PyBytes>()
-        || value.cast_exact::<PyTuple>().is_ok_and(|tuple| tuple.iter().all(|item| is_plain(&item)))
+        || value
+            .cast_exact::<PyTuple>()
+            .is_ok_and(|tuple| tuple.iter().all(|item| is_plain(&item)))
 }
 
 /// Whether the value is a builtin container or leaf, so that [`equal`] can judge it.
@@ -39,7 +42,12 @@ pub(crate) fn is_comparable(value: &Bound<'_, PyAny>) -> bool {
         || value.is_exact_instance_of::<PyTuple>()
 }
 
-fn compare(a: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>, left: &mut usize, depth: usize) -> PyResult<bool> {
+fn compare(
+    a: &Bound<'_, PyAny>,
+    b: &Bound<'_, PyAny>,
+    left: &mut usize,
+    depth: usize,
+) -> PyResult<bool> {
     if a.is(b) {
         return Ok(true);
     }
@@ -52,7 +60,9 @@ fn compare(a: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>, left: &mut usize, depth: 
             return Ok(false);
         }
         for ((key_a, value_a), (key_b, value_b)) in x.iter().zip(y.iter()) {
-            if !compare(&key_a, &key_b, left, depth + 1)? || !compare(&value_a, &value_b, left, depth + 1)? {
+            if !compare(&key_a, &key_b, left, depth + 1)?
+                || !compare(&value_a, &value_b, left, depth + 1)?
+            {
                 return Ok(false);
             }
         }
@@ -65,7 +75,10 @@ fn compare(a: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>, left: &mut usize, depth: 
         return sequence(x.len() == y.len(), x.iter().zip(y.iter()), left, depth);
     }
     if a.is_exact_instance_of::<PySet>() || a.is_exact_instance_of::<PyFrozenSet>() {
-        let plain = a.try_iter()?.chain(b.try_iter()?).all(|item| item.is_ok_and(|item| is_plain(&item)));
+        let plain = a
+            .try_iter()?
+            .chain(b.try_iter()?)
+            .all(|item| item.is_ok_and(|item| is_plain(&item)));
         return Ok(plain && a.len()? == b.len()? && a.eq(b)?);
     }
     if a.is_exact_instance_of::<PyFloat>() {
@@ -75,12 +88,21 @@ fn compare(a: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>, left: &mut usize, depth: 
         return a.eq(b);
     }
     let name = a.get_type().name()?.to_string();
-    let module: String = a.get_type().getattr("__module__")?.extract().unwrap_or_default();
+    let module: String = a
+        .get_type()
+        .getattr("__module__")?
+        .extract()
+        .unwrap_or_default();
     if module == "re" && name == "Pattern" {
-        return Ok(a.getattr("pattern")?.eq(b.getattr("pattern")?)? && a.getattr("flags")?.eq(b.getattr("flags")?)?);
+        return Ok(a.getattr("pattern")?.eq(b.getattr("pattern")?)?
+            && a.getattr("flags")?.eq(b.getattr("flags")?)?);
     }
-    if matches!((module.as_str(), name.as_str()), ("datetime", "timedelta" | "date") | ("decimal", "Decimal") | ("builtins", "range" | "slice" | "complex" | "bytearray"))
-        || (module.starts_with("pathlib") && name.contains("Path"))
+    if matches!(
+        (module.as_str(), name.as_str()),
+        ("datetime", "timedelta" | "date")
+            | ("decimal", "Decimal")
+            | ("builtins", "range" | "slice" | "complex" | "bytearray")
+    ) || (module.starts_with("pathlib") && name.contains("Path"))
     {
         return a.eq(b);
     }
@@ -112,13 +134,17 @@ pub(crate) fn has_identity(value: &Bound<'_, PyAny>) -> bool {
     }
     const HEAP_TYPE: u64 = 1 << 9;
     let heap = |kind: &Bound<'_, PyAny>| -> bool {
-        kind.getattr("__flags__").and_then(|flags| flags.extract::<u64>()).is_ok_and(|flags| flags & HEAP_TYPE != 0)
+        kind.getattr("__flags__")
+            .and_then(|flags| flags.extract::<u64>())
+            .is_ok_and(|flags| flags & HEAP_TYPE != 0)
     };
     let kind = value.get_type();
     let name = kind.name().map(|name| name.to_string()).unwrap_or_default();
     if value.is_instance_of::<pyo3::types::PyType>() {
         return heap(value);
     }
-    matches!(name.as_str(), "function" | "_lru_cache_wrapper" | "property" | "staticmethod" | "classmethod" | "partial")
-        || heap(kind.as_any())
+    matches!(
+        name.as_str(),
+        "function" | "_lru_cache_wrapper" | "property" | "staticmethod" | "classmethod" | "partial"
+    ) || heap(kind.as_any())
 }

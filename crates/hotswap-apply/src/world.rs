@@ -30,14 +30,32 @@ pub struct Module {
 impl Module {
     /// A module whose baseline is `text`.
     #[must_use]
-    pub fn new(name: String, file: PathBuf, code_file: String, object: Py<PyAny>, dict: Py<PyDict>, text: Arc<str>) -> Module {
-        Module { name, file, code_file, object, dict, text, certain: true, outline: OnceCell::new() }
+    pub fn new(
+        name: String,
+        file: PathBuf,
+        code_file: String,
+        object: Py<PyAny>,
+        dict: Py<PyDict>,
+        text: Arc<str>,
+    ) -> Module {
+        Module {
+            name,
+            file,
+            code_file,
+            object,
+            dict,
+            text,
+            certain: true,
+            outline: OnceCell::new(),
+        }
     }
 
     /// The parsed baseline; None if it does not parse.
     #[must_use]
     pub fn outline(&self) -> Option<Arc<Outline>> {
-        self.outline.get_or_init(|| Outline::parse(&self.text).ok().map(Arc::new)).clone()
+        self.outline
+            .get_or_init(|| Outline::parse(&self.text).ok().map(Arc::new))
+            .clone()
     }
 
     /// Makes another source the baseline.
@@ -65,7 +83,9 @@ impl World {
     /// Index of the module with this namespace.
     #[must_use]
     pub fn by_dict(&self, dict: &Bound<'_, PyAny>) -> Option<usize> {
-        self.modules.iter().position(|module| module.dict.as_ptr() == dict.as_ptr())
+        self.modules
+            .iter()
+            .position(|module| module.dict.as_ptr() == dict.as_ptr())
     }
 
     /// Index of the module registered as `name`.

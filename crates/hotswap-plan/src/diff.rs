@@ -87,7 +87,10 @@ impl Plan {
     pub fn changes_behaviour(&self) -> bool {
         self.futures_changed
             || !self.removed.is_empty()
-            || self.steps.iter().any(|step| step.change != Change::Same || step.renamed)
+            || self
+                .steps
+                .iter()
+                .any(|step| step.change != Change::Same || step.renamed)
     }
 }
 
@@ -96,7 +99,11 @@ impl Plan {
 pub fn diff(old: &Outline, new: &Outline) -> Plan {
     let futures_changed = old.futures != new.futures;
     let (steps, removed) = diff_statements(&old.statements, &new.statements, futures_changed);
-    Plan { steps, removed, futures_changed }
+    Plan {
+        steps,
+        removed,
+        futures_changed,
+    }
 }
 
 fn diff_statements(old: &[Statement], new: &[Statement], futures: bool) -> (Vec<Step>, Vec<usize>) {
@@ -114,10 +121,17 @@ fn diff_statements(old: &[Statement], new: &[Statement], futures: bool) -> (Vec<
                 }
                 None => Change::Run,
             };
-            Step { new: index, old: old_index, change, renamed: renamed.contains(&index) }
+            Step {
+                new: index,
+                old: old_index,
+                change,
+                renamed: renamed.contains(&index),
+            }
         })
         .collect();
-    let removed = (0..old.len()).filter(|index| !used.contains(index)).collect();
+    let removed = (0..old.len())
+        .filter(|index| !used.contains(index))
+        .collect();
     (steps, removed)
 }
 
@@ -128,7 +142,9 @@ fn compare(old: &Statement, new: &Statement, futures: bool) -> Change {
     match (&old.kind, &new.kind) {
         (Kind::MainGuard, Kind::MainGuard) => Change::Same,
         _ if old.shape == new.shape && !futures => Change::Bodies,
-        (Kind::Function(before), Kind::Function(after)) => compare_functions(before, after, futures),
+        (Kind::Function(before), Kind::Function(after)) => {
+            compare_functions(before, after, futures)
+        }
         (Kind::Class(before), Kind::Class(after)) => compare_classes(before, after, futures),
         _ if old.fingerprint == new.fingerprint => Change::Same,
         _ => Change::Run,
@@ -136,7 +152,10 @@ fn compare(old: &Statement, new: &Statement, futures: bool) -> Change {
 }
 
 fn fingerprints(expressions: &[crate::outline::Expression]) -> Vec<u64> {
-    expressions.iter().map(|expression| expression.fingerprint).collect()
+    expressions
+        .iter()
+        .map(|expression| expression.fingerprint)
+        .collect()
 }
 
 fn compare_functions(old: &FunctionDef, new: &FunctionDef, futures: bool) -> Change {
@@ -152,7 +171,10 @@ fn compare_functions(old: &FunctionDef, new: &FunctionDef, futures: bool) -> Cha
             Some(default) => !old.parameters.iter().any(|before| {
                 before.name == parameter.name
                     && before.keyword_only == parameter.keyword_only
-                    && before.default.as_ref().is_some_and(|value| value.fingerprint == default.fingerprint)
+                    && before
+                        .default
+                        .as_ref()
+                        .is_some_and(|value| value.fingerprint == default.fingerprint)
             }),
         })
         .map(|(index, _)| index)
@@ -163,14 +185,20 @@ fn compare_functions(old: &FunctionDef, new: &FunctionDef, futures: bool) -> Cha
                 .parameters
                 .iter()
                 .map(|parameter| {
-                    (parameter.name.clone(), parameter.annotation.as_ref().map(|value| value.fingerprint))
+                    (
+                        parameter.name.clone(),
+                        parameter.annotation.as_ref().map(|value| value.fingerprint),
+                    )
                 })
                 .collect::<Vec<_>>(),
             function.returns.as_ref().map(|value| value.fingerprint),
             function.type_params,
         )
     };
-    Change::Function(FunctionChange { defaults, annotations: futures || annotation(old) != annotation(new) })
+    Change::Function(FunctionChange {
+        defaults,
+        annotations: futures || annotation(old) != annotation(new),
+    })
 }
 
 fn compare_classes(old: &ClassDef, new: &ClassDef, futures: bool) -> Change {
@@ -214,7 +242,9 @@ fn header(statement: &Statement) -> u64 {
         Kind::Function(function) => {
             crate::outline::hash_of(&(fingerprints(&function.decorators), function.signature))
         }
-        Kind::Class(class) => crate::outline::hash_of(&(fingerprints(&class.decorators), class.header)),
+        Kind::Class(class) => {
+            crate::outline::hash_of(&(fingerprints(&class.decorators), class.header))
+        }
         _ => statement.shape,
     }
 }
@@ -236,8 +266,12 @@ fn pair(old: &[Statement], new: &[Statement]) -> (FxHashMap<usize, usize>, FxHas
     }
     let mut pairs = FxHashMap::default();
     for (name, (mut left, mut right)) in groups {
-        let measures: [fn(&Statement) -> u64; 4] =
-            [|statement| statement.fingerprint, |statement| statement.shape, header, decorators];
+        let measures: [fn(&Statement) -> u64; 4] = [
+            |statement| statement.fingerprint,
+            |statement| statement.shape,
+            header,
+            decorators,
+        ];
         // A bare expression has no name to be known by: only its content counts,
         // so an edited call is a removed one and a new one.
         let anonymous = name == "expression" || name == "other";
@@ -245,7 +279,10 @@ fn pair(old: &[Statement], new: &[Statement]) -> (FxHashMap<usize, usize>, FxHas
         for measure in &measures[..rounds] {
             right.retain(|candidate| {
                 let wanted = measure(&new[*candidate]);
-                match left.iter().position(|other| measure(&old[*other]) == wanted) {
+                match left
+                    .iter()
+                    .position(|other| measure(&old[*other]) == wanted)
+                {
                     Some(at) => {
                         pairs.insert(*candidate, left.remove(at));
                         false
@@ -264,7 +301,11 @@ fn pair(old: &[Statement], new: &[Statement]) -> (FxHashMap<usize, usize>, FxHas
 
 /// A definition that only changed its name keeps its identity, where exactly one
 /// removed and one added definition are equal in everything else.
-fn pair_renamed(old: &[Statement], new: &[Statement], pairs: &mut FxHashMap<usize, usize>) -> FxHashSet<usize> {
+fn pair_renamed(
+    old: &[Statement],
+    new: &[Statement],
+    pairs: &mut FxHashMap<usize, usize>,
+) -> FxHashSet<usize> {
     let taken: FxHashSet<usize> = pairs.values().copied().collect();
     let mut gone: FxHashMap<u64, Vec<usize>> = FxHashMap::default();
     let mut come: FxHashMap<u64, Vec<usize>> = FxHashMap::default();
@@ -296,14 +337,24 @@ fn nameless(statement: &Statement) -> Option<u64> {
             fingerprints(&function.decorators),
             function.signature,
             function.body,
-            function.parameters.iter().map(|p| p.default.as_ref().map(|d| d.fingerprint)).collect::<Vec<_>>(),
+            function
+                .parameters
+                .iter()
+                .map(|p| p.default.as_ref().map(|d| d.fingerprint))
+                .collect::<Vec<_>>(),
         ))),
-        Kind::Class(class) if class.body.len() > 1 || class.body.iter().any(|s| !s.codes.is_empty()) => {
+        Kind::Class(class)
+            if class.body.len() > 1 || class.body.iter().any(|s| !s.codes.is_empty()) =>
+        {
             Some(hash_of(&(
                 "class",
                 fingerprints(&class.decorators),
                 class.header,
-                class.body.iter().map(|statement| statement.fingerprint).collect::<Vec<_>>(),
+                class
+                    .body
+                    .iter()
+                    .map(|statement| statement.fingerprint)
+                    .collect::<Vec<_>>(),
             )))
         }
         _ => None,
@@ -319,29 +370,54 @@ mod tests {
     }
 
     fn changes(old: &str, new: &str) -> Vec<Change> {
-        plan(old, new).steps.into_iter().map(|step| step.change).collect()
+        plan(old, new)
+            .steps
+            .into_iter()
+            .map(|step| step.change)
+            .collect()
     }
 
     #[test]
     fn formatting_and_comments_are_no_change() {
-        let got = plan("X = {'a': 1}\ndef f():\n    return 1\n", "# c\nX = {\n  \"a\": 1,  # d\n}\n\ndef f():\n    # e\n    return 1\n");
+        let got = plan(
+            "X = {'a': 1}\ndef f():\n    return 1\n",
+            "# c\nX = {\n  \"a\": 1,  # d\n}\n\ndef f():\n    # e\n    return 1\n",
+        );
         assert!(!got.changes_behaviour());
     }
 
     #[test]
     fn a_changed_body_runs_nothing() {
-        assert_eq!(changes("def f():\n    return 1\n", "def f():\n    return 2\n"), [Change::Bodies]);
-        assert_eq!(changes("F = [lambda: 1]\n", "F = [lambda: 2]\n"), [Change::Bodies]);
         assert_eq!(
-            changes("class A:\n    def m(self):\n        return 1\n", "class A:\n    def m(self):\n        return 2\n"),
+            changes("def f():\n    return 1\n", "def f():\n    return 2\n"),
+            [Change::Bodies]
+        );
+        assert_eq!(
+            changes("F = [lambda: 1]\n", "F = [lambda: 2]\n"),
+            [Change::Bodies]
+        );
+        assert_eq!(
+            changes(
+                "class A:\n    def m(self):\n        return 1\n",
+                "class A:\n    def m(self):\n        return 2\n"
+            ),
             [Change::Bodies]
         );
     }
 
     #[test]
     fn only_changed_defaults_are_evaluated() {
-        let got = changes("def f(a=[], b=1):\n    pass\n", "def f(a=[], b=2, *, c=3):\n    pass\n");
-        assert_eq!(got, [Change::Function(FunctionChange { defaults: vec![1, 2], annotations: true })]);
+        let got = changes(
+            "def f(a=[], b=1):\n    pass\n",
+            "def f(a=[], b=2, *, c=3):\n    pass\n",
+        );
+        assert_eq!(
+            got,
+            [Change::Function(FunctionChange {
+                defaults: vec![1, 2],
+                annotations: true
+            })]
+        );
     }
 
     #[test]
@@ -354,14 +430,20 @@ mod tests {
 
     #[test]
     fn a_renamed_function_is_matched() {
-        let got = plan("def old(x):\n    return x + 1\n", "def new(x):\n    return x + 1\n");
+        let got = plan(
+            "def old(x):\n    return x + 1\n",
+            "def new(x):\n    return x + 1\n",
+        );
         assert!(got.steps[0].renamed);
         assert!(got.removed.is_empty());
     }
 
     #[test]
     fn the_main_guard_never_runs() {
-        let got = changes("if __name__ == '__main__':\n    a()\n", "if __name__ == '__main__':\n    b()\n");
+        let got = changes(
+            "if __name__ == '__main__':\n    a()\n",
+            "if __name__ == '__main__':\n    b()\n",
+        );
         assert_eq!(got, [Change::Same]);
     }
 

@@ -59,7 +59,10 @@ impl Facts {
 
     /// The facts of statements at module or class level.
     pub(crate) fn of_statements(body: &[Stmt], lazy_annotations: bool) -> Facts {
-        let mut collector = Collector { lazy_annotations, ..Collector::default() };
+        let mut collector = Collector {
+            lazy_annotations,
+            ..Collector::default()
+        };
         for stmt in body {
             collector.visit_stmt(stmt);
         }
@@ -68,7 +71,10 @@ impl Facts {
 
     /// The facts of a function body, nested functions included.
     pub(crate) fn of_function(parameters: Option<&ast::Parameters>, body: &[Stmt]) -> Facts {
-        let mut collector = Collector { deferred: true, ..Collector::default() };
+        let mut collector = Collector {
+            deferred: true,
+            ..Collector::default()
+        };
         if let Some(parameters) = parameters {
             for parameter in parameters {
                 collector.parameters.insert(parameter.name().to_string());
@@ -80,7 +86,10 @@ impl Facts {
         }
         for name in &locals.declared_outer {
             locals.names.remove(name);
-            collector.facts.effects.push("assigns a global or nonlocal name");
+            collector
+                .facts
+                .effects
+                .push("assigns a global or nonlocal name");
         }
         collector.fresh = locals.fresh();
         collector.locals = locals.names;
@@ -153,10 +162,16 @@ impl Collector {
                     Expr::Name(name) if self.parameters.contains(name.id.as_str()) => {
                         self.facts.writes_to_arguments = true;
                     }
-                    _ => self.facts.effects.push("stores into an object that others may hold"),
+                    _ => self
+                        .facts
+                        .effects
+                        .push("stores into an object that others may hold"),
                 }
             }
-            _ => self.facts.effects.push("stores into an object that others may hold"),
+            _ => self
+                .facts
+                .effects
+                .push("stores into an object that others may hold"),
         }
     }
 
@@ -186,11 +201,16 @@ impl Collector {
                 Some(path) if !self.is_local(&path[0]) => Call::Path(path),
                 _ => {
                     let on = match attribute.value.as_ref() {
-                        Expr::Name(name) if self.fresh.contains(name.id.as_str()) => Receiver::Fresh,
+                        Expr::Name(name) if self.fresh.contains(name.id.as_str()) => {
+                            Receiver::Fresh
+                        }
                         value if is_literal(value) => Receiver::Literal,
                         _ => Receiver::Unknown,
                     };
-                    Call::Method { on, name: attribute.attr.to_string() }
+                    Call::Method {
+                        on,
+                        name: attribute.attr.to_string(),
+                    }
                 }
             },
             _ => Call::Computed,
@@ -202,7 +222,10 @@ impl Collector {
 pub(crate) fn collect_names(target: &Expr, names: &mut Vec<String>) {
     match target {
         Expr::Name(name) => names.push(name.id.to_string()),
-        Expr::Tuple(tuple) => tuple.elts.iter().for_each(|item| collect_names(item, names)),
+        Expr::Tuple(tuple) => tuple
+            .elts
+            .iter()
+            .for_each(|item| collect_names(item, names)),
         Expr::List(list) => list.elts.iter().for_each(|item| collect_names(item, names)),
         Expr::Starred(starred) => collect_names(&starred.value, names),
         _ => {}
@@ -228,7 +251,9 @@ impl<'a> Visitor<'a> for Collector {
                     if let Some(default) = parameter.default() {
                         self.visit_expr(default);
                     }
-                    if let (false, Some(annotation)) = (self.lazy_annotations, parameter.annotation()) {
+                    if let (false, Some(annotation)) =
+                        (self.lazy_annotations, parameter.annotation())
+                    {
                         self.visit_expr(annotation);
                     }
                 }
@@ -248,7 +273,10 @@ impl<'a> Visitor<'a> for Collector {
                 if let Some(arguments) = &class.arguments {
                     self.visit_arguments(arguments);
                 }
-                let mut inner = Collector { lazy_annotations: self.lazy_annotations, ..Collector::default() };
+                let mut inner = Collector {
+                    lazy_annotations: self.lazy_annotations,
+                    ..Collector::default()
+                };
                 for stmt in &class.body {
                     inner.visit_stmt(stmt);
                 }
@@ -312,7 +340,10 @@ impl<'a> Visitor<'a> for Collector {
                 for target in &delete.targets {
                     match target {
                         Expr::Name(_) => {}
-                        _ => self.facts.effects.push("deletes from an object that others may hold"),
+                        _ => self
+                            .facts
+                            .effects
+                            .push("deletes from an object that others may hold"),
                     }
                 }
             }
@@ -485,10 +516,12 @@ impl<'a> Visitor<'a> for Locals {
                 }
             }
             Stmt::Global(global) => {
-                self.declared_outer.extend(global.names.iter().map(ToString::to_string));
+                self.declared_outer
+                    .extend(global.names.iter().map(ToString::to_string));
             }
             Stmt::Nonlocal(nonlocal) => {
-                self.declared_outer.extend(nonlocal.names.iter().map(ToString::to_string));
+                self.declared_outer
+                    .extend(nonlocal.names.iter().map(ToString::to_string));
             }
             _ => {}
         }

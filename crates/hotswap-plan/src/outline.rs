@@ -25,13 +25,17 @@ impl Span {
     /// The text of this range.
     #[must_use]
     pub fn of<'a>(&self, text: &'a str) -> &'a str {
-        text.get(self.start as usize..self.end as usize).unwrap_or_default()
+        text.get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
     }
 }
 
 impl From<TextRange> for Span {
     fn from(range: TextRange) -> Span {
-        Span { start: range.start().to_u32(), end: range.end().to_u32() }
+        Span {
+            start: range.start().to_u32(),
+            end: range.end().to_u32(),
+        }
     }
 }
 
@@ -265,7 +269,10 @@ impl Outline {
 
     /// Parses a module that was edited: top-level statements whose text is the same
     /// as in the previous source are taken over from there, with new positions.
-    pub fn parse_after(text: &str, previous: Option<(&str, &Outline)>) -> Result<Outline, SyntaxProblem> {
+    pub fn parse_after(
+        text: &str,
+        previous: Option<(&str, &Outline)>,
+    ) -> Result<Outline, SyntaxProblem> {
         let lines = Lines::new(text);
         let parsed = ruff_python_parser::parse_module(text).map_err(|error| SyntaxProblem {
             message: error.error.to_string(),
@@ -275,7 +282,10 @@ impl Outline {
         let mut futures = Vec::new();
         for stmt in suite {
             if let Stmt::ImportFrom(import) = stmt
-                && import.module.as_ref().is_some_and(|name| name.as_str() == "__future__")
+                && import
+                    .module
+                    .as_ref()
+                    .is_some_and(|name| name.as_str() == "__future__")
             {
                 futures.extend(import.names.iter().map(|alias| alias.name.to_string()));
             }
@@ -285,11 +295,20 @@ impl Outline {
         for stmt in suite {
             globals.visit_stmt(stmt);
         }
-        let reader = Reader { text, lines: &lines, lazy_annotations: futures.iter().any(|name| name == "annotations") };
+        let reader = Reader {
+            text,
+            lines: &lines,
+            lazy_annotations: futures.iter().any(|name| name == "annotations"),
+        };
         let known = previous.filter(|(_, outline)| outline.futures == futures);
         let mut by_text: FxHashMap<u64, &Statement> = FxHashMap::default();
         if let Some((_, outline)) = known {
-            by_text.extend(outline.statements.iter().map(|statement| (statement.text, statement)));
+            by_text.extend(
+                outline
+                    .statements
+                    .iter()
+                    .map(|statement| (statement.text, statement)),
+            );
         }
         let statements = suite
             .iter()
@@ -299,7 +318,9 @@ impl Outline {
                 let same = by_text.get(&hash_of(&span.of(text))).filter(|old| {
                     known.is_some_and(|(before, _)| old.span.of(before) == span.of(text))
                         && old.column == lines.column(span.start)
-                        && (index == 0) == (old.span.start == known.map_or(0, |(_, outline)| outline.statements[0].span.start))
+                        && (index == 0)
+                            == (old.span.start
+                                == known.map_or(0, |(_, outline)| outline.statements[0].span.start))
                 });
                 match same {
                     Some(old) => reader.taken_over(old, stmt),
@@ -317,20 +338,25 @@ impl Outline {
 
     /// All imports at module level, those in `if`, `try` and the like included.
     pub fn imports(&self) -> impl Iterator<Item = (usize, &Import)> {
-        self.statements.iter().enumerate().flat_map(|(index, statement)| {
-            let imports: &[Import] = match &statement.kind {
-                Kind::Import(imports) => imports,
-                Kind::Compound(compound) => &compound.imports,
-                _ => &[],
-            };
-            imports.iter().map(move |import| (index, import))
-        })
+        self.statements
+            .iter()
+            .enumerate()
+            .flat_map(|(index, statement)| {
+                let imports: &[Import] = match &statement.kind {
+                    Kind::Import(imports) => imports,
+                    Kind::Compound(compound) => &compound.imports,
+                    _ => &[],
+                };
+                imports.iter().map(move |import| (index, import))
+            })
     }
 
     /// Index of the last statement that binds `name`.
     #[must_use]
     pub fn last_binder(&self, name: &str) -> Option<usize> {
-        self.statements.iter().rposition(|statement| statement.binds.iter().any(|bound| bound == name))
+        self.statements
+            .iter()
+            .rposition(|statement| statement.binds.iter().any(|bound| bound == name))
     }
 }
 
@@ -405,7 +431,12 @@ impl Statement {
             Kind::Function(function) => {
                 moved(&mut function.def_start, bytes);
                 let parameters = function.parameters.iter_mut();
-                let expressions = parameters.flat_map(|parameter| parameter.default.iter_mut().chain(&mut parameter.annotation));
+                let expressions = parameters.flat_map(|parameter| {
+                    parameter
+                        .default
+                        .iter_mut()
+                        .chain(&mut parameter.annotation)
+                });
                 expressions
                     .chain(&mut function.decorators)
                     .chain(&mut function.returns)
@@ -414,10 +445,19 @@ impl Statement {
             }
             Kind::Class(class) => {
                 class.head.shift(bytes);
-                class.decorators.iter_mut().chain(&mut class.arguments).for_each(|expression| expression.shift(bytes));
-                class.body.iter_mut().for_each(|member| member.shift(bytes, lines));
+                class
+                    .decorators
+                    .iter_mut()
+                    .chain(&mut class.arguments)
+                    .for_each(|expression| expression.shift(bytes));
+                class
+                    .body
+                    .iter_mut()
+                    .for_each(|member| member.shift(bytes, lines));
             }
-            Kind::Assign { value: Some(value), .. } => value.shift(bytes),
+            Kind::Assign {
+                value: Some(value), ..
+            } => value.shift(bytes),
             _ => {}
         }
     }
@@ -431,7 +471,12 @@ struct Lines {
 impl Lines {
     fn new(text: &str) -> Lines {
         let mut starts = vec![0];
-        starts.extend(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at as u32 + 1));
+        starts.extend(
+            text.bytes()
+                .enumerate()
+                .filter(|(_, byte)| *byte == b'\n')
+                .map(|(at, _)| at as u32 + 1),
+        );
         Lines { starts }
     }
 
@@ -495,12 +540,19 @@ impl<'a> Visitor<'a> for Sites<'_> {
                     self.visit_decorator(decorator);
                 }
                 self.visit_parameters(&function.parameters);
-                let first = function.decorator_list.first().map_or(function.range(), Ranged::range);
+                let first = function
+                    .decorator_list
+                    .first()
+                    .map_or(function.range(), Ranged::range);
                 let line = self.reader.lines.line(first.start().to_u32());
                 self.found.push(CodeSite {
                     scope: self.scope.clone(),
                     name: function.name.to_string(),
-                    line: if function.decorator_list.is_empty() { self.reader.def_line(stmt) } else { line },
+                    line: if function.decorator_list.is_empty() {
+                        self.reader.def_line(stmt)
+                    } else {
+                        line
+                    },
                     last_line: self.reader.lines.line(stmt.end().to_u32() - 1),
                     fingerprint: hash_of(&ComparableStmt::from(stmt)),
                     text: hash_of(&Span::from(stmt.range()).of(self.reader.text)),
@@ -606,7 +658,11 @@ impl<'a> Visitor<'a> for Binds {
                     let bound = alias.asname.as_ref().unwrap_or(&alias.name).to_string();
                     self.bind(bound.clone());
                     self.imports.push(Import {
-                        module: import.module.as_ref().map(ToString::to_string).unwrap_or_default(),
+                        module: import
+                            .module
+                            .as_ref()
+                            .map(ToString::to_string)
+                            .unwrap_or_default(),
                         level: import.level,
                         name: Some(alias.name.to_string()),
                         bound,
@@ -668,7 +724,10 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn members(&self, body: &[Stmt]) -> Vec<Statement> {
-        body.iter().enumerate().map(|(index, stmt)| self.statement(stmt, index == 0, false)).collect()
+        body.iter()
+            .enumerate()
+            .map(|(index, stmt)| self.statement(stmt, index == 0, false))
+            .collect()
     }
 
     /// A statement of the previous source with the same text, at its new place.
@@ -687,8 +746,13 @@ impl Reader<'_> {
 
     /// The parser's range of a definition starts at its first decorator.
     fn def_start(&self, stmt: &Stmt) -> u32 {
-        let Stmt::FunctionDef(function) = stmt else { return stmt.start().to_u32() };
-        let after = function.decorator_list.last().map_or(stmt.start(), Ranged::end);
+        let Stmt::FunctionDef(function) = stmt else {
+            return stmt.start().to_u32();
+        };
+        let after = function
+            .decorator_list
+            .last()
+            .map_or(stmt.start(), Ranged::end);
         let between = &self.text[after.to_usize()..function.name.start().to_usize()];
         let keyword = match (function.is_async, between.rfind("async")) {
             (true, Some(at)) => at,
@@ -700,7 +764,12 @@ impl Reader<'_> {
     fn statement(&self, stmt: &Stmt, first: bool, module: bool) -> Statement {
         let span = Span::from(stmt.range());
         let fingerprint = hash_of(&ComparableStmt::from(stmt));
-        let mut sites = Sites { reader: self, scope: Vec::new(), found: Vec::new(), deferred: false };
+        let mut sites = Sites {
+            reader: self,
+            scope: Vec::new(),
+            found: Vec::new(),
+            deferred: false,
+        };
         sites.visit_stmt(stmt);
         let codes = sites.found;
         let shape = if codes.is_empty() {
@@ -737,9 +806,17 @@ impl Reader<'_> {
 
     /// `# hotswap: …` on the first or last line, or on a line of its own above.
     fn pragma(&self, first_line: u32, last_line: u32, stmt: &Stmt) -> Option<Pragma> {
-        let last = if stmt.is_function_def_stmt() || stmt.is_class_def_stmt() { first_line } else { last_line };
+        let last = if stmt.is_function_def_stmt() || stmt.is_class_def_stmt() {
+            first_line
+        } else {
+            last_line
+        };
         let above = first_line.checked_sub(1).filter(|line| *line > 0);
-        for (line, alone) in [(Some(first_line), false), (Some(last), false), (above, true)] {
+        for (line, alone) in [
+            (Some(first_line), false),
+            (Some(last), false),
+            (above, true),
+        ] {
             let Some(line) = line else { continue };
             let start = self.lines.starts[line as usize - 1] as usize;
             let text = self.text[start..].lines().next().unwrap_or_default();
@@ -782,7 +859,11 @@ impl Reader<'_> {
             Stmt::FunctionDef(function) => Kind::Function(Box::new(self.function(function, stmt))),
             Stmt::ClassDef(class) => Kind::Class(Box::new(self.class(class))),
             Stmt::Assign(assign) => Kind::Assign {
-                targets: assign.targets.iter().map(|target| self.compact(target)).collect(),
+                targets: assign
+                    .targets
+                    .iter()
+                    .map(|target| self.compact(target))
+                    .collect(),
                 value: Some(self.expression(&assign.value)),
                 annotated: false,
             },
@@ -791,7 +872,9 @@ impl Reader<'_> {
                 value: assign.value.as_ref().map(|value| self.expression(value)),
                 annotated: true,
             },
-            Stmt::AugAssign(assign) => Kind::AugAssign { target: self.compact(&assign.target) },
+            Stmt::AugAssign(assign) => Kind::AugAssign {
+                target: self.compact(&assign.target),
+            },
             Stmt::TypeAlias(alias) => Kind::Assign {
                 targets: vec![self.compact(&alias.name)],
                 value: None,
@@ -799,33 +882,42 @@ impl Reader<'_> {
             },
             Stmt::ImportFrom(import)
                 if import.level == 0
-                    && import.module.as_ref().is_some_and(|name| name.as_str() == "__future__") =>
+                    && import
+                        .module
+                        .as_ref()
+                        .is_some_and(|name| name.as_str() == "__future__") =>
             {
                 Kind::Future
             }
             Stmt::Import(_) | Stmt::ImportFrom(_) => Kind::Import(imports.to_vec()),
             Stmt::Expr(expr) if first && expr.value.is_string_literal_expr() => Kind::Docstring,
             Stmt::If(if_stmt) if module && is_main_guard(&if_stmt.test) => Kind::MainGuard,
-            Stmt::If(_) | Stmt::For(_) | Stmt::While(_) | Stmt::With(_) | Stmt::Try(_) | Stmt::Match(_) => {
-                Kind::Compound(Compound {
-                    keyword: match stmt {
-                        Stmt::If(_) => "if",
-                        Stmt::For(_) => "for",
-                        Stmt::While(_) => "while",
-                        Stmt::With(_) => "with",
-                        Stmt::Try(_) => "try",
-                        _ => "match",
-                    },
-                    imports: imports.to_vec(),
-                })
-            }
+            Stmt::If(_)
+            | Stmt::For(_)
+            | Stmt::While(_)
+            | Stmt::With(_)
+            | Stmt::Try(_)
+            | Stmt::Match(_) => Kind::Compound(Compound {
+                keyword: match stmt {
+                    Stmt::If(_) => "if",
+                    Stmt::For(_) => "for",
+                    Stmt::While(_) => "while",
+                    Stmt::With(_) => "with",
+                    Stmt::Try(_) => "try",
+                    _ => "match",
+                },
+                imports: imports.to_vec(),
+            }),
             Stmt::Expr(_) => Kind::Expression,
             _ => Kind::Other,
         }
     }
 
     fn compact(&self, expr: &Expr) -> String {
-        Span::from(expr.range()).of(self.text).split_whitespace().collect()
+        Span::from(expr.range())
+            .of(self.text)
+            .split_whitespace()
+            .collect()
     }
 
     fn function(&self, function: &ast::StmtFunctionDef, stmt: &Stmt) -> FunctionDef {
@@ -844,14 +936,24 @@ impl Reader<'_> {
             })
             .collect();
         let names = |list: &[ast::ParameterWithDefault]| -> Vec<String> {
-            list.iter().map(|parameter| parameter.parameter.name.to_string()).collect()
+            list.iter()
+                .map(|parameter| parameter.parameter.name.to_string())
+                .collect()
         };
         let signature = hash_of(&(
             names(&function.parameters.posonlyargs),
             names(&function.parameters.args),
-            function.parameters.vararg.as_ref().map(|parameter| parameter.name.to_string()),
+            function
+                .parameters
+                .vararg
+                .as_ref()
+                .map(|parameter| parameter.name.to_string()),
             names(&function.parameters.kwonlyargs),
-            function.parameters.kwarg.as_ref().map(|parameter| parameter.name.to_string()),
+            function
+                .parameters
+                .kwarg
+                .as_ref()
+                .map(|parameter| parameter.name.to_string()),
             function.is_async,
         ));
         let body: Vec<_> = function.body.iter().map(ComparableStmt::from).collect();
@@ -865,7 +967,9 @@ impl Reader<'_> {
         if let Some(receiver) = &first_parameter {
             for inner in &function.body {
                 let (target, value) = match inner {
-                    Stmt::Assign(assign) if assign.targets.len() == 1 => (&assign.targets[0], &assign.value),
+                    Stmt::Assign(assign) if assign.targets.len() == 1 => {
+                        (&assign.targets[0], &assign.value)
+                    }
                     Stmt::AnnAssign(assign) => match &assign.value {
                         Some(value) => (assign.target.as_ref(), value),
                         None => continue,
@@ -882,7 +986,11 @@ impl Reader<'_> {
         }
         FunctionDef {
             name: function.name.to_string(),
-            decorators: function.decorator_list.iter().map(|item| self.expression(&item.expression)).collect(),
+            decorators: function
+                .decorator_list
+                .iter()
+                .map(|item| self.expression(&item.expression))
+                .collect(),
             signature,
             returns: function.returns.as_ref().map(|expr| self.expression(expr)),
             type_params: type_params_hash(function.type_params.as_deref(), self.text),
@@ -906,18 +1014,35 @@ impl Reader<'_> {
             }
             for keyword in &list.keywords {
                 arguments.push(self.expression(&keyword.value));
-                let name = keyword.arg.as_ref().map(ToString::to_string).unwrap_or_default();
-                header.push((format!("={name}"), hash_of(&ComparableExpr::from(&keyword.value))));
+                let name = keyword
+                    .arg
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                header.push((
+                    format!("={name}"),
+                    hash_of(&ComparableExpr::from(&keyword.value)),
+                ));
             }
         }
         let body_start = class.body.first().map_or(class.end(), Ranged::start);
         ClassDef {
             name: class.name.to_string(),
-            decorators: class.decorator_list.iter().map(|item| self.expression(&item.expression)).collect(),
+            decorators: class
+                .decorator_list
+                .iter()
+                .map(|item| self.expression(&item.expression))
+                .collect(),
             arguments,
-            header: hash_of(&(header, type_params_hash(class.type_params.as_deref(), self.text))),
+            header: hash_of(&(
+                header,
+                type_params_hash(class.type_params.as_deref(), self.text),
+            )),
             body: self.members(&class.body),
-            head: Span { start: class.start().to_u32(), end: body_start.to_u32() },
+            head: Span {
+                start: class.start().to_u32(),
+                end: body_start.to_u32(),
+            },
             has_type_params: class.type_params.is_some(),
         }
     }
@@ -925,18 +1050,27 @@ impl Reader<'_> {
 
 fn type_params_hash(params: Option<&ast::TypeParams>, text: &str) -> u64 {
     params.map_or(0, |params| {
-        hash_of(&Span::from(params.range).of(text).split_whitespace().collect::<Vec<_>>())
+        hash_of(
+            &Span::from(params.range)
+                .of(text)
+                .split_whitespace()
+                .collect::<Vec<_>>(),
+        )
     })
 }
 
 fn is_main_guard(test: &Expr) -> bool {
-    let Expr::Compare(compare) = test else { return false };
-    let (Some(right), 1) = (compare.comparators.first(), compare.comparators.len()) else { return false };
+    let Expr::Compare(compare) = test else {
+        return false;
+    };
+    let (Some(right), 1) = (compare.comparators.first(), compare.comparators.len()) else {
+        return false;
+    };
     let is_name = |expr: &Expr| matches!(expr, Expr::Name(name) if name.id.as_str() == "__name__");
-    let is_main =
-        |expr: &Expr| matches!(expr, Expr::StringLiteral(string) if string.value.to_str() == "__main__");
+    let is_main = |expr: &Expr| matches!(expr, Expr::StringLiteral(string) if string.value.to_str() == "__main__");
     matches!(compare.ops[..], [ast::CmpOp::Eq])
-        && ((is_name(&compare.left) && is_main(right)) || (is_main(&compare.left) && is_name(right)))
+        && ((is_name(&compare.left) && is_main(right))
+            || (is_main(&compare.left) && is_name(right)))
 }
 
 #[cfg(test)]
@@ -955,7 +1089,11 @@ mod tests {
             format!("{OLD}# hotswap: keep\nLAST = 3\n"),
             OLD.replace("class A", "# hotswap: rerun\nclass A"),
         ] {
-            assert_eq!(Outline::parse_after(&new, Some((OLD, &old))).unwrap(), Outline::parse(&new).unwrap(), "{new}");
+            assert_eq!(
+                Outline::parse_after(&new, Some((OLD, &old))).unwrap(),
+                Outline::parse(&new).unwrap(),
+                "{new}"
+            );
         }
     }
 }

@@ -8,11 +8,49 @@
 pub fn is_pure_builtin(name: &str) -> bool {
     matches!(
         name,
-        "abs" | "all" | "any" | "ascii" | "bin" | "bool" | "bytearray" | "bytes" | "chr" | "complex"
-            | "dict" | "divmod" | "enumerate" | "filter" | "float" | "format" | "frozenset"
-            | "getattr" | "hasattr" | "hash" | "hex" | "int" | "isinstance" | "issubclass" | "len"
-            | "list" | "map" | "max" | "min" | "oct" | "ord" | "pow" | "range" | "repr"
-            | "reversed" | "round" | "set" | "slice" | "sorted" | "str" | "sum" | "tuple" | "zip"
+        "abs"
+            | "all"
+            | "any"
+            | "ascii"
+            | "bin"
+            | "bool"
+            | "bytearray"
+            | "bytes"
+            | "chr"
+            | "complex"
+            | "dict"
+            | "divmod"
+            | "enumerate"
+            | "filter"
+            | "float"
+            | "format"
+            | "frozenset"
+            | "getattr"
+            | "hasattr"
+            | "hash"
+            | "hex"
+            | "int"
+            | "isinstance"
+            | "issubclass"
+            | "len"
+            | "list"
+            | "map"
+            | "max"
+            | "min"
+            | "oct"
+            | "ord"
+            | "pow"
+            | "range"
+            | "repr"
+            | "reversed"
+            | "round"
+            | "set"
+            | "slice"
+            | "sorted"
+            | "str"
+            | "sum"
+            | "tuple"
+            | "zip"
     )
 }
 
@@ -25,8 +63,17 @@ pub fn is_pure_library(module: &str, qualname: &str) -> bool {
         | "statistics" | "colorsys" | "unicodedata" | "html" | "_bisect" | "keyword" => true,
         "posixpath" | "ntpath" | "genericpath" => matches!(
             qualname,
-            "join" | "basename" | "dirname" | "split" | "splitext" | "normpath" | "normcase"
-                | "isabs" | "commonpath" | "commonprefix" | "splitdrive"
+            "join"
+                | "basename"
+                | "dirname"
+                | "split"
+                | "splitext"
+                | "normpath"
+                | "normcase"
+                | "isabs"
+                | "commonpath"
+                | "commonprefix"
+                | "splitdrive"
         ),
         "re" | "re._compiler" => matches!(qualname, "compile" | "escape"),
         "functools" => matches!(qualname, "reduce" | "partial"),
@@ -55,29 +102,67 @@ pub fn is_pure_library(module: &str, qualname: &str) -> bool {
 #[must_use]
 pub fn is_pure_method(type_name: &str, method: &str) -> bool {
     match type_name {
-        "str" | "bytes" | "int" | "float" | "complex" | "bool" | "tuple" | "frozenset" | "range"
-        | "timedelta" | "date" | "datetime" | "time" | "Decimal" | "PosixPath" | "PurePosixPath" => {
-            !matches!(
-                (type_name, method),
-                ("datetime" | "date", "now" | "today" | "utcnow")
-                    | (
-                        "PosixPath",
-                        "open" | "read_text" | "read_bytes" | "write_text" | "write_bytes" | "unlink"
-                            | "mkdir" | "rmdir" | "touch" | "rename" | "replace" | "chmod" | "symlink_to"
-                            | "hardlink_to" | "exists" | "is_file" | "is_dir" | "stat" | "lstat" | "iterdir"
-                            | "glob" | "rglob" | "resolve" | "absolute" | "cwd" | "home" | "expanduser"
-                            | "samefile" | "owner" | "group" | "walk" | "readlink" | "is_symlink"
-                            | "is_mount" | "is_socket" | "is_fifo" | "is_block_device" | "is_char_device"
-                            | "lchmod" | "link_to"
-                    )
-            )
-        }
+        "str" | "bytes" | "int" | "float" | "complex" | "bool" | "tuple" | "frozenset"
+        | "range" | "timedelta" | "date" | "datetime" | "time" | "Decimal" | "PosixPath"
+        | "PurePosixPath" => !matches!(
+            (type_name, method),
+            ("datetime" | "date", "now" | "today" | "utcnow")
+                | (
+                    "PosixPath",
+                    "open"
+                        | "read_text"
+                        | "read_bytes"
+                        | "write_text"
+                        | "write_bytes"
+                        | "unlink"
+                        | "mkdir"
+                        | "rmdir"
+                        | "touch"
+                        | "rename"
+                        | "replace"
+                        | "chmod"
+                        | "symlink_to"
+                        | "hardlink_to"
+                        | "exists"
+                        | "is_file"
+                        | "is_dir"
+                        | "stat"
+                        | "lstat"
+                        | "iterdir"
+                        | "glob"
+                        | "rglob"
+                        | "resolve"
+                        | "absolute"
+                        | "cwd"
+                        | "home"
+                        | "expanduser"
+                        | "samefile"
+                        | "owner"
+                        | "group"
+                        | "walk"
+                        | "readlink"
+                        | "is_symlink"
+                        | "is_mount"
+                        | "is_socket"
+                        | "is_fifo"
+                        | "is_block_device"
+                        | "is_char_device"
+                        | "lchmod"
+                        | "link_to"
+                )
+        ),
         "list" => matches!(method, "copy" | "count" | "index"),
         "dict" | "mappingproxy" => matches!(method, "copy" | "get" | "items" | "keys" | "values"),
         "set" => matches!(
             method,
-            "copy" | "difference" | "intersection" | "union" | "symmetric_difference" | "isdisjoint"
-                | "issubset" | "issuperset"
+            "copy"
+                | "difference"
+                | "intersection"
+                | "union"
+                | "symmetric_difference"
+                | "isdisjoint"
+                | "issubset"
+                | "issuperset"
         ),
         "Pattern" | "Struct" => true,
         _ => false,

@@ -24,15 +24,28 @@ impl<'a> Skeleton<'a> {
     pub fn new(text: &'a str, outline: &Outline) -> Skeleton<'a> {
         let bytes = text
             .bytes()
-            .map(|byte| if byte.is_ascii_whitespace() { byte } else { b' ' })
+            .map(|byte| {
+                if byte.is_ascii_whitespace() {
+                    byte
+                } else {
+                    b' '
+                }
+            })
             .collect();
-        let mut skeleton = Skeleton { text, bytes, insertions: Vec::new(), end: 0 };
+        let mut skeleton = Skeleton {
+            text,
+            bytes,
+            insertions: Vec::new(),
+            end: 0,
+        };
         for statement in &outline.statements {
             match &statement.kind {
                 Kind::Future => skeleton.keep(statement.span),
                 Kind::Import(_) if statement.column == 0 && !skeleton.shares_line(statement) => {
                     skeleton.keep(statement.span);
-                    skeleton.insertions.push((statement.span.start, "if 0: ".to_string()));
+                    skeleton
+                        .insertions
+                        .push((statement.span.start, "if 0: ".to_string()));
                 }
                 _ => {}
             }
@@ -63,7 +76,8 @@ impl<'a> Skeleton<'a> {
     /// Keeps a whole statement, so that running the result runs it.
     #[must_use]
     pub fn statement(mut self, statement: &Statement) -> Skeleton<'a> {
-        self.insertions.retain(|(at, _)| *at != statement.span.start);
+        self.insertions
+            .retain(|(at, _)| *at != statement.span.start);
         self.keep(statement.span);
         self.anchor(statement.span.start);
         self
@@ -72,10 +86,14 @@ impl<'a> Skeleton<'a> {
     /// After a `;` the statement would stand indented on its line: an empty
     /// expression takes the place of its neighbour.
     fn anchor(&mut self, start: u32) {
-        let line_start = self.text[..start as usize].rfind('\n').map_or(0, |at| at + 1);
+        let line_start = self.text[..start as usize]
+            .rfind('\n')
+            .map_or(0, |at| at + 1);
         let before = &self.text[line_start..start as usize];
         let indent = before.len() - before.trim_start().len();
-        let blank = self.bytes[line_start..start as usize].iter().all(u8::is_ascii_whitespace);
+        let blank = self.bytes[line_start..start as usize]
+            .iter()
+            .all(u8::is_ascii_whitespace);
         if blank && indent < before.len() && before.len() - indent >= 2 {
             self.bytes[line_start + indent] = b'0';
             self.bytes[line_start + indent + 1] = b';';
@@ -95,8 +113,12 @@ impl<'a> Skeleton<'a> {
         self.keep(statement.span);
         self.anchor(statement.span.start);
         if function.def_start > statement.span.start {
-            self.blank(Span { start: statement.span.start, end: function.def_start });
-            self.insertions.push((statement.span.start, format!("@{DECORATOR_STUB}")));
+            self.blank(Span {
+                start: statement.span.start,
+                end: function.def_start,
+            });
+            self.insertions
+                .push((statement.span.start, format!("@{DECORATOR_STUB}")));
         }
         for (index, parameter) in function.parameters.iter().enumerate() {
             if let (false, Some(default)) = (defaults.contains(&index), &parameter.default) {
@@ -125,7 +147,10 @@ impl<'a> Skeleton<'a> {
         let head = class.head.of(self.text);
         // Without the comments that may follow the colon.
         let trimmed = head.trim_end();
-        self.keep(Span { start: class.head.start, end: class.head.start + trimmed.len() as u32 });
+        self.keep(Span {
+            start: class.head.start,
+            end: class.head.start + trimmed.len() as u32,
+        });
         self
     }
 
@@ -161,7 +186,9 @@ mod tests {
     fn lines_and_columns_stay() {
         let text = "import os\nX = 'é'\n\ndef f():\n    return 1\nY = 2\n";
         let outline = outline(text);
-        let got = Skeleton::new(text, &outline).statement(&outline.statements[2]).finish();
+        let got = Skeleton::new(text, &outline)
+            .statement(&outline.statements[2])
+            .finish();
         assert_eq!(got, "if 0: import os\n        \n\ndef f():\n    return 1\n");
     }
 
@@ -173,14 +200,19 @@ mod tests {
         let got = Skeleton::new(text, &outline)
             .function(statement, statement.function().unwrap(), &[1], false)
             .finish();
-        assert_eq!(got, "@__hotswap_same__        \n    \n      \ndef f(a=0     , b: 0  =2):\n    pass\n");
+        assert_eq!(
+            got,
+            "@__hotswap_same__        \n    \n      \ndef f(a=0     , b: 0  =2):\n    pass\n"
+        );
     }
 
     #[test]
     fn a_statement_behind_a_semicolon_keeps_its_column() {
         let text = "a = 1; b = 2\n";
         let outline = outline(text);
-        let got = Skeleton::new(text, &outline).statement(&outline.statements[1]).finish();
+        let got = Skeleton::new(text, &outline)
+            .statement(&outline.statements[1])
+            .finish();
         assert_eq!(got, "0;     b = 2\n");
     }
 
@@ -189,7 +221,13 @@ mod tests {
         let text = "class A(B):  # note\n    x = 1\n    def m(self):\n        return 2\n";
         let outline = outline(text);
         let class = outline.statements[0].class().unwrap();
-        let got = Skeleton::new(text, &outline).class(class).statement(&class.body[1]).finish();
-        assert_eq!(got, "class A(B):  # note\n         \n    def m(self):\n        return 2\n");
+        let got = Skeleton::new(text, &outline)
+            .class(class)
+            .statement(&class.body[1])
+            .finish();
+        assert_eq!(
+            got,
+            "class A(B):  # note\n         \n    def m(self):\n        return 2\n"
+        );
     }
 }

@@ -130,12 +130,23 @@ mod tests {
         let source = Source::decode(b"#!/x\n# -*- coding: latin-1 -*-\na = '\xe9'\n").unwrap();
         assert!(source.text.contains('\u{e9}'));
         let other = Source::decode(b"# coding: cp1251\n").unwrap_err();
-        assert_eq!(other, DecodeProblem::OtherEncoding { encoding: "cp1251".into() });
+        assert_eq!(
+            other,
+            DecodeProblem::OtherEncoding {
+                encoding: "cp1251".into()
+            }
+        );
     }
 
     #[test]
     fn problems_name_the_line() {
-        assert_eq!(Source::decode(b"a\nb\n\xff").unwrap_err(), DecodeProblem::NotUtf8 { line: 3 });
-        assert_eq!(Source::decode(b"a\n\0").unwrap_err(), DecodeProblem::Nul { line: 2 });
+        assert_eq!(
+            Source::decode(b"a\nb\n\xff").unwrap_err(),
+            DecodeProblem::NotUtf8 { line: 3 }
+        );
+        assert_eq!(
+            Source::decode(b"a\n\0").unwrap_err(),
+            DecodeProblem::Nul { line: 2 }
+        );
     }
 }

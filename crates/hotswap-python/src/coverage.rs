@@ -6,8 +6,17 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use pyo3::prelude::*;
 
 /// Directories that are never entered.
-const SKIPPED: [&str; 9] =
-    ["__pycache__", "node_modules", ".git", ".hg", ".svn", ".tox", ".nox", ".venv", ".mypy_cache"];
+const SKIPPED: [&str; 9] = [
+    "__pycache__",
+    "node_modules",
+    ".git",
+    ".hg",
+    ".svn",
+    ".tox",
+    ".nox",
+    ".venv",
+    ".mypy_cache",
+];
 
 /// The rule that says whether a file belongs to the watched program.
 #[derive(Debug)]
@@ -30,7 +39,11 @@ impl Coverage {
         let mut standard = Vec::new();
         let sysconfig = py.import("sysconfig")?;
         for name in ["stdlib", "platstdlib"] {
-            if let Ok(path) = sysconfig.getattr("get_path")?.call1((name,)).and_then(|path| path.extract::<String>()) {
+            if let Ok(path) = sysconfig
+                .getattr("get_path")?
+                .call1((name,))
+                .and_then(|path| path.extract::<String>())
+            {
                 let path = canonical(Path::new(&path));
                 if !standard.contains(&path) {
                     standard.push(path);
@@ -64,21 +77,38 @@ impl Coverage {
             None => !self.is_standard(file),
         };
         within
-            && self.include.as_ref().is_none_or(|globs| self.matches(globs, file))
-            && !self.exclude.as_ref().is_some_and(|globs| self.matches(globs, file))
+            && self
+                .include
+                .as_ref()
+                .is_none_or(|globs| self.matches(globs, file))
+            && !self
+                .exclude
+                .as_ref()
+                .is_some_and(|globs| self.matches(globs, file))
     }
 
     fn matches(&self, globs: &GlobSet, file: &Path) -> bool {
         if globs.is_match(file) || file.file_name().is_some_and(|name| globs.is_match(name)) {
             return true;
         }
-        let Some(roots) = &self.roots else { return false };
-        roots.iter().filter_map(|root| file.strip_prefix(root).ok()).any(|relative| globs.is_match(relative))
+        let Some(roots) = &self.roots else {
+            return false;
+        };
+        roots
+            .iter()
+            .filter_map(|root| file.strip_prefix(root).ok())
+            .any(|relative| globs.is_match(relative))
     }
 
     fn is_standard(&self, file: &Path) -> bool {
-        let site = file.components().any(|part| part.as_os_str() == "site-packages" || part.as_os_str() == "dist-packages");
-        !site && self.standard.iter().any(|standard| file.starts_with(standard))
+        let site = file
+            .components()
+            .any(|part| part.as_os_str() == "site-packages" || part.as_os_str() == "dist-packages");
+        !site
+            && self
+                .standard
+                .iter()
+                .any(|standard| file.starts_with(standard))
     }
 
     /// All watched files below the roots, in order.
@@ -99,7 +129,9 @@ impl Coverage {
     }
 
     fn walk(&self, directory: &Path, found: &mut Vec<PathBuf>) {
-        let Ok(entries) = std::fs::read_dir(directory) else { return };
+        let Ok(entries) = std::fs::read_dir(directory) else {
+            return;
+        };
         for entry in entries.flatten() {
             let path = entry.path();
             let name = entry.file_name();
@@ -107,7 +139,9 @@ impl Coverage {
                 kind.is_dir() || (kind.is_symlink() && path.is_dir() && !is_loop(&path))
             });
             if is_directory {
-                let skipped = name.to_str().is_some_and(|name| SKIPPED.contains(&name) || name.starts_with('.'));
+                let skipped = name
+                    .to_str()
+                    .is_some_and(|name| SKIPPED.contains(&name) || name.starts_with('.'));
                 if !skipped && !path.join("pyvenv.cfg").exists() {
                     self.walk(&path, found);
                 }
@@ -130,18 +164,27 @@ fn globs(py: Python<'_>, patterns: &[String]) -> PyResult<Option<GlobSet>> {
     let mut builder = GlobSetBuilder::new();
     for pattern in patterns {
         let glob = Glob::new(pattern).map_err(|error| {
-            crate::error::raise(py, "HotswapConfigError", format!("{pattern:?} is not a glob pattern: {error}"))
+            crate::error::raise(
+                py,
+                "HotswapConfigError",
+                format!("{pattern:?} is not a glob pattern: {error}"),
+            )
         })?;
         builder.add(glob);
     }
-    builder.build().map(Some).map_err(|error| crate::error::raise(py, "HotswapConfigError", error.to_string()))
+    builder
+        .build()
+        .map(Some)
+        .map_err(|error| crate::error::raise(py, "HotswapConfigError", error.to_string()))
 }
 
 /// The spelling by which files are compared: absolute, the directory without
 /// links, the file's own name as it is (a linked file is watched under its name).
 pub(crate) fn canonical(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else { return absolute };
+    let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
+        return absolute;
+    };
     if absolute.is_dir() {
         return std::fs::canonicalize(&absolute).unwrap_or(absolute);
     }

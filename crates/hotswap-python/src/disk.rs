@@ -41,7 +41,12 @@ impl Stamp {
             .ok()
             .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
             .map_or(0, |since| since.as_nanos() as i128);
-        Stamp { modified_ns: modified, changed_ns: modified, size: data.len(), inode: 0 }
+        Stamp {
+            modified_ns: modified,
+            changed_ns: modified,
+            size: data.len(),
+            inode: 0,
+        }
     }
 }
 
@@ -77,7 +82,11 @@ impl Disk {
     pub(crate) fn look(&self, path: &Path) -> Seen {
         let known = self.files.get(path);
         let Some(stamp) = Stamp::of(path) else {
-            return if known.is_some() { Seen::Gone } else { Seen::Same };
+            return if known.is_some() {
+                Seen::Gone
+            } else {
+                Seen::Same
+            };
         };
         if known.is_some_and(|known| known.stamp == stamp) {
             return Seen::Same;
@@ -85,7 +94,11 @@ impl Disk {
         match std::fs::read(path) {
             Ok(bytes) => {
                 let hash = content_hash(&bytes);
-                Seen::Changed(FileState { stamp, hash, bytes: bytes.into() })
+                Seen::Changed(FileState {
+                    stamp,
+                    hash,
+                    bytes: bytes.into(),
+                })
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Seen::Gone,
             Err(error) => Seen::Unreadable(error.to_string()),
@@ -109,7 +122,9 @@ pub(crate) fn decode(py: Python<'_>, bytes: &[u8]) -> Result<Arc<str>, DecodePro
             let text = pyo3::types::PyBytes::new(py, bytes)
                 .call_method1("decode", (encoding.as_str(),))
                 .and_then(|text| text.extract::<String>())
-                .map_err(|_| DecodeProblem::OtherEncoding { encoding: encoding.clone() })?;
+                .map_err(|_| DecodeProblem::OtherEncoding {
+                    encoding: encoding.clone(),
+                })?;
             Ok(Source::from_text(&text, encoding)?.text.into())
         }
         Err(problem) => Err(problem),

@@ -60,20 +60,37 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Engine {
     #[new]
     fn new(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Engine> {
-        let get = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> { Ok(options.get_item(name)?.filter(|value| !value.is_none())) };
-        let list = |name: &str| -> PyResult<Vec<String>> { get(name)?.map_or(Ok(Vec::new()), |value| value.extract()) };
-        let text = |name: &str| -> PyResult<Option<String>> { get(name)?.map(|value| value.extract()).transpose() };
+        let get = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> {
+            Ok(options.get_item(name)?.filter(|value| !value.is_none()))
+        };
+        let list = |name: &str| -> PyResult<Vec<String>> {
+            get(name)?.map_or(Ok(Vec::new()), |value| value.extract())
+        };
+        let text = |name: &str| -> PyResult<Option<String>> {
+            get(name)?.map(|value| value.extract()).transpose()
+        };
         let roots: Option<Vec<PathBuf>> = get("paths")?.map(|value| value.extract()).transpose()?;
         for root in roots.iter().flatten() {
             if !root.exists() {
-                return Err(raise(py, "WatchError", format!("{}: no such file or directory", root.display())));
+                return Err(raise(
+                    py,
+                    "WatchError",
+                    format!("{}: no such file or directory", root.display()),
+                ));
             }
         }
         let coverage = Coverage::new(py, roots, &list("include")?, &list("exclude")?)?;
-        let mut config = WatchConfig { quiet: LEAD, ..WatchConfig::default() };
+        let mut config = WatchConfig {
+            quiet: LEAD,
+            ..WatchConfig::default()
+        };
         if let Some(poll) = get("poll")? {
             if let Ok(flag) = poll.extract::<bool>() {
-                config.poll = if flag { PollMode::Always } else { PollMode::Never };
+                config.poll = if flag {
+                    PollMode::Always
+                } else {
+                    PollMode::Never
+                };
             } else if let Ok(seconds) = poll.extract::<f64>() {
                 config.poll = PollMode::Always;
                 config.poll_interval = Duration::from_secs_f64(seconds.clamp(0.01, 3600.0));
@@ -92,9 +109,14 @@ impl Engine {
                     Some("quiescent") => Consistency::Quiescent,
                     _ => Consistency::Auto,
                 },
-                quiescence: Duration::from_secs_f64(get("quiescence_timeout")?.map_or(Ok(1.0), |value| value.extract::<f64>())?.clamp(0.0, 3600.0)),
+                quiescence: Duration::from_secs_f64(
+                    get("quiescence_timeout")?
+                        .map_or(Ok(1.0), |value| value.extract::<f64>())?
+                        .clamp(0.0, 3600.0),
+                ),
             },
-            import_new: get("only_import_exist")?.is_some_and(|value| value.extract::<bool>().is_ok_and(|only| !only)),
+            import_new: get("only_import_exist")?
+                .is_some_and(|value| value.extract::<bool>().is_ok_and(|only| !only)),
             history: get("history")?.map_or(Ok(100), |value| value.extract())?,
         };
         Ok(Engine {
@@ -145,7 +167,8 @@ impl Engine {
     /// Blocks with the GIL released until there is something to apply.
     #[pyo3(signature = (timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> bool {
-        let deadline = timeout.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds.clamp(0.0, 1e9)));
+        let deadline = timeout
+            .map(|seconds| Instant::now() + Duration::from_secs_f64(seconds.clamp(0.0, 1e9)));
         py.detach(|| self.wait_detached(deadline))
     }
 
@@ -193,7 +216,9 @@ impl Engine {
 
     /// The unified diff of the sources between two generations.
     fn diff(&self, py: Python<'_>, a: u64, b: u64) -> PyResult<String> {
-        Ok(self.work(py, |session| session.diff(a, b))?.unwrap_or_default())
+        Ok(self
+            .work(py, |session| session.diff(a, b))?
+            .unwrap_or_default())
     }
 
     fn pause(&self) {
@@ -240,12 +265,22 @@ impl Engine {
         let status = PyDict::new(py);
         let filled = self.work(py, |session| -> PyResult<()> {
             status.set_item("generation", session.generation)?;
-            let mut files: Vec<String> = session.world.modules.iter().map(|module| module.file.display().to_string()).collect();
+            let mut files: Vec<String> = session
+                .world
+                .modules
+                .iter()
+                .map(|module| module.file.display().to_string())
+                .collect();
             files.sort();
             files.dedup();
             status.set_item("files", files)?;
-            let uncertain: Vec<&str> =
-                session.world.modules.iter().filter(|module| !module.certain).map(|module| module.name.as_str()).collect();
+            let uncertain: Vec<&str> = session
+                .world
+                .modules
+                .iter()
+                .filter(|module| !module.certain)
+                .map(|module| module.name.as_str())
+                .collect();
             status.set_item("uncertain", uncertain)?;
             status.set_item("uncovered", session.uncovered.clone())?;
             let pending = PyList::empty(py);
@@ -255,10 +290,23 @@ impl Engine {
             status.set_item("pending", pending)?;
             if let Some(watcher) = &session.watcher {
                 let watched = py.detach(|| watcher.status());
-                let names = |paths: &[PathBuf]| -> Vec<String> { paths.iter().map(|path| path.display().to_string()).collect() };
+                let names = |paths: &[PathBuf]| -> Vec<String> {
+                    paths
+                        .iter()
+                        .map(|path| path.display().to_string())
+                        .collect()
+                };
                 status.set_item("directories", names(&watched.watched))?;
-                let polled: Vec<(String, String)> =
-                    watched.polled.iter().map(|directory| (directory.path.display().to_string(), directory.reason.clone())).collect();
+                let polled: Vec<(String, String)> = watched
+                    .polled
+                    .iter()
+                    .map(|directory| {
+                        (
+                            directory.path.display().to_string(),
+                            directory.reason.clone(),
+                        )
+                    })
+                    .collect();
                 status.set_item("polled", polled)?;
                 status.set_item("notes", watched.fallbacks)?;
             }
@@ -276,7 +324,11 @@ impl Engine {
 impl Engine {
     /// Works on the session, alone. No lock is held meanwhile: an update runs code of
     /// the program, which may call anything here. None: this very thread is at it.
-    fn work<'py, R>(&self, py: Python<'py>, task: impl FnOnce(&mut Session) -> R) -> PyResult<Option<R>> {
+    fn work<'py, R>(
+        &self,
+        py: Python<'py>,
+        task: impl FnOnce(&mut Session) -> R,
+    ) -> PyResult<Option<R>> {
         let me = std::thread::current().id();
         let mut session = loop {
             let mut desk = lock(&self.desk);
@@ -299,12 +351,22 @@ impl Engine {
                     });
                     py.check_signals()?;
                 }
-                Desk::Closed => return Err(raise(py, "NotWatchingError", "this session was stopped".to_string())),
+                Desk::Closed => {
+                    return Err(raise(
+                        py,
+                        "NotWatchingError",
+                        "this session was stopped".to_string(),
+                    ));
+                }
             }
         };
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| task(&mut session)));
         let mut desk = lock(&self.desk);
-        *desk = if self.stopped.load(Ordering::SeqCst) { Desk::Closed } else { Desk::Free(session) };
+        *desk = if self.stopped.load(Ordering::SeqCst) {
+            Desk::Closed
+        } else {
+            Desk::Free(session)
+        };
         drop(desk);
         self.freed.notify_all();
         match result {
@@ -315,7 +377,11 @@ impl Engine {
                     .cloned()
                     .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
                     .unwrap_or_default();
-                Err(raise(py, "HotswapError", format!("a bug in hotswap, please report it: {what}")))
+                Err(raise(
+                    py,
+                    "HotswapError",
+                    format!("a bug in hotswap, please report it: {what}"),
+                ))
             }
         }
     }
@@ -326,7 +392,9 @@ impl Engine {
     }
 
     fn wait_detached(&self, deadline: Option<Instant>) -> bool {
-        let Some(events) = lock(&self.events).clone() else { return false };
+        let Some(events) = lock(&self.events).clone() else {
+            return false;
+        };
         let mut import_due: Option<Instant> = None;
         loop {
             if self.stopped.load(Ordering::SeqCst) || self.process != std::process::id() {
@@ -361,6 +429,8 @@ impl Engine {
 
 fn in_progress(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let mut report = ReportData::new(0);
-    report.notes.push("an update is in progress in this thread".to_string());
+    report
+        .notes
+        .push("an update is in progress in this thread".to_string());
     report.to_python(py)
 }

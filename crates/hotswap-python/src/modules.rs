@@ -14,10 +14,15 @@ use crate::session::Session;
 impl Session {
     /// Notes the modules that were loaded since the last look.
     pub(crate) fn note_modules(&mut self, py: Python<'_>) -> PyResult<()> {
-        let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
+        let modules = py
+            .import("sys")?
+            .getattr("modules")?
+            .cast_into::<PyDict>()?;
         // A copy: looking at a module may import others.
         for (name, module) in modules.copy()?.iter() {
-            let (Ok(name), pointer) = (name.extract::<String>(), module.as_ptr() as usize) else { continue };
+            let (Ok(name), pointer) = (name.extract::<String>(), module.as_ptr() as usize) else {
+                continue;
+            };
             let spec = spec_pointer(&module);
             if self.seen.get(&name) == Some(&(pointer, spec)) {
                 continue;
@@ -32,7 +37,12 @@ impl Session {
         Ok(())
     }
 
-    fn note_module(&mut self, py: Python<'_>, name: &str, module: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn note_module(
+        &mut self,
+        py: Python<'_>,
+        name: &str,
+        module: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         let Some((file, code_file)) = source_file(module) else {
             if let Some(reason) = why_not(module) {
                 self.uncovered.insert(name.to_string(), reason);
@@ -42,7 +52,11 @@ impl Session {
         if !self.coverage.covers(&file) {
             return Ok(());
         }
-        let Some(dict) = module.getattr("__dict__").ok().and_then(|dict| dict.cast_into::<PyDict>().ok()) else {
+        let Some(dict) = module
+            .getattr("__dict__")
+            .ok()
+            .and_then(|dict| dict.cast_into::<PyDict>().ok())
+        else {
             return Ok(());
         };
         self.adopt(py, name.to_string(), file, code_file, module, &dict)
@@ -66,7 +80,9 @@ impl Session {
         };
         let (state, certain) = choose_baseline(object, snapshot.clone(), newest.clone());
         let Some(state) = state else { return Ok(()) };
-        let Ok(text) = disk::decode(py, &state.bytes) else { return Ok(()) };
+        let Ok(text) = disk::decode(py, &state.bytes) else {
+            return Ok(());
+        };
         if snapshot.is_none() {
             // What is there now, if it is something else, is found as a change later.
             self.disk.files.insert(file.clone(), state.clone());
@@ -77,8 +93,19 @@ impl Session {
             }
             watcher.track(&file, Some(state.hash));
         }
-        let known = self.world.modules.iter_mut().find(|known| known.dict.as_ptr() == dict.as_ptr());
-        let mut module = Module::new(name, file, code_file, object.clone().unbind(), dict.clone().unbind(), text);
+        let known = self
+            .world
+            .modules
+            .iter_mut()
+            .find(|known| known.dict.as_ptr() == dict.as_ptr());
+        let mut module = Module::new(
+            name,
+            file,
+            code_file,
+            object.clone().unbind(),
+            dict.clone().unbind(),
+            text,
+        );
         module.certain = certain;
         match known {
             Some(known) => *known = module,
@@ -94,7 +121,13 @@ impl Session {
                 return true;
             }
             match modules.get_item(&module.name) {
-                Ok(Some(now)) => now.is(&module.object) || !module.object.bind(py).is_instance_of::<pyo3::types::PyModule>(),
+                Ok(Some(now)) => {
+                    now.is(&module.object)
+                        || !module
+                            .object
+                            .bind(py)
+                            .is_instance_of::<pyo3::types::PyModule>()
+                }
                 _ => true,
             }
         });
@@ -104,20 +137,37 @@ impl Session {
     /// that was loaded by path, by `runpy` or by `exec`.
     pub(crate) fn adopt_strays(&mut self, py: Python<'_>, file: &Path) -> PyResult<()> {
         let spellings: Vec<Bound<'_, PyString>> = vec![PyString::new(py, &file.to_string_lossy())];
-        let Ok(functions) = hotswap_cpython::heap::functions_in_files(py, &spellings) else { return Ok(()) };
+        let Ok(functions) = hotswap_cpython::heap::functions_in_files(py, &spellings) else {
+            return Ok(());
+        };
         for function in functions {
             let globals = function.getattr("__globals__")?.cast_into::<PyDict>()?;
             if self.world.by_dict(globals.as_any()).is_some() {
                 continue;
             }
-            let Some(name) = globals.get_item("__name__")?.and_then(|name| name.extract::<String>().ok()) else { continue };
-            let spelled: String = function.getattr("__code__")?.getattr("co_filename")?.extract()?;
+            let Some(name) = globals
+                .get_item("__name__")?
+                .and_then(|name| name.extract::<String>().ok())
+            else {
+                continue;
+            };
+            let spelled: String = function
+                .getattr("__code__")?
+                .getattr("co_filename")?
+                .extract()?;
             let owner = globals
                 .get_item("__file__")?
                 .and_then(|path| path.extract::<String>().ok())
                 .is_some_and(|path| canonical(Path::new(&path)) == file);
             if owner {
-                self.adopt(py, name, file.to_path_buf(), spelled, globals.as_any(), &globals)?;
+                self.adopt(
+                    py,
+                    name,
+                    file.to_path_buf(),
+                    spelled,
+                    globals.as_any(),
+                    &globals,
+                )?;
             }
         }
         Ok(())
@@ -135,7 +185,8 @@ fn choose_baseline(
     match (snapshot, newest) {
         (Some(snapshot), None) => (Some(snapshot), true),
         (None, Some(newest)) => {
-            let certain = compiled_from(module).is_none_or(|header| header == pyc_key(&newest.stamp));
+            let certain =
+                compiled_from(module).is_none_or(|header| header == pyc_key(&newest.stamp));
             (Some(newest), certain)
         }
         (Some(snapshot), Some(newest)) => match compiled_from(module) {
@@ -148,14 +199,25 @@ fn choose_baseline(
 }
 
 fn pyc_key(stamp: &Stamp) -> (u32, u32) {
-    ((stamp.modified_ns / 1_000_000_000) as u32, stamp.size as u32)
+    (
+        (stamp.modified_ns / 1_000_000_000) as u32,
+        stamp.size as u32,
+    )
 }
 
 /// Modification time (seconds) and size of the source that the cached code was made from.
 fn compiled_from(module: &Bound<'_, PyAny>) -> Option<(u32, u32)> {
-    let cached: String = module.getattr("__spec__").ok()?.getattr("cached").ok()?.extract().ok()?;
+    let cached: String = module
+        .getattr("__spec__")
+        .ok()?
+        .getattr("cached")
+        .ok()?
+        .extract()
+        .ok()?;
     let header = std::fs::read(cached).ok()?;
-    let word = |at: usize| -> Option<u32> { Some(u32::from_le_bytes(header.get(at..at + 4)?.try_into().ok()?)) };
+    let word = |at: usize| -> Option<u32> {
+        Some(u32::from_le_bytes(header.get(at..at + 4)?.try_into().ok()?))
+    };
     // Flags other than 0 mean that the header holds a hash of the source instead.
     if word(4)? != 0 {
         return None;
@@ -165,15 +227,25 @@ fn compiled_from(module: &Bound<'_, PyAny>) -> Option<(u32, u32)> {
 
 fn spec_pointer(module: &Bound<'_, PyAny>) -> usize {
     match module.cast::<pyo3::types::PyModule>() {
-        Ok(module) => module.dict().get_item("__spec__").ok().flatten().map_or(0, |spec| spec.as_ptr() as usize),
+        Ok(module) => module
+            .dict()
+            .get_item("__spec__")
+            .ok()
+            .flatten()
+            .map_or(0, |spec| spec.as_ptr() as usize),
         Err(_) => 0,
     }
 }
 
 fn is_initializing(module: &Bound<'_, PyAny>) -> bool {
-    let Ok(module) = module.cast::<pyo3::types::PyModule>() else { return false };
-    let Ok(Some(spec)) = module.dict().get_item("__spec__") else { return false };
-    spec.getattr("_initializing").is_ok_and(|value| value.is_truthy().unwrap_or(false))
+    let Ok(module) = module.cast::<pyo3::types::PyModule>() else {
+        return false;
+    };
+    let Ok(Some(spec)) = module.dict().get_item("__spec__") else {
+        return false;
+    };
+    spec.getattr("_initializing")
+        .is_ok_and(|value| value.is_truthy().unwrap_or(false))
 }
 
 /// Path of the source and the spelling inside the code objects.
@@ -194,7 +266,9 @@ fn why_not(module: &Bound<'_, PyAny>) -> Option<String> {
     match origin.as_deref() {
         None | Some("built-in" | "frozen") => None,
         Some(origin) if origin.ends_with(".pyc") => Some("only its .pyc is there".to_string()),
-        Some(origin) if origin.ends_with(".so") || origin.ends_with(".pyd") => Some("an extension module".to_string()),
+        Some(origin) if origin.ends_with(".so") || origin.ends_with(".pyd") => {
+            Some("an extension module".to_string())
+        }
         Some(origin) => Some(format!("no source file ({origin})")),
     }
 }

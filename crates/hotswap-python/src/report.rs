@@ -17,25 +17,42 @@ pub(crate) struct GroupReport {
 
 impl GroupReport {
     pub(crate) fn applied(outcome: Outcome) -> GroupReport {
-        GroupReport { status: "applied", outcome }
+        GroupReport {
+            status: "applied",
+            outcome,
+        }
     }
 
     pub(crate) fn rejected(files: Vec<PathBuf>, failure: Failure) -> GroupReport {
         let mut outcome = empty_outcome(files);
         outcome.failure = Some(failure);
-        GroupReport { status: "rejected", outcome }
+        GroupReport {
+            status: "rejected",
+            outcome,
+        }
     }
 
     pub(crate) fn held(files: Vec<PathBuf>) -> GroupReport {
         let mut outcome = empty_outcome(files);
-        outcome.notes.push("the file is empty: waiting for its content, or for it to be deleted".to_string());
-        GroupReport { status: "held", outcome }
+        outcome.notes.push(
+            "the file is empty: waiting for its content, or for it to be deleted".to_string(),
+        );
+        GroupReport {
+            status: "held",
+            outcome,
+        }
     }
 
     /// No moment came when nobody was inside the changed code.
     pub(crate) fn waiting(mut outcome: Outcome) -> GroupReport {
-        outcome.notes.push("the changed code was in use all the time; the update is tried again with the next one".to_string());
-        GroupReport { status: "held", outcome }
+        outcome.notes.push(
+            "the changed code was in use all the time; the update is tried again with the next one"
+                .to_string(),
+        );
+        GroupReport {
+            status: "held",
+            outcome,
+        }
     }
 
     fn module(file: &Path, name: &str, action: &'static str, reason: String) -> GroupReport {
@@ -49,15 +66,28 @@ impl GroupReport {
             reason,
             ..ChangeEntry::default()
         });
-        GroupReport { status: "applied", outcome }
+        GroupReport {
+            status: "applied",
+            outcome,
+        }
     }
 
     pub(crate) fn removed(file: &Path, name: &str) -> GroupReport {
-        GroupReport::module(file, name, "removed", "its file is gone; code that holds it keeps running".to_string())
+        GroupReport::module(
+            file,
+            name,
+            "removed",
+            "its file is gone; code that holds it keeps running".to_string(),
+        )
     }
 
     pub(crate) fn moved(file: &Path, old: &str, name: &str) -> GroupReport {
-        GroupReport::module(file, name, "moved", format!("it was {old}; its state is kept"))
+        GroupReport::module(
+            file,
+            name,
+            "moved",
+            format!("it was {old}; its state is kept"),
+        )
     }
 
     pub(crate) fn imported(file: &Path, name: &str) -> GroupReport {
@@ -83,11 +113,23 @@ pub(crate) struct ReportData {
 
 impl ReportData {
     pub(crate) fn new(generation: u64) -> ReportData {
-        ReportData { generation, groups: Vec::new(), files: Vec::new(), notes: Vec::new(), pause_ms: 0.0, scan_ms: 0.0, prepare_ms: 0.0, new_files: false, due: Vec::new(), times: Vec::new() }
+        ReportData {
+            generation,
+            groups: Vec::new(),
+            files: Vec::new(),
+            notes: Vec::new(),
+            pause_ms: 0.0,
+            scan_ms: 0.0,
+            prepare_ms: 0.0,
+            new_files: false,
+            due: Vec::new(),
+            times: Vec::new(),
+        }
     }
 
     pub(crate) fn time(&mut self, stage: &'static str, since: Instant) {
-        self.times.push((stage, since.elapsed().as_secs_f64() * 1e3));
+        self.times
+            .push((stage, since.elapsed().as_secs_f64() * 1e3));
     }
 
     /// The worst of the groups decides.
@@ -97,7 +139,11 @@ impl ReportData {
             "rejected"
         } else if has("held") {
             "held"
-        } else if self.groups.iter().any(|group| !group.outcome.changes.is_empty()) {
+        } else if self
+            .groups
+            .iter()
+            .any(|group| !group.outcome.changes.is_empty())
+        {
             "applied"
         } else {
             "unchanged"
@@ -114,7 +160,12 @@ impl ReportData {
         let mut error = py.None().into_bound(py);
         for group in &self.groups {
             let entry = PyDict::new(py);
-            let own: Vec<String> = group.outcome.files.iter().map(|file| file.display().to_string()).collect();
+            let own: Vec<String> = group
+                .outcome
+                .files
+                .iter()
+                .map(|file| file.display().to_string())
+                .collect();
             entry.set_item("status", group.status)?;
             entry.set_item("files", &own)?;
             files.extend(own);
@@ -182,7 +233,10 @@ fn failure_dict<'py>(py: Python<'py>, failure: &Failure) -> PyResult<Bound<'py, 
     Ok(entry)
 }
 
-pub(crate) fn pending_dict<'py>(py: Python<'py>, pending: &Pending) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn pending_dict<'py>(
+    py: Python<'py>,
+    pending: &Pending,
+) -> PyResult<Bound<'py, PyDict>> {
     let entry = PyDict::new(py);
     entry.set_item("where", &pending.place)?;
     entry.set_item("qualname", &pending.qualname)?;

@@ -101,7 +101,11 @@ impl Session {
     }
 
     /// Applies what the watcher has announced.
-    pub(crate) fn apply_announced(&mut self, py: Python<'_>, paths: Vec<PathBuf>) -> PyResult<Option<ReportData>> {
+    pub(crate) fn apply_announced(
+        &mut self,
+        py: Python<'_>,
+        paths: Vec<PathBuf>,
+    ) -> PyResult<Option<ReportData>> {
         self.note_modules(py)?;
         if paths.is_empty() {
             return Ok(None);
@@ -110,7 +114,12 @@ impl Session {
         Ok((report.status() != "unchanged").then_some(report))
     }
 
-    fn apply_paths(&mut self, py: Python<'_>, mut paths: Vec<PathBuf>, background: bool) -> PyResult<ReportData> {
+    fn apply_paths(
+        &mut self,
+        py: Python<'_>,
+        mut paths: Vec<PathBuf>,
+        background: bool,
+    ) -> PyResult<ReportData> {
         let started = Instant::now();
         let mut report = ReportData::new(self.generation);
         paths.sort();
@@ -174,7 +183,10 @@ impl Session {
                 Seen::Same => {}
                 Seen::Gone => gone.push(path),
                 Seen::Unreadable(error) => {
-                    report.notes.push(format!("{} cannot be read: {error}; the loaded code keeps running", path.display()));
+                    report.notes.push(format!(
+                        "{} cannot be read: {error}; the loaded code keeps running",
+                        path.display()
+                    ));
                 }
                 Seen::Changed(mut state) => {
                     let known = self.disk.files.get(&path).map(|known| known.hash);
@@ -189,7 +201,9 @@ impl Session {
                             self.adopt_strays(py, &path)?;
                         }
                         report.new_files |= known.is_none();
-                        if known.is_none() && !self.world.modules.iter().any(|module| module.file == path) {
+                        if known.is_none()
+                            && !self.world.modules.iter().any(|module| module.file == path)
+                        {
                             appeared.push(path);
                         } else {
                             changed.push(path);
@@ -218,14 +232,17 @@ impl Session {
             if let Ok(text) = disk::decode(py, &state.bytes)
                 && let Ok(outline) = self.parse(py, path, &text)
             {
-                self.parsed.insert(path.to_path_buf(), (state.hash, text, Arc::new(outline)));
+                self.parsed
+                    .insert(path.to_path_buf(), (state.hash, text, Arc::new(outline)));
                 return state;
             }
             if Instant::now() >= deadline {
                 return state;
             }
             py.detach(|| std::thread::sleep(Duration::from_millis(5)));
-            let probe = Disk { files: [(path.to_path_buf(), state.clone())].into_iter().collect() };
+            let probe = Disk {
+                files: [(path.to_path_buf(), state.clone())].into_iter().collect(),
+            };
             if let Seen::Changed(newer) = probe.look(path) {
                 state = newer;
             }
@@ -233,21 +250,51 @@ impl Session {
     }
 
     /// Parses a text without the GIL; what is as in the baseline is taken from there.
-    fn parse(&self, py: Python<'_>, path: &Path, text: &str) -> Result<Outline, hotswap_plan::SyntaxProblem> {
+    fn parse(
+        &self,
+        py: Python<'_>,
+        path: &Path,
+        text: &str,
+    ) -> Result<Outline, hotswap_plan::SyntaxProblem> {
         let baseline = self.world.modules.iter().find(|module| module.file == path);
         let baseline = baseline.and_then(|module| Some((module.text.clone(), module.outline()?)));
-        py.detach(|| Outline::parse_after(text, baseline.as_ref().map(|(text, outline)| (&**text, &**outline))))
+        py.detach(|| {
+            Outline::parse_after(
+                text,
+                baseline
+                    .as_ref()
+                    .map(|(text, outline)| (&**text, &**outline)),
+            )
+        })
     }
 
     /// The edit that a file's present content is for the modules loaded from it.
     fn edit_of(&mut self, py: Python<'_>, path: &Path) -> PyResult<Option<FileEdit>> {
-        let modules: Vec<usize> =
-            self.world.modules.iter().enumerate().filter(|(_, module)| module.file == path).map(|(index, _)| index).collect();
-        let (Some(first), Some(state)) = (modules.first(), self.disk.files.get(path)) else { return Ok(None) };
+        let modules: Vec<usize> = self
+            .world
+            .modules
+            .iter()
+            .enumerate()
+            .filter(|(_, module)| module.file == path)
+            .map(|(index, _)| index)
+            .collect();
+        let (Some(first), Some(state)) = (modules.first(), self.disk.files.get(path)) else {
+            return Ok(None);
+        };
         let baseline = self.world.modules[*first].text.clone();
         let (hash, bytes) = (state.hash, state.bytes.clone());
-        let known = self.parsed.remove(path).filter(|(parsed, ..)| *parsed == hash);
-        let mut edit = FileEdit { path: path.to_path_buf(), modules, text: None, outline: None, problem: None, held: false };
+        let known = self
+            .parsed
+            .remove(path)
+            .filter(|(parsed, ..)| *parsed == hash);
+        let mut edit = FileEdit {
+            path: path.to_path_buf(),
+            modules,
+            text: None,
+            outline: None,
+            problem: None,
+            held: false,
+        };
         if let Some((_, text, outline)) = known
             && !text.trim().is_empty()
         {
@@ -263,7 +310,9 @@ impl Session {
                 } else {
                     match self.parse(py, path, &text) {
                         Ok(outline) => edit.outline = Some(Arc::new(outline)),
-                        Err(problem) => edit.problem = Some(syntax_failure(py, path, &bytes, &problem)?),
+                        Err(problem) => {
+                            edit.problem = Some(syntax_failure(py, path, &bytes, &problem)?)
+                        }
                     }
                     edit.text = Some(text);
                 }
@@ -280,8 +329,13 @@ impl Session {
             .iter()
             .filter(|(path, rejected)| {
                 !changed.contains(path)
-                    && self.disk.files.get(*path).is_some_and(|state| state.hash == rejected.hash)
-                    && (rejected.again || rejected.group.iter().any(|member| changed.contains(member))
+                    && self
+                        .disk
+                        .files
+                        .get(*path)
+                        .is_some_and(|state| state.hash == rejected.hash)
+                    && (rejected.again
+                        || rejected.group.iter().any(|member| changed.contains(member))
                         || rejected.missing.iter().any(|name| self.is_there(name)))
             })
             .map(|(path, _)| path.clone())
@@ -298,19 +352,32 @@ impl Session {
     fn is_there(&self, name: &str) -> bool {
         let parts: PathBuf = name.split('.').collect();
         let (file, package) = (parts.with_extension("py"), parts.join("__init__.py"));
-        self.disk.files.keys().any(|path| path.ends_with(&file) || path.ends_with(&package))
+        self.disk
+            .files
+            .keys()
+            .any(|path| path.ends_with(&file) || path.ends_with(&package))
     }
 
     /// With `only_import_exist=False` new files are imported at once.
-    fn import_new(&mut self, py: Python<'_>, appeared: Vec<PathBuf>, report: &mut ReportData) -> PyResult<()> {
+    fn import_new(
+        &mut self,
+        py: Python<'_>,
+        appeared: Vec<PathBuf>,
+        report: &mut ReportData,
+    ) -> PyResult<()> {
         if !self.settings.import_new {
             return Ok(());
         }
         for path in appeared {
-            let Some(name) = self.module_name(py, &path)? else { continue };
+            let Some(name) = self.module_name(py, &path)? else {
+                continue;
+            };
             py.import("importlib")?.call_method0("invalidate_caches")?;
             if let Err(error) = py.import(name.as_str()) {
-                report.notes.push(format!("{}: the new module could not be imported: {error}", path.display()));
+                report.notes.push(format!(
+                    "{}: the new module could not be imported: {error}",
+                    path.display()
+                ));
             } else {
                 report.files.push(path.clone());
                 report.groups.push(GroupReport::imported(&path, &name));
@@ -321,19 +388,38 @@ impl Session {
 
     /// The name under which a file would be imported, from `sys.path`.
     fn module_name(&self, py: Python<'_>, path: &Path) -> PyResult<Option<String>> {
-        let folders: Vec<String> = py.import("sys")?.getattr("path")?.try_iter()?.flatten().filter_map(|entry| entry.extract().ok()).collect();
+        let folders: Vec<String> = py
+            .import("sys")?
+            .getattr("path")?
+            .try_iter()?
+            .flatten()
+            .filter_map(|entry| entry.extract().ok())
+            .collect();
         let mut best: Option<(usize, String)> = None;
         for folder in folders {
-            let folder = crate::coverage::canonical(Path::new(if folder.is_empty() { "." } else { &folder }));
-            let Ok(relative) = path.strip_prefix(&folder) else { continue };
-            let mut parts: Vec<String> = relative.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
+            let folder = crate::coverage::canonical(Path::new(if folder.is_empty() {
+                "."
+            } else {
+                &folder
+            }));
+            let Ok(relative) = path.strip_prefix(&folder) else {
+                continue;
+            };
+            let mut parts: Vec<String> = relative
+                .with_extension("")
+                .iter()
+                .map(|part| part.to_string_lossy().into_owned())
+                .collect();
             if parts.last().is_some_and(|last| last == "__init__") {
                 parts.pop();
             }
             if parts.is_empty() || !parts.iter().all(|part| is_identifier(part)) {
                 continue;
             }
-            if best.as_ref().is_none_or(|(length, _)| parts.len() < *length) {
+            if best
+                .as_ref()
+                .is_none_or(|(length, _)| parts.len() < *length)
+            {
                 best = Some((parts.len(), parts.join(".")));
             }
         }
@@ -358,11 +444,20 @@ impl Session {
                 let package = if known.file.ends_with("__init__.py") {
                     known.name.clone()
                 } else {
-                    known.name.rsplit_once('.').map(|(head, _)| head.to_string()).unwrap_or_default()
+                    known
+                        .name
+                        .rsplit_once('.')
+                        .map(|(head, _)| head.to_string())
+                        .unwrap_or_default()
                 };
-                for outline in [known.outline(), edit.outline.clone()].into_iter().flatten() {
+                for outline in [known.outline(), edit.outline.clone()]
+                    .into_iter()
+                    .flatten()
+                {
                     for (_, import) in outline.imports() {
-                        let Some(name) = resolve_import(&package, import) else { continue };
+                        let Some(name) = resolve_import(&package, import) else {
+                            continue;
+                        };
                         if let Some(inner) = &import.name {
                             names.insert(format!("{name}.{inner}"));
                         }
@@ -371,7 +466,12 @@ impl Session {
                 }
             }
             for (other, target) in edits.iter().enumerate() {
-                if other != index && target.modules.iter().any(|module| names.contains(&self.world.modules[*module].name)) {
+                if other != index
+                    && target
+                        .modules
+                        .iter()
+                        .any(|module| names.contains(&self.world.modules[*module].name))
+                {
                     let (a, b) = (find(&mut leader, index), find(&mut leader, other));
                     leader[a] = b;
                 }
@@ -386,7 +486,12 @@ impl Session {
     }
 
     /// A group with a file that cannot be read or parsed is refused at once.
-    fn apply_group(&mut self, py: Python<'_>, group: Vec<FileEdit>, report: &mut ReportData) -> PyResult<()> {
+    fn apply_group(
+        &mut self,
+        py: Python<'_>,
+        group: Vec<FileEdit>,
+        report: &mut ReportData,
+    ) -> PyResult<()> {
         let files: Vec<PathBuf> = group.iter().map(|edit| edit.path.clone()).collect();
         if let Some(problem) = group.iter().find_map(|edit| edit.problem.clone()) {
             self.reject(py, &files, &problem)?;
@@ -402,10 +507,16 @@ impl Session {
         }
         let mut edits = Vec::new();
         for edit in group {
-            let (Some(text), Some(outline)) = (edit.text, edit.outline) else { continue };
+            let (Some(text), Some(outline)) = (edit.text, edit.outline) else {
+                continue;
+            };
             for module in edit.modules {
                 if self.world.modules[module].text != text {
-                    edits.push(Edit { module, text: text.clone(), outline: outline.clone() });
+                    edits.push(Edit {
+                        module,
+                        text: text.clone(),
+                        outline: outline.clone(),
+                    });
                 }
             }
         }
@@ -421,7 +532,12 @@ impl Session {
     }
 
     /// Prepares and commits all groups, and notes what became of them.
-    fn commit_groups(&mut self, py: Python<'_>, report: &mut ReportData, known: &Bound<'_, PyDict>) -> PyResult<()> {
+    fn commit_groups(
+        &mut self,
+        py: Python<'_>,
+        report: &mut ReportData,
+        known: &Bound<'_, PyDict>,
+    ) -> PyResult<()> {
         let groups = std::mem::take(&mut report.due);
         if groups.is_empty() {
             return Ok(());
@@ -459,7 +575,9 @@ impl Session {
                     let failure = failure.clone();
                     self.forget_imported(py, known)?;
                     self.reject(py, &outcome.files, &failure)?;
-                    report.groups.push(GroupReport::rejected(outcome.files, failure));
+                    report
+                        .groups
+                        .push(GroupReport::rejected(outcome.files, failure));
                 }
                 None => {
                     for file in &outcome.files {
@@ -481,7 +599,10 @@ impl Session {
                 self.generation += 1;
             }
             report.generation = self.generation;
-            self.history.push_back(Generation { number: self.generation, files: committed });
+            self.history.push_back(Generation {
+                number: self.generation,
+                files: committed,
+            });
             while self.history.len() > self.settings.history {
                 self.history.pop_front();
             }
@@ -494,7 +615,12 @@ impl Session {
             if let Some(state) = self.disk.files.get(file) {
                 self.rejected.insert(
                     file.clone(),
-                    Rejected { hash: state.hash, missing: failure.missing.clone(), group: files.to_vec(), again: false },
+                    Rejected {
+                        hash: state.hash,
+                        missing: failure.missing.clone(),
+                        group: files.to_vec(),
+                        again: false,
+                    },
                 );
             }
             self.pin_lines(py, file)?;
@@ -505,10 +631,21 @@ impl Session {
     /// While refused text is on disk, tracebacks go on showing the committed source.
     /// An entry without a time is never checked against the disk.
     fn pin_lines(&self, py: Python<'_>, file: &Path) -> PyResult<()> {
-        let cache = py.import("linecache")?.getattr("cache")?.cast_into::<PyDict>()?;
-        for module in self.world.modules.iter().filter(|module| module.file == file) {
+        let cache = py
+            .import("linecache")?
+            .getattr("cache")?
+            .cast_into::<PyDict>()?;
+        for module in self
+            .world
+            .modules
+            .iter()
+            .filter(|module| module.file == file)
+        {
             let lines: Vec<&str> = module.text.split_inclusive('\n').collect();
-            cache.set_item(&module.code_file, (module.text.len(), py.None(), lines, &module.code_file))?;
+            cache.set_item(
+                &module.code_file,
+                (module.text.len(), py.None(), lines, &module.code_file),
+            )?;
         }
         Ok(())
     }
@@ -516,9 +653,16 @@ impl Session {
     /// Lines of committed files are read from disk again when somebody asks.
     fn refresh_lines(&self, py: Python<'_>, files: &[PathBuf]) -> PyResult<()> {
         let modules = py.import("sys")?.getattr("modules")?;
-        let Ok(linecache) = modules.get_item("linecache") else { return Ok(()) };
+        let Ok(linecache) = modules.get_item("linecache") else {
+            return Ok(());
+        };
         let cache = linecache.getattr("cache")?.cast_into::<PyDict>()?;
-        for module in self.world.modules.iter().filter(|module| files.contains(&module.file)) {
+        for module in self
+            .world
+            .modules
+            .iter()
+            .filter(|module| files.contains(&module.file))
+        {
             if cache.contains(&module.code_file)? {
                 cache.del_item(&module.code_file)?;
             }
@@ -529,15 +673,26 @@ impl Session {
     /// Watched pure-Python modules that a refused update imported leave `sys.modules`
     /// again, so that the next try imports them afresh.
     fn forget_imported(&mut self, py: Python<'_>, known: &Bound<'_, PyDict>) -> PyResult<()> {
-        let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
+        let modules = py
+            .import("sys")?
+            .getattr("modules")?
+            .cast_into::<PyDict>()?;
         for (name, module) in modules.copy()?.iter() {
-            let Ok(name) = name.extract::<String>() else { continue };
+            let Ok(name) = name.extract::<String>() else {
+                continue;
+            };
             if known.contains(&name)? {
                 continue;
             }
-            let file: Option<String> = module.getattr("__file__").ok().and_then(|file| file.extract().ok());
+            let file: Option<String> = module
+                .getattr("__file__")
+                .ok()
+                .and_then(|file| file.extract().ok());
             let Some(file) = file else { continue };
-            if !self.coverage.covers(&crate::coverage::canonical(Path::new(&file))) {
+            if !self
+                .coverage
+                .covers(&crate::coverage::canonical(Path::new(&file)))
+            {
                 continue;
             }
             modules.del_item(&name)?;
@@ -554,16 +709,35 @@ impl Session {
 
     /// A module whose file is gone leaves `sys.modules` and its package; the code that
     /// holds it keeps running. If its content turned up under another name, it moves.
-    fn file_gone(&mut self, py: Python<'_>, path: &Path, appeared: &[PathBuf], report: &mut ReportData) -> PyResult<()> {
+    fn file_gone(
+        &mut self,
+        py: Python<'_>,
+        path: &Path,
+        appeared: &[PathBuf],
+        report: &mut ReportData,
+    ) -> PyResult<()> {
         let state = self.disk.files.remove(path);
         self.rejected.remove(path);
         let target = state.and_then(|state| {
-            appeared.iter().find(|other| self.disk.files.get(*other).is_some_and(|now| now.hash == state.hash)).cloned()
+            appeared
+                .iter()
+                .find(|other| {
+                    self.disk
+                        .files
+                        .get(*other)
+                        .is_some_and(|now| now.hash == state.hash)
+                })
+                .cloned()
         });
-        let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
+        let modules = py
+            .import("sys")?
+            .getattr("modules")?
+            .cast_into::<PyDict>()?;
         let mut index = 0;
         while index < self.world.modules.len() {
-            if self.world.modules[index].file != path || self.world.modules[index].name == "__main__" {
+            if self.world.modules[index].file != path
+                || self.world.modules[index].name == "__main__"
+            {
                 index += 1;
                 continue;
             }
@@ -575,7 +749,10 @@ impl Session {
                 continue;
             }
             let module = self.world.modules.remove(index);
-            if modules.get_item(&module.name)?.is_some_and(|now| now.is(&module.object)) {
+            if modules
+                .get_item(&module.name)?
+                .is_some_and(|now| now.is(&module.object))
+            {
                 modules.del_item(&module.name)?;
             }
             self.seen.remove(&module.name);
@@ -586,10 +763,23 @@ impl Session {
         Ok(())
     }
 
-    fn move_module(&mut self, py: Python<'_>, index: usize, target: &Path, name: &str, report: &mut ReportData) -> PyResult<()> {
-        let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
+    fn move_module(
+        &mut self,
+        py: Python<'_>,
+        index: usize,
+        target: &Path,
+        name: &str,
+        report: &mut ReportData,
+    ) -> PyResult<()> {
+        let modules = py
+            .import("sys")?
+            .getattr("modules")?
+            .cast_into::<PyDict>()?;
         let old = self.world.modules[index].name.clone();
-        let object = self.world.modules[index].object.clone_ref(py).into_bound(py);
+        let object = self.world.modules[index]
+            .object
+            .clone_ref(py)
+            .into_bound(py);
         let spec = py
             .import("importlib.util")?
             .getattr("spec_from_file_location")?
@@ -619,7 +809,10 @@ impl Session {
 
     /// A file that was gone is back: so is the module that was loaded from it.
     fn reattach(&mut self, py: Python<'_>, path: &Path) -> PyResult<()> {
-        let modules = py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?;
+        let modules = py
+            .import("sys")?
+            .getattr("modules")?
+            .cast_into::<PyDict>()?;
         while let Some(at) = self.detached.iter().position(|module| module.file == path) {
             let module = self.detached.remove(at);
             if modules.contains(&module.name)? {
@@ -638,28 +831,45 @@ impl Session {
 
     /// Applies the sources of an earlier generation.
     pub(crate) fn rollback(&mut self, py: Python<'_>, generation: u64) -> PyResult<ReportData> {
-        let oldest = self.history.front().map_or(self.generation, |first| first.number.saturating_sub(1));
+        let oldest = self
+            .history
+            .front()
+            .map_or(self.generation, |first| first.number.saturating_sub(1));
         if generation > self.generation || generation < oldest {
             return Err(crate::error::raise(
                 py,
                 "RollbackError",
-                format!("generation {generation} is not known; generations {oldest} to {} are", self.generation),
+                format!(
+                    "generation {generation} is not known; generations {oldest} to {} are",
+                    self.generation
+                ),
             ));
         }
         let started = Instant::now();
         let mut report = ReportData::new(self.generation);
         let mut texts: FxHashMap<PathBuf, Text> = FxHashMap::default();
-        for entry in self.history.iter().rev().filter(|entry| entry.number > generation) {
+        for entry in self
+            .history
+            .iter()
+            .rev()
+            .filter(|entry| entry.number > generation)
+        {
             for (file, old, _) in &entry.files {
                 texts.insert(file.clone(), old.clone());
             }
         }
         let mut edits = Vec::new();
         for (file, text) in texts {
-            let Some(outline) = disk::outline(&text) else { continue };
+            let Some(outline) = disk::outline(&text) else {
+                continue;
+            };
             for (index, module) in self.world.modules.iter().enumerate() {
                 if module.file == file && module.text != text {
-                    edits.push(Edit { module: index, text: text.clone(), outline: outline.clone() });
+                    edits.push(Edit {
+                        module: index,
+                        text: text.clone(),
+                        outline: outline.clone(),
+                    });
                 }
             }
         }
@@ -678,16 +888,28 @@ impl Session {
     pub(crate) fn diff(&self, a: u64, b: u64) -> String {
         let (from, to) = (a.min(b), a.max(b));
         let mut texts: BTreeMap<PathBuf, (Text, Text)> = BTreeMap::new();
-        for entry in self.history.iter().filter(|entry| entry.number > from && entry.number <= to) {
+        for entry in self
+            .history
+            .iter()
+            .filter(|entry| entry.number > from && entry.number <= to)
+        {
             for (file, old, new) in &entry.files {
-                texts.entry(file.clone()).and_modify(|pair| pair.1 = new.clone()).or_insert((old.clone(), new.clone()));
+                texts
+                    .entry(file.clone())
+                    .and_modify(|pair| pair.1 = new.clone())
+                    .or_insert((old.clone(), new.clone()));
             }
         }
         let mut out = String::new();
         for (file, (old, new)) in texts {
             let (old, new) = if a <= b { (old, new) } else { (new, old) };
             let name = file.display().to_string();
-            out.push_str(&similar::TextDiff::from_lines(&*old, &*new).unified_diff().header(&name, &name).to_string());
+            out.push_str(
+                &similar::TextDiff::from_lines(&*old, &*new)
+                    .unified_diff()
+                    .header(&name, &name)
+                    .to_string(),
+            );
         }
         out
     }
@@ -695,10 +917,17 @@ impl Session {
 
 /// What `sys.modules` holds now.
 fn loaded_modules(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    py.import("sys")?.getattr("modules")?.cast_into::<PyDict>()?.copy()
+    py.import("sys")?
+        .getattr("modules")?
+        .cast_into::<PyDict>()?
+        .copy()
 }
 
-fn detach_from_package(modules: &Bound<'_, PyDict>, name: &str, module: &Bound<'_, PyAny>) -> PyResult<()> {
+fn detach_from_package(
+    modules: &Bound<'_, PyDict>,
+    name: &str,
+    module: &Bound<'_, PyAny>,
+) -> PyResult<()> {
     if let Some((parent, child)) = name.rsplit_once('.')
         && let Some(parent) = modules.get_item(parent)?
         && parent.getattr(child).is_ok_and(|value| value.is(module))
@@ -710,7 +939,10 @@ fn detach_from_package(modules: &Bound<'_, PyDict>, name: &str, module: &Bound<'
 
 fn is_identifier(part: &str) -> bool {
     let mut letters = part.chars();
-    letters.next().is_some_and(|first| first == '_' || first.is_alphabetic()) && letters.all(|letter| letter == '_' || letter.is_alphanumeric())
+    letters
+        .next()
+        .is_some_and(|first| first == '_' || first.is_alphabetic())
+        && letters.all(|letter| letter == '_' || letter.is_alphanumeric())
 }
 
 fn decode_failure(path: &Path, problem: &DecodeProblem) -> Failure {
@@ -723,11 +955,22 @@ fn decode_failure(path: &Path, problem: &DecodeProblem) -> Failure {
         DecodeProblem::Nul { .. } => "source code cannot contain null bytes".to_string(),
         DecodeProblem::OtherEncoding { encoding } => format!("the file cannot be decoded as {encoding}, which its first lines name"),
     };
-    Failure { kind: "SyntaxError".to_string(), message, file: path.display().to_string(), line, ..Failure::default() }
+    Failure {
+        kind: "SyntaxError".to_string(),
+        message,
+        file: path.display().to_string(),
+        line,
+        ..Failure::default()
+    }
 }
 
 /// The error in CPython's words; ours only where CPython takes the text.
-fn syntax_failure(py: Python<'_>, path: &Path, bytes: &[u8], problem: &hotswap_plan::SyntaxProblem) -> PyResult<Failure> {
+fn syntax_failure(
+    py: Python<'_>,
+    path: &Path,
+    bytes: &[u8],
+    problem: &hotswap_plan::SyntaxProblem,
+) -> PyResult<Failure> {
     let file = path.display().to_string();
     let mut failure = Failure {
         kind: "SyntaxError".to_string(),
@@ -738,17 +981,29 @@ fn syntax_failure(py: Python<'_>, path: &Path, bytes: &[u8], problem: &hotswap_p
     };
     let kwargs = PyDict::new(py);
     kwargs.set_item("dont_inherit", true)?;
-    let compiled = py.import("builtins")?.getattr("compile")?.call((PyBytes::new(py, bytes), &file, "exec"), Some(&kwargs));
+    let compiled = py
+        .import("builtins")?
+        .getattr("compile")?
+        .call((PyBytes::new(py, bytes), &file, "exec"), Some(&kwargs));
     if let Err(error) = compiled {
         let value = error.value(py);
         failure.kind = error.get_type(py).name()?.to_string();
-        failure.message = value.getattr("msg").and_then(|text| text.extract()).unwrap_or(failure.message);
-        failure.line = value.getattr("lineno").and_then(|line| line.extract()).unwrap_or(failure.line);
+        failure.message = value
+            .getattr("msg")
+            .and_then(|text| text.extract())
+            .unwrap_or(failure.message);
+        failure.line = value
+            .getattr("lineno")
+            .and_then(|line| line.extract())
+            .unwrap_or(failure.line);
     }
     Ok(failure)
 }
 
 /// An outcome that says nothing, for groups that were not prepared.
 pub(crate) fn empty_outcome(files: Vec<PathBuf>) -> Outcome {
-    Outcome { files, ..Outcome::default() }
+    Outcome {
+        files,
+        ..Outcome::default()
+    }
 }
