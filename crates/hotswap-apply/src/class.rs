@@ -139,12 +139,13 @@ impl<'py> Stage<'_, 'py> {
                     due.push(step.clone());
                     runs = true;
                 }
-                (Change::Same, _) if !step.renamed => {
-                    if self.derives_member(module, class, path, member, outline)? {
-                        skeleton = skeleton.statement(member);
-                        due.push(step.clone());
-                        runs = true;
-                    }
+                (Change::Same, _)
+                    if !step.renamed
+                        && self.derives_member(module, class, path, member, outline)? =>
+                {
+                    skeleton = skeleton.statement(member);
+                    due.push(step.clone());
+                    runs = true;
                 }
                 _ => {}
             }
@@ -155,7 +156,7 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         if runs {
-            let unit = codes::compile(self.py, &skeleton.finish(), self.code_file(module))?;
+            let unit = self.compile(module, &skeleton.finish())?;
             if let Some(body) = codes::class_body(&unit, &names)? {
                 self.run_class_body(module, class, &qualname, path, change, &body, &due)?;
             }
@@ -295,7 +296,7 @@ impl<'py> Stage<'_, 'py> {
             skeleton = skeleton.class(outer);
         }
         let skeleton = skeleton.function(member, function, &header.defaults, header.annotations);
-        let unit = codes::compile(self.py, &skeleton.finish(), self.code_file(module))?;
+        let unit = self.compile(module, &skeleton.finish())?;
         let names: Vec<String> = path.iter().map(|(_, class)| class.name.clone()).collect();
         let body = codes::class_body(&unit, &names)?.ok_or_else(|| {
             pyo3::exceptions::PyRuntimeError::new_err("the class body was not compiled")
@@ -552,11 +553,7 @@ impl<'py> Stage<'_, 'py> {
             for (_, outer) in path {
                 skeleton = skeleton.class(outer);
             }
-            let unit = codes::compile(
-                self.py,
-                &skeleton.statement(member).finish(),
-                self.code_file(module),
-            )?;
+            let unit = self.compile(module, &skeleton.statement(member).finish())?;
             let live = cpython::type_dict(class);
             let locals = live.copy()?;
             let Some(body) = codes::class_body(&unit, &names)? else {
@@ -765,10 +762,9 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         };
         let text = self.text(module);
-        let unit = codes::compile(
-            self.py,
+        let unit = self.compile(
+            module,
             &Skeleton::new(&text, outline).statement(new).finish(),
-            self.code_file(module),
         )?;
         for (was, is) in before.body.iter().zip(&after.body) {
             for (site, target) in was.codes.iter().zip(&is.codes) {

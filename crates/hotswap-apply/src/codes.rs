@@ -14,6 +14,44 @@ pub(crate) fn compile<'py>(py: Python<'py>, text: &str, file: &str) -> PyResult<
         .call((text, file, "exec"), Some(&kwargs))
 }
 
+/// Compiles through a loader that rewrites what it loads: pytest's assertions, and
+/// loaders that override `source_to_code` (typeguard, beartype). None: an ordinary one.
+pub(crate) fn through_loader<'py>(
+    loader: &Bound<'py, PyAny>,
+    text: &str,
+    file: &str,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = loader.py();
+    let kind = loader.get_type();
+    let home: String = kind.getattr("__module__")?.extract()?;
+    if home == "_pytest.assertion.rewrite" {
+        let tree = py.import("ast")?.getattr("parse")?.call1((text, file))?;
+        let source = pyo3::types::PyBytes::new(py, text.as_bytes());
+        let rewrite = py
+            .import("_pytest.assertion.rewrite")?
+            .getattr("rewrite_asserts")?;
+        rewrite.call1((&tree, source, file, loader.getattr("config")?))?;
+        let kwargs = PyDict::new(py);
+        kwargs.set_item("dont_inherit", true)?;
+        let compile = py.import("builtins")?.getattr("compile")?;
+        return compile.call((tree, file, "exec"), Some(&kwargs)).map(Some);
+    }
+    let Ok(own) = kind.getattr("source_to_code") else {
+        return Ok(None);
+    };
+    let plain = py
+        .import("importlib.machinery")?
+        .getattr("SourceFileLoader")?
+        .getattr("source_to_code")?;
+    if own.is(&plain) {
+        return Ok(None);
+    }
+    let source = pyo3::types::PyBytes::new(py, text.as_bytes());
+    loader
+        .call_method1("source_to_code", (source, file))
+        .map(Some)
+}
+
 /// Runs a code object of a module or a class body.
 pub(crate) fn execute<'py>(
     code: &Bound<'py, PyAny>,

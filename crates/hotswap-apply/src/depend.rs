@@ -137,12 +137,25 @@ impl<'py> Stage<'_, 'py> {
         for call in &facts.calls {
             if let Call::Path(path) = call
                 && self.change_of(module, path) != Some(Changed::Nested)
+                && !self.is_class(module, path)
                 && self.call_changed(module, path)
             {
                 return Some(format!("{}()", path.join(".")));
             }
         }
         None
+    }
+
+    /// Whether calling this makes an instance: those that live follow their class.
+    fn is_class(&self, module: usize, path: &[String]) -> bool {
+        let mut object = self.live_dict(module).get_item(&path[0]).ok().flatten();
+        for name in &path[1..] {
+            object = object.and_then(|outer| match outer.cast::<PyModule>() {
+                Ok(module) => module.dict().get_item(name).ok().flatten(),
+                Err(_) => None,
+            });
+        }
+        object.is_some_and(|object| object.is_instance_of::<PyType>())
     }
 
     /// Why running this again may not be harmless; None if it is known to be.
@@ -315,7 +328,7 @@ impl<'py> Stage<'_, 'py> {
                 return Ok(false);
             };
             let skeleton = hotswap_plan::Skeleton::new(&text, &outline).statement(statement);
-            let code = crate::codes::compile(self.py, &skeleton.finish(), self.code_file(module))?;
+            let code = self.compile(module, &skeleton.finish())?;
             if crate::codes::execute(&code, &copy, None).is_err() {
                 return Ok(false);
             }

@@ -88,8 +88,7 @@ impl<'py> Stage<'_, 'py> {
             },
         );
         if any {
-            let file = self.code_file(module);
-            let unit = codes::compile(self.py, &skeleton.finish(), file)?;
+            let unit = self.compile(module, &skeleton.finish())?;
             let old_unit = old_skeleton.finish();
             self.pair_sites(module, &sites, &unit, &old_unit)?;
         }
@@ -113,7 +112,6 @@ impl<'py> Stage<'_, 'py> {
         unit: &Bound<'py, PyAny>,
         old_text: &str,
     ) -> PyResult<()> {
-        let file = self.code_file(module);
         let mut old_unit: Option<Option<Bound<'py, PyAny>>> = None;
         for (index, site) in sites.iter().enumerate().filter(|(_, site)| site.due) {
             let same_place =
@@ -141,7 +139,7 @@ impl<'py> Stage<'_, 'py> {
             if distinct > 0 && site.old.name == "<lambda>" {
                 // Several lambdas stand on this line: compile the old text to tell them apart.
                 let template = old_unit
-                    .get_or_insert_with(|| codes::compile(self.py, old_text, file).ok())
+                    .get_or_insert_with(|| self.compile(module, old_text).ok())
                     .as_ref()
                     .map(|unit| codes::at_site(unit, &site.scope, &site.old.name, site.old.line))
                     .transpose()?

@@ -4,7 +4,7 @@ use hotswap_plan::Import;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::stage::{Changed, Stage};
+use crate::stage::{Changed, OldAndNew, Stage};
 
 /// The absolute name of the module that an import statement names.
 /// `package` is the `__package__` of the importing module.
@@ -159,13 +159,9 @@ impl<'py> Stage<'_, 'py> {
             .and_then(|names| names.extract().ok()))
     }
 
-    fn rebound_value(
-        &self,
-        module: usize,
-        name: &str,
-    ) -> Option<(Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>)> {
-        let mut found: Option<(Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>)> = None;
-        for (at, other, old, new) in &self.rebound {
+    fn rebound_value(&self, module: usize, name: &str) -> Option<OldAndNew<'py>> {
+        let mut found: Option<OldAndNew<'py>> = None;
+        for (at, other, (old, new)) in &self.rebound {
             if *at == module && other == name {
                 found = match found {
                     Some((first, _)) => Some((first, new.clone())),

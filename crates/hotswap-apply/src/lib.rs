@@ -19,6 +19,7 @@ mod instances;
 mod live;
 mod native;
 mod rebind;
+mod reconcile;
 mod report;
 mod stage;
 mod statement;
@@ -28,6 +29,7 @@ mod values;
 mod world;
 
 pub use imports::resolve_import;
+pub use reconcile::reconcile_module;
 pub use report::{ChangeEntry, Failure, Outcome, Pending};
 pub use update::{Consistency, Edit, Group, Options, update};
 pub use world::{Module, World};

@@ -61,6 +61,9 @@ pub(crate) struct Late {
     pub step: usize,
 }
 
+/// The value of a name before and after; None where it is not bound.
+pub(crate) type OldAndNew<'py> = (Option<Bound<'py, PyAny>>, Option<Bound<'py, PyAny>>);
+
 /// What changed about a name, for those that read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Changed {
@@ -92,12 +95,7 @@ pub(crate) struct Stage<'w, 'py> {
     /// Statements run in the live namespaces: the swap is done.
     pub committed: bool,
     /// Old and new objects of names whose value changed, for those that imported them.
-    pub rebound: Vec<(
-        usize,
-        String,
-        Option<Bound<'py, PyAny>>,
-        Option<Bound<'py, PyAny>>,
-    )>,
+    pub rebound: Vec<(usize, String, OldAndNew<'py>)>,
     /// Classes made anew in staging, and the live ones that take their members over.
     pub rebuilt: Vec<(Bound<'py, PyType>, Bound<'py, PyType>)>,
     /// Entries of containers that a new registration took the place of.
@@ -192,7 +190,7 @@ impl<'w, 'py> Stage<'w, 'py> {
         if !same {
             self.changed
                 .insert((module, name.to_string()), Changed::Value);
-            self.rebound.push((module, name.to_string(), old, new));
+            self.rebound.push((module, name.to_string(), (old, new)));
         }
     }
 
@@ -220,6 +218,19 @@ impl<'w, 'py> Stage<'w, 'py> {
 
     pub(crate) fn code_file(&self, module: usize) -> &'w str {
         &self.world.modules[module].code_file
+    }
+
+    /// Compiles a text as a part of a module, through the module's own loader where
+    /// that one rewrites code.
+    pub(crate) fn compile(&self, module: usize, text: &str) -> PyResult<Bound<'py, PyAny>> {
+        let file = self.code_file(module);
+        let loader = self.live_dict(module).get_item("__loader__")?;
+        if let Some(loader) = loader.filter(|loader| !loader.is_none())
+            && let Some(code) = crate::codes::through_loader(&loader, text, file)?
+        {
+            return Ok(code);
+        }
+        crate::codes::compile(self.py, text, file)
     }
 
     pub(crate) fn intern(&self, name: &str) -> Bound<'py, PyString> {

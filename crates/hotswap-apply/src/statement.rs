@@ -106,7 +106,7 @@ impl<'py> Stage<'_, 'py> {
     ) -> PyResult<Bound<'py, PyAny>> {
         let text = self.text(module);
         let skeleton = Skeleton::new(&text, outline).statement(statement);
-        codes::compile(self.py, &skeleton.finish(), self.code_file(module))
+        self.compile(module, &skeleton.finish())
     }
 
     /// Runs a new or changed statement.
@@ -120,10 +120,10 @@ impl<'py> Stage<'_, 'py> {
         if new.kind == Kind::MainGuard || (new.kind == Kind::Future) {
             return Ok(());
         }
-        if matches!(new.kind, Kind::AugAssign { .. }) || !new.facts.effects.is_empty() {
-            if let Some(done) = self.run_chain(module, new, outline)? {
-                return Ok(done);
-            }
+        if (matches!(new.kind, Kind::AugAssign { .. }) || !new.facts.effects.is_empty())
+            && let Some(done) = self.run_chain(module, new, outline)?
+        {
+            return Ok(done);
         }
         let namespace = self.namespace(module)?;
         let code = self.compile_statement(module, new, outline)?;
@@ -317,7 +317,7 @@ impl<'py> Stage<'_, 'py> {
             &change.defaults,
             change.annotations,
         );
-        let code = codes::compile(self.py, &skeleton.finish(), self.code_file(module))?;
+        let code = self.compile(module, &skeleton.finish())?;
         let made = self.make(&code, &namespace, None, &function.name)?;
         let patched = self.patch_function(module, old, new, change, &made, None)?;
         if patched == 0 && self.live_dict(module).get_item(&function.name)?.is_none() {
@@ -374,7 +374,7 @@ impl<'py> Stage<'_, 'py> {
                 let namespace = self.namespace(module)?;
                 let text = self.text(module);
                 let skeleton = Skeleton::new(&text, outline).function(new, function, &[], true);
-                let code = codes::compile(self.py, &skeleton.finish(), self.code_file(module))?;
+                let code = self.compile(module, &skeleton.finish())?;
                 let made = self.make(&code, &namespace, None, &to)?;
                 let change = FunctionChange {
                     defaults: Vec::new(),

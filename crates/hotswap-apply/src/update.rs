@@ -643,13 +643,12 @@ fn failure(py: Python<'_>, error: &PyErr, world: &World, group: &Group) -> Failu
             failure.file = file;
         }
     }
-    if error.is_instance_of::<pyo3::exceptions::PyImportError>(py) {
-        if let Ok(name) = value
+    if error.is_instance_of::<pyo3::exceptions::PyImportError>(py)
+        && let Ok(name) = value
             .getattr("name")
             .and_then(|name| name.extract::<String>())
-        {
-            failure.missing.push(name);
-        }
+    {
+        failure.missing.push(name);
     }
     let mut at = error.traceback(py).map(|traceback| traceback.into_any());
     while let Some(traceback) = at {

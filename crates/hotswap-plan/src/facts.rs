@@ -299,10 +299,10 @@ impl<'a> Visitor<'a> for Collector {
             }
             Stmt::AugAssign(assign) => {
                 self.visit_expr(&assign.value);
-                if let Expr::Name(name) = assign.target.as_ref() {
-                    if !self.is_local(&name.id) {
-                        self.facts.reads.push(vec![name.id.to_string()]);
-                    }
+                if let Expr::Name(name) = assign.target.as_ref()
+                    && !self.is_local(&name.id)
+                {
+                    self.facts.reads.push(vec![name.id.to_string()]);
                 }
                 self.store_target(&assign.target);
             }

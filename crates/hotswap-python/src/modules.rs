@@ -1,5 +1,6 @@
 //! Loaded modules and the source they were loaded from.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,7 +50,12 @@ impl Session {
             }
             return Ok(());
         };
-        if !self.coverage.covers(&file) {
+        if !self.coverage.covers(&file) && !is_inside_archive(&file) {
+            return Ok(());
+        }
+        if is_inside_archive(&file) {
+            let reason = "its source is inside an archive".to_string();
+            self.uncovered.insert(name.to_string(), reason);
             return Ok(());
         }
         let Some(dict) = module
@@ -182,12 +188,13 @@ fn choose_baseline(
     snapshot: Option<FileState>,
     newest: Option<FileState>,
 ) -> (Option<FileState>, bool) {
+    let made_from = |state: &FileState| {
+        compiled_from(module).is_none_or(|header| header == pyc_key(&state.stamp))
+    };
     match (snapshot, newest) {
-        (Some(snapshot), None) => (Some(snapshot), true),
-        (None, Some(newest)) => {
-            let certain =
-                compiled_from(module).is_none_or(|header| header == pyc_key(&newest.stamp));
-            (Some(newest), certain)
+        (Some(only), None) | (None, Some(only)) => {
+            let certain = made_from(&only);
+            (Some(only), certain)
         }
         (Some(snapshot), Some(newest)) => match compiled_from(module) {
             Some(header) if header == pyc_key(&snapshot.stamp) => (Some(snapshot), true),
@@ -214,7 +221,11 @@ fn compiled_from(module: &Bound<'_, PyAny>) -> Option<(u32, u32)> {
         .ok()?
         .extract()
         .ok()?;
-    let header = std::fs::read(cached).ok()?;
+    let mut header = [0; 16];
+    std::fs::File::open(cached)
+        .ok()?
+        .read_exact(&mut header)
+        .ok()?;
     let word = |at: usize| -> Option<u32> {
         Some(u32::from_le_bytes(header.get(at..at + 4)?.try_into().ok()?))
     };
@@ -271,6 +282,12 @@ fn why_not(module: &Bound<'_, PyAny>) -> Option<String> {
         }
         Some(origin) => Some(format!("no source file ({origin})")),
     }
+}
+
+/// A path below a file: what `zipimport` gives its modules.
+fn is_inside_archive(file: &Path) -> bool {
+    file.parent()
+        .is_some_and(|parent| !parent.is_dir() && parent.ancestors().any(Path::is_file))
 }
 
 /// A text that is shared with the baseline.

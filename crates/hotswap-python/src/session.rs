@@ -71,6 +71,8 @@ struct FileEdit {
     outline: Option<Arc<Outline>>,
     problem: Option<Failure>,
     held: bool,
+    /// The text is the baseline's, but what runs is something else.
+    forced: bool,
 }
 
 impl Session {
@@ -129,6 +131,7 @@ impl Session {
         let parsing = Instant::now();
         let mut edits = self.read_edits(py, looked, background, &mut report)?;
         self.retry_rejected(py, &mut edits)?;
+        self.add_uncertain(py, &mut edits, &mut report)?;
         report.time("parse", parsing);
         if edits.is_empty() {
             report.time("total", started);
@@ -294,6 +297,7 @@ impl Session {
             outline: None,
             problem: None,
             held: false,
+            forced: false,
         };
         if let Some((_, text, outline)) = known
             && !text.trim().is_empty()
@@ -319,6 +323,46 @@ impl Session {
             }
         }
         Ok(Some(edit))
+    }
+
+    /// Modules whose file changed between their import and the first look: what the
+    /// live module shows is compared with the file.
+    fn add_uncertain(
+        &mut self,
+        py: Python<'_>,
+        edits: &mut Vec<FileEdit>,
+        report: &mut ReportData,
+    ) -> PyResult<()> {
+        let due: Vec<usize> = (0..self.world.modules.len())
+            .filter(|at| !self.world.modules[*at].certain)
+            .collect();
+        for index in due {
+            let module = &mut self.world.modules[index];
+            module.certain = true;
+            if !hotswap_apply::reconcile_module(py, module)? {
+                continue;
+            }
+            let path = module.file.clone();
+            report.notes.push(format!(
+                "{} changed between its import and the first look at it: its functions and plain values were compared with the running ones",
+                path.display()
+            ));
+            let text = module.text.clone();
+            if edits.iter().any(|edit| edit.path == path) {
+                continue;
+            }
+            let outline = disk::outline(&text);
+            edits.push(FileEdit {
+                path,
+                modules: vec![index],
+                text: Some(text),
+                outline,
+                problem: None,
+                held: false,
+                forced: true,
+            });
+        }
+        Ok(())
     }
 
     /// Files that were refused before are tried again when something they wait for changed.
@@ -511,7 +555,7 @@ impl Session {
                 continue;
             };
             for module in edit.modules {
-                if self.world.modules[module].text != text {
+                if edit.forced || self.world.modules[module].text != text {
                     edits.push(Edit {
                         module,
                         text: text.clone(),
