@@ -159,9 +159,13 @@ impl Engine {
                 }
             }
             session.watcher = Some(watcher);
-            session.note_modules(py)
+            session.note_modules(py)?;
+            Ok(session.world.modules.iter().any(|module| !module.certain))
         })?;
-        result.unwrap_or(Ok(()))
+        if result.unwrap_or(Ok(false))? {
+            lock(&self.announced).imports = true;
+        }
+        Ok(())
     }
 
     /// Blocks with the GIL released until there is something to apply.
@@ -401,9 +405,11 @@ impl Engine {
                 return false;
             }
             let paused = self.paused.load(Ordering::SeqCst);
-            if !paused && !lock(&self.announced).paths.is_empty() {
+            let announced = lock(&self.announced);
+            if !paused && (announced.imports || !announced.paths.is_empty()) {
                 return true;
             }
+            drop(announced);
             let now = Instant::now();
             if import_due.is_some_and(|due| due <= now) {
                 lock(&self.announced).imports = true;

@@ -109,7 +109,7 @@ impl Session {
         paths: Vec<PathBuf>,
     ) -> PyResult<Option<ReportData>> {
         self.note_modules(py)?;
-        if paths.is_empty() {
+        if paths.is_empty() && self.world.modules.iter().all(|module| module.certain) {
             return Ok(None);
         }
         let report = self.apply_paths(py, paths, true)?;
