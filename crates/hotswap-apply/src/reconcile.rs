@@ -168,6 +168,8 @@ pub fn reconcile_module(py: Python<'_>, module: &mut Module) -> PyResult<bool> {
     };
     let baseline = probable_baseline(py, module, &module.text.clone(), &outline)?;
     let differs = hotswap_plan::diff(&baseline, &outline).changes_behaviour();
-    module.set_baseline(module.text.clone(), Some(Arc::new(baseline)));
+    if differs {
+        module.set_baseline(module.text.clone(), Some(Arc::new(baseline)));
+    }
     Ok(differs)
 }

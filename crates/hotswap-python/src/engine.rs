@@ -140,7 +140,7 @@ impl Engine {
         let (watcher, events) = Watcher::start(self.config.clone())
             .map_err(|error| raise(py, "WatchError", error.to_string()))?;
         *lock(&self.events) = Some(events);
-        let result = self.work(py, |session| {
+        let result = self.work(py, |session| -> PyResult<bool> {
             let roots = session.coverage.roots.clone();
             let files = py.detach(|| session.coverage.files());
             for file in &files {

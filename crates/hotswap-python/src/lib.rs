@@ -15,6 +15,7 @@ mod doctor;
 mod engine;
 mod error;
 mod modules;
+mod process;
 mod report;
 mod session;
 

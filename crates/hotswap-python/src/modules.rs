@@ -188,8 +188,15 @@ fn choose_baseline(
     snapshot: Option<FileState>,
     newest: Option<FileState>,
 ) -> (Option<FileState>, bool) {
-    let made_from = |state: &FileState| {
-        compiled_from(module).is_none_or(|header| header == pyc_key(&state.stamp))
+    // Without a header only a file that was there before the process is sure; the boot
+    // time is known to the second.
+    let before_us = |state: &FileState| {
+        crate::process::started_ns()
+            .is_some_and(|start| state.stamp.changed_ns + 1_000_000_000 < start)
+    };
+    let made_from = |state: &FileState| match compiled_from(module) {
+        Some(header) => header == pyc_key(&state.stamp),
+        None => before_us(state),
     };
     match (snapshot, newest) {
         (Some(only), None) | (None, Some(only)) => {
