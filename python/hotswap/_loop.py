@@ -43,6 +43,7 @@ class UpdateLoop:
         self.history: deque[Report] = deque(maxlen=options.history)
         self._finder = NotingFinder(self._note_import)
         self._engine: Engine | None = None
+        self._inheriting: Engine | None = None
         self._generation_base = 0
         self._thread: threading.Thread | None = None
         self._unsynced: list[Report] = []
@@ -169,6 +170,9 @@ class UpdateLoop:
         if paused:
             self._resumed.clear()
         if parents is not None:
+            # Nothing is made here but an object: most children only call exec.
+            self._inheriting = _new_engine(self.options)
+            self._inheriting.inherit(parents)
             parents.stop()
         self._thread = _start_thread(self._run_after_fork)
 
@@ -227,7 +231,8 @@ class UpdateLoop:
         if self._engine is None:
             with self._arming:
                 if self._engine is None:
-                    engine = _new_engine(self.options)
+                    engine = self._inheriting or _new_engine(self.options)
+                    self._inheriting = None
                     engine.start()
                     if self.paused:
                         engine.pause()

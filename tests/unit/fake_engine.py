@@ -55,6 +55,9 @@ class FakeEngine:
             self.queue.append(outcome)
             self.condition.notify_all()
 
+    def inherit(self, parent: FakeEngine) -> None:
+        self.inherited = parent
+
     def start(self) -> None:
         self.started = True
 

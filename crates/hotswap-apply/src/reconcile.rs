@@ -26,6 +26,10 @@ pub fn probable_baseline(
     let live = module.dict.bind(py);
     let mut baseline = outline.clone();
     let mut missing = Vec::new();
+    // A value may differ because the program changed it. It is taken for an edit only
+    // where the file is known to have changed, and no function assigns the name.
+    let mut edited = module.other;
+    let mut values_differ = Vec::new();
     for (index, statement) in baseline.statements.iter_mut().enumerate() {
         let whole = outline.statements[index].clone();
         match &mut statement.kind {
@@ -40,7 +44,9 @@ pub fn probable_baseline(
                     &Skeleton::new(text, outline).statement(&whole).finish(),
                     &module.code_file,
                 )?;
-                reconcile(statement, &object, &unit, &mut Vec::new())?;
+                let before = statement.text;
+                let differs = reconcile(statement, &object, &unit, &mut Vec::new())?;
+                edited |= differs || (statement.function().is_some() && statement.text != before);
             }
             Kind::Assign {
                 value: Some(value), ..
@@ -52,10 +58,19 @@ pub fn probable_baseline(
                 let fresh = crate::statement::evaluate(py, value.span.of(text), &live.copy()?);
                 if fresh.is_ok_and(|fresh| values::is_plain(&fresh) && !values::equal(&fresh, &now))
                 {
-                    mark(statement);
+                    values_differ.push(index);
                 }
             }
             _ => {}
+        }
+    }
+    for index in values_differ {
+        let assigned = baseline.statements[index]
+            .binds
+            .iter()
+            .any(|name| outline.globals_declared.contains(name));
+        if edited && !assigned {
+            mark(&mut baseline.statements[index]);
         }
     }
     for index in missing.into_iter().rev() {

@@ -24,6 +24,8 @@ pub struct Module {
     pub text: Arc<str>,
     /// Whether the baseline is known to be what was imported.
     pub certain: bool,
+    /// Whether the baseline is known *not* to be what was imported.
+    pub other: bool,
     outline: OnceCell<Option<Arc<Outline>>>,
 }
 
@@ -46,6 +48,7 @@ impl Module {
             dict,
             text,
             certain: true,
+            other: false,
             outline: OnceCell::new(),
         }
     }

@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::coverage::{Coverage, canonical};
+use crate::disk;
 use crate::error::raise;
 use crate::report::{ReportData, pending_dict};
 use crate::session::{Session, Settings};
@@ -143,8 +144,18 @@ impl Engine {
         let result = self.work(py, |session| -> PyResult<bool> {
             let roots = session.coverage.roots.clone();
             let files = py.detach(|| session.coverage.files());
+            let inherited = !session.disk.files.is_empty();
             for file in &files {
-                session.disk.read(file);
+                if !inherited || !session.disk.files.contains_key(file) {
+                    session.disk.read(file);
+                }
+            }
+            if inherited {
+                // What changed since the parent looked last.
+                let known = session.disk.files.keys();
+                let changed =
+                    known.filter(|path| !matches!(session.disk.look(path), disk::Seen::Same));
+                lock(&self.announced).paths.extend(changed.cloned());
             }
             if let Some(roots) = &roots {
                 for root in roots {
@@ -164,6 +175,18 @@ impl Engine {
         })?;
         if result.unwrap_or(Ok(false))? {
             lock(&self.announced).imports = true;
+        }
+        Ok(())
+    }
+
+    /// In a forked child, before `start`: takes over what the parent's engine knows.
+    fn inherit(&self, py: Python<'_>, parent: &Engine) -> PyResult<()> {
+        let Ok(mut desk) = parent.desk.try_lock() else {
+            // An update was in flight at the fork; the files are read anew.
+            return Ok(());
+        };
+        if let Desk::Free(old) = &mut *desk {
+            self.work(py, |session| session.inherit(old))?;
         }
         Ok(())
     }

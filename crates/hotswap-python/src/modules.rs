@@ -113,6 +113,7 @@ impl Session {
             text,
         );
         module.certain = certain;
+        module.other = !certain && compiled_from(object).is_some();
         match known {
             Some(known) => *known = module,
             None => self.world.modules.push(module),

@@ -94,6 +94,15 @@ impl Session {
         }
     }
 
+    /// Takes over what another session knows; it keeps its watcher.
+    pub(crate) fn inherit(&mut self, other: &mut Session) {
+        self.disk = std::mem::take(&mut other.disk);
+        self.world = std::mem::take(&mut other.world);
+        self.seen = std::mem::take(&mut other.seen);
+        self.rejected = std::mem::take(&mut other.rejected);
+        self.detached = std::mem::take(&mut other.detached);
+    }
+
     /// Applies all that differs on disk now.
     pub(crate) fn sync(&mut self, py: Python<'_>) -> PyResult<ReportData> {
         self.note_modules(py)?;
