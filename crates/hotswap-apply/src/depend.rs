@@ -170,6 +170,9 @@ impl<'py> Stage<'_, 'py> {
         if facts.writes_to_arguments {
             return Some("writes to its arguments".to_string());
         }
+        if let Some(name) = facts.stores.first() {
+            return Some(format!("changes {name} in place"));
+        }
         if depth > 20 {
             return Some("calls too deep to follow".to_string());
         }

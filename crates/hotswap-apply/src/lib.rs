@@ -9,6 +9,7 @@
 //! What is *not* here: files, threads, watching, wording for people.
 #![forbid(unsafe_code)]
 
+mod chain;
 mod class;
 mod codes;
 mod depend;

@@ -120,19 +120,20 @@ impl<'py> Stage<'_, 'py> {
         if new.kind == Kind::MainGuard || (new.kind == Kind::Future) {
             return Ok(());
         }
-        if (matches!(new.kind, Kind::AugAssign { .. }) || !new.facts.effects.is_empty())
-            && let Some(done) = self.run_chain(module, new, outline)?
-        {
-            return Ok(done);
+        if self.run_chain(module, new, outline)? {
+            return Ok(());
         }
         let namespace = self.namespace(module)?;
         let code = self.compile_statement(module, new, outline)?;
         let before = self.values_before(&namespace, new)?;
         let registered = self.registrations_before(module, old, new)?;
-        match &new.kind {
-            Kind::Import(_) => self.run_import(&code, &namespace)?,
-            _ => codes::execute(&code, &namespace, None)?,
-        }
+        let contents = self.contents_before(&namespace, new)?;
+        let result = match &new.kind {
+            Kind::Import(_) => self.run_import(&code, &namespace),
+            _ => codes::execute(&code, &namespace, None),
+        };
+        self.settle_contents(&namespace, contents)?;
+        result?;
         if !new.codes.is_empty()
             && let Some(staging) = self.staging.get_mut(&module)
         {
@@ -516,6 +517,9 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         }
         let old_index = self.old_index(module, index);
+        if self.run_chain(module, statement, outline)? {
+            return Ok(());
+        }
         if statement.pragma != Some(Pragma::Rerun) {
             let stale = self.why_not_derive(module, statement, old_index, outline)?;
             if let Some(reason) = stale {
@@ -755,19 +759,6 @@ impl<'py> Stage<'_, 'py> {
             value: Some(defaults),
         });
         Ok(())
-    }
-
-    /// A changed statement that augments what others made (`X += …`, a loop that
-    /// fills a table): the chain is made afresh, away from the live value, if that
-    /// is harmless and nobody changed the value since. None: run it as it is.
-    fn run_chain(
-        &mut self,
-        module: usize,
-        new: &Statement,
-        outline: &Outline,
-    ) -> PyResult<Option<()>> {
-        let _ = (module, new, outline);
-        Ok(None)
     }
 
     /// Merges a changed display with what the program did to the live container.

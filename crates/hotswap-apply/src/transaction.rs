@@ -385,20 +385,25 @@ fn write_now(write: &Write<'_>) -> PyResult<()> {
         }
         Write::Shift { code, delta } => cpython::shift_first_line(code, *delta),
         Write::Globals { function, globals } => cpython::set_globals(function, globals),
-        Write::Content { container, content } => {
-            if let (Ok(list), Ok(new)) = (container.cast::<PyList>(), content.cast::<PyList>()) {
-                list.set_slice(0, list.len(), new.as_any())
-            } else if let (Ok(dict), Ok(new)) =
-                (container.cast::<PyDict>(), content.cast::<PyDict>())
-            {
-                dict.clear();
-                dict.update(new.as_mapping())
-            } else {
-                container.call_method0("clear")?;
-                container.call_method1("update", (content,)).map(drop)
-            }
-        }
+        Write::Content { container, content } => set_content(container, content),
         Write::Reference { .. } | Write::Instance { .. } => Ok(()),
         Write::ClearCache { object } => object.call_method0("cache_clear").map(drop),
     }
+}
+
+/// Puts the items of one container into another of its kind, in place.
+pub(crate) fn set_content(
+    container: &Bound<'_, PyAny>,
+    content: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    if let (Ok(list), Ok(new)) = (container.cast::<PyList>(), content.cast::<PyList>()) {
+        return list.set_slice(0, list.len(), new.as_any());
+    }
+    let new = content.call_method0("copy")?;
+    if let (Ok(dict), Ok(new)) = (container.cast::<PyDict>(), new.cast::<PyDict>()) {
+        dict.clear();
+        return dict.update(new.as_mapping());
+    }
+    container.call_method0("clear")?;
+    container.call_method1("update", (new,)).map(drop)
 }

@@ -42,6 +42,13 @@ pub(crate) fn is_comparable(value: &Bound<'_, PyAny>) -> bool {
         || value.is_exact_instance_of::<PyTuple>()
 }
 
+/// Whether the value is a builtin container that can be changed in place.
+pub(crate) fn is_container(value: &Bound<'_, PyAny>) -> bool {
+    value.is_exact_instance_of::<PyDict>()
+        || value.is_exact_instance_of::<PyList>()
+        || value.is_exact_instance_of::<PySet>()
+}
+
 fn compare(
     a: &Bound<'_, PyAny>,
     b: &Bound<'_, PyAny>,

@@ -16,6 +16,9 @@ pub struct Facts {
     pub calls: Vec<Call>,
     /// Why this cannot be known to be harmless, in words; empty if it can.
     pub effects: Vec<&'static str>,
+    /// Names from outside whose items or attributes it stores, or on which it calls a
+    /// method that changes a container in place.
+    pub stores: Vec<String>,
     /// It stores attributes or items on something that was passed in.
     pub writes_to_arguments: bool,
 }
@@ -113,6 +116,27 @@ pub(crate) fn dotted(expr: &Expr) -> Option<Vec<String>> {
     }
 }
 
+/// Whether a method of this name changes a list, dict or set.
+#[must_use]
+pub fn changes_in_place(method: &str) -> bool {
+    matches!(
+        method,
+        "append"
+            | "extend"
+            | "insert"
+            | "update"
+            | "add"
+            | "setdefault"
+            | "remove"
+            | "discard"
+            | "pop"
+            | "clear"
+            | "sort"
+            | "reverse"
+            | "popitem"
+    )
+}
+
 fn is_literal(expr: &Expr) -> bool {
     expr.is_string_literal_expr()
         || expr.is_bytes_literal_expr()
@@ -161,6 +185,9 @@ impl Collector {
                     Expr::Name(name) if self.fresh.contains(name.id.as_str()) => {}
                     Expr::Name(name) if self.parameters.contains(name.id.as_str()) => {
                         self.facts.writes_to_arguments = true;
+                    }
+                    Expr::Name(name) if !self.is_local(&name.id) => {
+                        self.facts.stores.push(name.id.to_string())
                     }
                     _ => self
                         .facts
@@ -215,6 +242,12 @@ impl Collector {
             },
             _ => Call::Computed,
         };
+        if let Call::Path(path) = &call
+            && let [name, method] = &path[..]
+            && changes_in_place(method)
+        {
+            self.facts.stores.push(name.clone());
+        }
         self.facts.calls.push(call);
     }
 }
@@ -431,6 +464,11 @@ impl Collector {
                     self.facts.calls.push(Call::Local(path[0].clone()));
                 }
                 other => self.facts.calls.push(other),
+            }
+        }
+        for name in inner.stores {
+            if !self.is_local(&name) {
+                self.facts.stores.push(name);
             }
         }
         self.facts.effects.extend(inner.effects);

@@ -19,7 +19,7 @@ mod skeleton;
 mod source;
 
 pub use diff::{Change, ClassChange, FunctionChange, Plan, Shift, Step, diff};
-pub use facts::{Call, Facts, Receiver};
+pub use facts::{Call, Facts, Receiver, changes_in_place};
 pub use outline::{
     ClassDef, CodeSite, Compound, Expression, FunctionDef, Import, Kind, Outline, Parameter,
     Pragma, Span, Statement, SyntaxProblem,
