@@ -33,7 +33,7 @@ pub fn probable_baseline(
     for (index, statement) in baseline.statements.iter_mut().enumerate() {
         let whole = outline.statements[index].clone();
         match &mut statement.kind {
-            Kind::Function(_) | Kind::Class(_) => {
+            Kind::Function(_) | Kind::Class(_) if alone(&outline.statements, &whole) => {
                 let name = whole.binds.first().cloned().unwrap_or_default();
                 let Some(object) = live.get_item(&name)? else {
                     missing.push(index);
@@ -77,6 +77,17 @@ pub fn probable_baseline(
         baseline.statements.remove(index);
     }
     Ok(baseline)
+}
+
+/// Whether no other statement binds the name of a definition: of overloads, of a
+/// property and its setter, the name tells only the last.
+fn alone(statements: &[Statement], definition: &Statement) -> bool {
+    let name = definition.binds.first();
+    statements
+        .iter()
+        .filter(|other| other.binds.first() == name)
+        .count()
+        == 1
 }
 
 /// Makes a statement of the baseline differ from its counterpart, also in its header.
@@ -134,8 +145,10 @@ fn reconcile(
             scope.push(class.name.clone());
             let mut differs = false;
             let mut missing = Vec::new();
+            let members = class.body.clone();
             for (index, member) in class.body.iter_mut().enumerate() {
-                let named = matches!(member.kind, Kind::Function(_) | Kind::Class(_));
+                let named = matches!(member.kind, Kind::Function(_) | Kind::Class(_))
+                    && alone(&members, &members[index]);
                 let Some(name) = member.binds.first().filter(|_| named).cloned() else {
                     continue;
                 };
