@@ -220,7 +220,11 @@ impl<'py> Stage<'_, 'py> {
                 let patched =
                     self.patch_function(module, old, member, header, &made, Some(class.clone()))?;
                 let name = format!("{qualname}.{}", function.name);
-                if patched == 0 && live.get_item(&stored)?.is_none() {
+                let deleted = after
+                    .body
+                    .iter()
+                    .any(|other| other.deletes.contains(&function.name));
+                if patched == 0 && !deleted && live.get_item(&stored)?.is_none() {
                     self.transaction
                         .set_class_attribute(class, &stored, Some(made));
                 }

@@ -26,7 +26,7 @@ pub fn resolve_import(package: &str, import: &Import) -> Option<String> {
 }
 
 impl<'py> Stage<'_, 'py> {
-    fn package(&self, module: usize) -> String {
+    pub(crate) fn package(&self, module: usize) -> String {
         let dict = self.live_dict(module);
         let get =
             |name: &str| -> Option<String> { dict.get_item(name).ok().flatten()?.extract().ok() };

@@ -79,10 +79,16 @@ pub fn probable_baseline(
     Ok(baseline)
 }
 
-/// Whether no other statement binds the name of a definition: of overloads, of a
+/// Whether no other statement binds or deletes the name of a definition: of overloads, of a
 /// property and its setter, the name tells only the last.
 fn alone(statements: &[Statement], definition: &Statement) -> bool {
     let name = definition.binds.first();
+    if statements
+        .iter()
+        .any(|other| other.deletes.iter().any(|gone| Some(gone) == name))
+    {
+        return false;
+    }
     statements
         .iter()
         .filter(|other| other.binds.first() == name)

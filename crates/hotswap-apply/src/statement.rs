@@ -321,7 +321,11 @@ impl<'py> Stage<'_, 'py> {
         let code = self.compile(module, &skeleton.finish())?;
         let made = self.make(&code, &namespace, None, &function.name)?;
         let patched = self.patch_function(module, old, new, change, &made, None)?;
-        if patched == 0 && self.live_dict(module).get_item(&function.name)?.is_none() {
+        let deleted = outline
+            .statements
+            .iter()
+            .any(|other| other.deletes.contains(&function.name));
+        if patched == 0 && !deleted && self.live_dict(module).get_item(&function.name)?.is_none() {
             // The program took it away, or it never lived: a fresh start would have it.
             return self.run(module, Some(old), new, outline);
         }
@@ -435,7 +439,7 @@ impl<'py> Stage<'_, 'py> {
                     continue;
                 }
                 let was = self.live_dict(module).get_item(name)?;
-                if was.is_none() {
+                if was.is_none() || self.comes_by_star(module, name, &outline)? {
                     continue;
                 }
                 let none = (name == "__doc__").then(|| self.py.None().into_bound(self.py));
@@ -451,6 +455,38 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a star import of the new source gives the name.
+    fn comes_by_star(&mut self, module: usize, name: &str, outline: &Outline) -> PyResult<bool> {
+        let stars: Vec<hotswap_plan::Import> = outline
+            .imports()
+            .filter(|(_, import)| import.bound == "*")
+            .map(|(_, import)| import.clone())
+            .collect();
+        if stars.is_empty() {
+            return Ok(false);
+        }
+        let Some(held) = self.namespace(module)?.get_item(name)? else {
+            return Ok(false);
+        };
+        let modules = self
+            .py
+            .import("sys")?
+            .getattr("modules")?
+            .cast_into::<PyDict>()?;
+        for import in stars {
+            let Some(source) = crate::resolve_import(&self.package(module), &import) else {
+                continue;
+            };
+            let Some(source) = modules.get_item(source)? else {
+                continue;
+            };
+            if source.getattr(name).is_ok_and(|value| value.is(&held)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn remove_star(
