@@ -45,7 +45,7 @@ pub fn probable_baseline(
                     &module.code_file,
                 )?;
                 let before = statement.text;
-                let differs = reconcile(statement, &object, &unit, &mut Vec::new())?;
+                let differs = reconcile(statement, &object, &unit, &mut Vec::new(), module.other)?;
                 edited |= differs || (statement.function().is_some() && statement.text != before);
             }
             Kind::Assign {
@@ -73,8 +73,11 @@ pub fn probable_baseline(
             mark(&mut baseline.statements[index]);
         }
     }
-    for index in missing.into_iter().rev() {
-        baseline.statements.remove(index);
+    // What the source defines and the module lacks was added, or the program deleted it.
+    if edited {
+        for index in missing.into_iter().rev() {
+            baseline.statements.remove(index);
+        }
     }
     Ok(baseline)
 }
@@ -108,6 +111,7 @@ fn reconcile(
     object: &Bound<'_, PyAny>,
     unit: &Bound<'_, PyAny>,
     scope: &mut Vec<String>,
+    edited: bool,
 ) -> PyResult<bool> {
     match &mut statement.kind {
         Kind::Function(function) => {
@@ -159,8 +163,9 @@ fn reconcile(
                     continue;
                 };
                 match dict.get_item(crate::instances::mangle(&class.name, &name))? {
-                    Some(value) => differs |= reconcile(member, &value, unit, scope)?,
-                    None => missing.push(index),
+                    Some(value) => differs |= reconcile(member, &value, unit, scope, edited)?,
+                    None if edited => missing.push(index),
+                    None => {}
                 }
             }
             scope.pop();
