@@ -73,7 +73,7 @@ class Engine:
         quiescence_timeout (seconds), only_import_exist (bool), interval (seconds), history (count)."""
     def start(self) -> None:
         """Read the sources below the paths and start the native watcher thread."""
-    def inherit(self, _parent: Engine) -> None:
+    def inherit(self, parent: Engine) -> None:
         """In a forked child, before `start`: take over what the parent's engine knew of files and modules."""
     def wait(self, timeout: float | None = None) -> bool:
         """Block with the GIL released until a batch of changed files is whole. False: time is up, or stopped."""

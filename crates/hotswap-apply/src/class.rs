@@ -48,8 +48,19 @@ impl<'py> Stage<'_, 'py> {
         let own = self.live_dict(module).get_item("__name__")?;
         let module_name = class.getattr("__module__")?;
         let qualname: String = class.getattr("__qualname__")?.extract()?;
-        Ok(own.is_some_and(|own| own.eq(&module_name).unwrap_or(false))
-            && (qualname == name || qualname.ends_with(&format!(".{name}"))))
+        if qualname != name && !qualname.ends_with(&format!(".{name}")) {
+            return Ok(false);
+        }
+        if own.is_some_and(|own| own.eq(&module_name).unwrap_or(false)) {
+            return Ok(true);
+        }
+        // Packages like to say that their classes come from the top: the code knows better.
+        for value in cpython::type_dict(class).values() {
+            if value.getattr("__code__").is_ok() && self.is_source_function(module, &value)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -235,6 +246,19 @@ impl<'py> Stage<'_, 'py> {
         for step in due {
             let member = &after.body[step.new];
             for name in &member.binds {
+                // An overload: the definition that follows holds the name.
+                let later = change
+                    .steps
+                    .iter()
+                    .rev()
+                    .find(|other| after.body[other.new].binds.contains(name));
+                if later.is_some_and(|later| {
+                    later.new > step.new
+                        && later.change != Change::Run
+                        && after.body[later.new].function().is_some()
+                }) {
+                    continue;
+                }
                 let name = crate::instances::mangle(&after.name, name);
                 let Some(value) = locals.get_item(&name)? else {
                     continue;

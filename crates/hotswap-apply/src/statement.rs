@@ -117,7 +117,7 @@ impl<'py> Stage<'_, 'py> {
         new: &Statement,
         outline: &Outline,
     ) -> PyResult<()> {
-        if new.kind == Kind::MainGuard || (new.kind == Kind::Future) {
+        if new.kind == Kind::MainGuard {
             return Ok(());
         }
         if self.run_chain(module, new, outline)? {
@@ -127,6 +127,7 @@ impl<'py> Stage<'_, 'py> {
         let code = self.compile_statement(module, new, outline)?;
         let before = self.values_before(&namespace, new)?;
         let registered = self.registrations_before(module, old, new)?;
+        let unbound = self.unbind_removed(module, &namespace, new)?;
         let contents = self.contents_before(&namespace, new)?;
         let result = match &new.kind {
             Kind::Import(_) => self.run_import(&code, &namespace),
@@ -145,11 +146,27 @@ impl<'py> Stage<'_, 'py> {
         let kind = kind_of(new);
         let action = if old.is_some() { "re-ran" } else { "added" };
         self.entry(module, &label, Some(new), kind, action);
+        for name in unbound {
+            if !namespace.contains(&name)? {
+                let was = before.get_item(&name)?;
+                self.bind(module, &name, None)?;
+                self.note_value(module, &name, was, None);
+                self.entry(module, &name, None, kind, "removed");
+            }
+        }
         for name in names {
             let was = before.get_item(&name)?;
             let Some(now) = namespace.get_item(&name)? else {
                 continue;
             };
+            if self.defined_later(module, outline, new, &name) {
+                // An overload: the definition that follows holds the name.
+                match &was {
+                    Some(was) => namespace.set_item(&name, was)?,
+                    None => namespace.del_item(&name)?,
+                }
+                continue;
+            }
             if kept.contains(&name)
                 && let Some(was) = &was
             {
@@ -455,6 +472,58 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         Ok(())
+    }
+
+    /// Names that only removed statements had bound before, and that a block such as
+    /// `if TYPE_CHECKING:` may now bind or not: taken away before it runs.
+    fn unbind_removed(
+        &self,
+        module: usize,
+        namespace: &Bound<'py, PyDict>,
+        new: &Statement,
+    ) -> PyResult<Vec<String>> {
+        let (Kind::Compound(_), Some(edited), false) =
+            (&new.kind, self.edits.get(&module), self.committed)
+        else {
+            return Ok(Vec::new());
+        };
+        let mut names = Vec::new();
+        for name in &new.binds {
+            let binders = |outline: &Outline| {
+                outline
+                    .statements
+                    .iter()
+                    .filter(|other| other.binds.contains(name))
+                    .count()
+            };
+            let removed = edited
+                .plan
+                .removed
+                .iter()
+                .any(|at| edited.old_outline.statements[*at].binds.contains(name));
+            if removed && binders(&edited.outline) == 1 && namespace.contains(name)? {
+                namespace.del_item(name)?;
+                names.push(name.clone());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Whether a definition further down holds this name and is only patched.
+    fn defined_later(&self, module: usize, outline: &Outline, new: &Statement, name: &str) -> bool {
+        let Some(edited) = self.edits.get(&module) else {
+            return false;
+        };
+        outline.last_binder(name).is_some_and(|last| {
+            let holder = &outline.statements[last];
+            holder.span.start > new.span.start
+                && matches!(holder.kind, Kind::Function(_) | Kind::Class(_))
+                && edited
+                    .plan
+                    .steps
+                    .get(last)
+                    .is_some_and(|step| step.change != Change::Run)
+        })
     }
 
     /// Whether a star import of the new source gives the name.
