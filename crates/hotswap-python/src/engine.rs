@@ -171,6 +171,7 @@ impl Engine {
             }
             session.watcher = Some(watcher);
             session.note_modules(py)?;
+            session.started = true;
             Ok(session.world.modules.iter().any(|module| !module.certain))
         })?;
         if result.unwrap_or(Ok(false))? {

@@ -85,6 +85,8 @@ impl Session {
             _ => None,
         };
         let (state, certain) = choose_baseline(object, snapshot.clone(), newest.clone());
+        // A file that was read before the import and is still the same is what was imported.
+        let certain = certain || (self.started && snapshot.is_some() && newest.is_none());
         let Some(state) = state else { return Ok(()) };
         let Ok(text) = disk::decode(py, &state.bytes) else {
             return Ok(());
@@ -189,11 +191,11 @@ fn choose_baseline(
     snapshot: Option<FileState>,
     newest: Option<FileState>,
 ) -> (Option<FileState>, bool) {
-    // Without a header only a file that was there before the process is sure; the boot
-    // time is known to the second.
+    // Without a header only a file that was there before the process is sure. The
+    // start of the process is known to some hundredths of a second.
     let before_us = |state: &FileState| {
         crate::process::started_ns()
-            .is_some_and(|start| state.stamp.changed_ns + 1_000_000_000 < start)
+            .is_some_and(|start| state.stamp.changed_ns + 50_000_000 < start)
     };
     let made_from = |state: &FileState| match compiled_from(module) {
         Some(header) => header == pyc_key(&state.stamp),

@@ -4,8 +4,8 @@
 /// forked), rounded down to the clock tick; None where it cannot be told.
 #[cfg(target_os = "linux")]
 pub(crate) fn started_ns() -> Option<i128> {
-    // Fields of proc(5): the 22nd of stat, after the command in parentheses, counts
-    // ticks of 10 ms since the boot; btime is the boot in seconds.
+    // The 22nd field of /proc/self/stat, after the command in parentheses, counts
+    // ticks of 10 ms since the boot; see proc(5).
     let own = std::fs::read_to_string("/proc/self/stat").ok()?;
     let ticks: i128 = own
         .rsplit_once(')')?
@@ -14,12 +14,13 @@ pub(crate) fn started_ns() -> Option<i128> {
         .nth(19)?
         .parse()
         .ok()?;
-    let system = std::fs::read_to_string("/proc/stat").ok()?;
-    let boot = system
-        .lines()
-        .find_map(|line| line.strip_prefix("btime "))?;
-    let boot: i128 = boot.trim().parse().ok()?;
-    Some(boot * 1_000_000_000 + ticks * 10_000_000)
+    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+    let uptime: f64 = uptime.split_whitespace().next()?.parse().ok()?;
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .ok()?;
+    let age = (uptime * 1e9) as i128 - ticks * 10_000_000;
+    Some(now.as_nanos() as i128 - age)
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -35,6 +35,8 @@ pub(crate) struct Session {
     pub disk: Disk,
     pub world: World,
     pub watcher: Option<Watcher>,
+    /// The modules that were loaded before have been noted.
+    pub started: bool,
     pub seen: FxHashMap<String, (usize, usize)>,
     pub uncovered: BTreeMap<String, String>,
     pub generation: u64,
@@ -83,6 +85,7 @@ impl Session {
             disk: Disk::default(),
             world: World::default(),
             watcher: None,
+            started: false,
             seen: FxHashMap::default(),
             uncovered: BTreeMap::new(),
             generation: 0,
