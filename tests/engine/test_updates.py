@@ -1,0 +1,189 @@
+"""What an update does to a live module: small programs, one edit each, the module compared with what is expected."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import hotswap
+
+_numbers = itertools.count(1)
+Load = Callable[[str], "Program"]
+
+
+class Program:
+    """One module on disk, imported, that can be edited."""
+
+    def __init__(self, folder: Path, source: str) -> None:
+        self.name = f"edited_{next(_numbers)}"
+        self.file = folder / f"{self.name}.py"
+        self.file.write_text(source)
+        self.module: types.ModuleType = __import__(self.name)
+        hotswap.sync()
+
+    def edit(self, source: str) -> hotswap.Report:
+        self.file.write_text(source)
+        return hotswap.sync()
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    session = hotswap.watch(tmp_path)
+    session.pause()
+    programs: list[Program] = []
+
+    def make(source: str) -> Program:
+        programs.append(Program(tmp_path, source))
+        return programs[-1]
+
+    yield make
+    session.stop()
+    for program in programs:
+        sys.modules.pop(program.name, None)
+
+
+LOOP = "T = {{}}\nfor i in range({}):\n    T[i] = i\n"
+
+
+def test_edited_loop_makes_its_table_afresh_in_the_same_dict(load: Load) -> None:
+    program = load(LOOP.format(3))
+    held = program.module.T
+    program.edit(LOOP.format(2))
+    assert held == {0: 0, 1: 1}
+    assert program.module.T is held
+    assert program.module.i == 1
+
+
+def test_edited_loop_keeps_what_the_program_added(load: Load) -> None:
+    program = load(LOOP.format(2))
+    program.module.T["added"] = 1
+    program.edit(LOOP.format(1))
+    assert program.module.T == {0: 0, 1: 1, "added": 1}
+
+
+def test_new_augmentation_reaches_a_list_the_program_changed(load: Load) -> None:
+    program = load("L = [1]\n")
+    held = program.module.L
+    held.append(9)
+    program.edit("L = [1]\nL += [3]\n")
+    assert held == [1, 9, 3]
+    assert program.module.L is held
+
+
+def test_refused_statement_leaves_containers_as_they_were(load: Load) -> None:
+    program = load("L = [1]\nD = {}\n")
+    report = program.edit("L = [1]\nD = {}\nL.append(2)\nD['x'] = 1\n1 / 0\n")
+    assert report.status == "rejected"
+    assert (program.module.L, program.module.D) == ([1], {})
+
+
+REGISTRY = """\
+H = []
+T = {}
+def on(key):
+    def register(function):
+        H.append(function)
+        T[key] = function
+        return function
+    return register
+"""
+
+
+def test_refused_registration_is_withdrawn(load: Load) -> None:
+    program = load(REGISTRY + "@on('a')\ndef handle():\n    return 1\n")
+    old = program.module.handle
+    report = program.edit(
+        REGISTRY + "@on('b')\ndef handle():\n    return 2\n@on('c')\ndef more():\n    return 3\n1 / 0\n"
+    )
+    assert report.status == "rejected"
+    assert [old] == program.module.H
+    assert {"a": old} == program.module.T
+    assert old() == 1
+
+
+def test_definition_under_another_key_is_registered_once(load: Load) -> None:
+    program = load(REGISTRY + "@on('a')\ndef handle():\n    return 1\n")
+    program.edit(REGISTRY + "@on('b')\ndef handle():\n    return 2\n")
+    assert [function() for function in program.module.H] == [2]
+    assert {key: function() for key, function in program.module.T.items()} == {"b": 2}
+
+
+def test_edited_dict_display_merges_with_live_changes(load: Load) -> None:
+    program = load("D = {'a': 1, 'b': 2, 'c': 3}\n")
+    held = program.module.D
+    held["new"] = 9
+    del held["c"]
+    program.edit("D = {'a': 10, 'b': 2, 'c': 3, 'd': 4}\n")
+    assert held == {"a": 10, "b": 2, "d": 4, "new": 9}
+    assert program.module.D is held
+
+
+def test_derived_value_that_the_program_changed_is_kept_and_named(load: Load) -> None:
+    program = load("W = 2\nA = [W]\n")
+    program.module.A.append("mine")
+    report = program.edit("W = 3\nA = [W]\n")
+    assert program.module.A == [2, "mine"]
+    stale = [change for change in report.changes if change.action == "stale"]
+    assert [change.qualname for change in stale] == ["A"]
+    assert "depends on W" in stale[0].reason
+    assert stale[0].advice == "# hotswap: rerun"
+
+
+def test_derived_value_with_an_effect_is_kept_unless_asked_for(load: Load) -> None:
+    source = "import time\nW = {}\nA = (W, time.time()){}\n"
+    program = load(source.format(1, ""))
+    before = program.module.A
+    assert any(change.action == "stale" for change in program.edit(source.format(2, "")).changes)
+    assert program.module.A is before
+    program.edit(source.format(2, "  # hotswap: rerun"))
+    program.edit(source.format(3, "  # hotswap: rerun"))
+    assert program.module.A[0] == 3
+
+
+def test_overloads_added_above_a_function_do_not_hide_it(load: Load) -> None:
+    body = "def f(x):\n    return x\n"
+    program = load("import typing\n" + body)
+    program.edit("import typing\n@typing.overload\ndef f(x: int) -> int: ...\n" + body)
+    assert program.module.f(3) == 3
+
+
+def test_import_moved_under_type_checking_is_gone(load: Load) -> None:
+    program = load("import json\nX = 1\n")
+    program.edit("import typing\nif typing.TYPE_CHECKING:\n    import json\nX = 1\n")
+    assert not hasattr(program.module, "json")
+
+
+def test_instance_of_another_layout_is_refused_while_a_frame_holds_it(load: Load) -> None:
+    program = load("class P:\n    __slots__ = ('x',)\n")
+    held_by_this_frame = program.module.P()
+    report = program.edit("class P:\n    __slots__ = ('x', 'y')\n")
+    assert report.status == "rejected"
+    assert report.error is not None
+    assert "cannot move to the new layout" in report.error.message
+    assert type(held_by_this_frame) is program.module.P
+
+
+def test_removed_call_is_named_with_what_it_leaves(load: Load) -> None:
+    program = load("LOG = []\nLOG.append(1)\n")
+    report = program.edit("LOG = []\n")
+    assert [(change.qualname, change.action) for change in report.changes] == [("LOG.append(1)", "removed")]
+    assert "not undone" in report.changes[0].reason
+
+
+def test_rollback_brings_the_code_back_and_keeps_state(load: Load) -> None:
+    program = load("N = []\ndef f():\n    return 1\n")
+    program.module.N.append("state")
+    first = program.edit("N = []\ndef f():\n    return 2\n").generation
+    program.edit("N = []\ndef f():\n    return 3\n")
+    session = hotswap.watch(program.file.parent)
+    session.rollback(first)
+    assert program.module.f() == 2
+    assert program.module.N == ["state"]
+    assert hotswap.sync().status == "unchanged"
+    assert program.module.f() == 2
