@@ -60,8 +60,9 @@ class Session:
     def sync(self, timeout: float | None = None) -> Report:
         """Apply everything that differs on disk now, in this thread, also while paused.
 
-        Returns when every group is committed or rejected, or after `timeout` seconds. The report
-        includes what was applied in the background since the last sync.
+        Returns when every group is committed or rejected. `timeout`, in seconds, bounds only the wait
+        for what the background thread has in hand. The report includes what was applied in the
+        background since the last sync.
         """
         return Report(notes=(_OFF,)) if self._loop is None else self._watching().sync(timeout)
 
