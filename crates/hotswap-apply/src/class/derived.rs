@@ -1,0 +1,209 @@
+//! Unchanged classes whose body or decorators read something that changed.
+
+use std::sync::Arc;
+
+use crate::native as cpython;
+use hotswap_plan::{Change, ClassChange, ClassDef, Kind, Outline, Skeleton, Statement};
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+use crate::codes;
+use crate::stage::{After, Changed, Stage};
+use crate::values;
+
+impl<'py> Stage<'_, 'py> {
+    /// Whether an unchanged statement of a class body reads something that changed.
+    pub(super) fn derives_member(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        path: &[(&ClassDef, &ClassDef)],
+        member: &Statement,
+        outline: &Arc<Outline>,
+    ) -> PyResult<bool> {
+        if !matches!(
+            member.kind,
+            Kind::Assign { .. } | Kind::AugAssign { .. } | Kind::Compound(_)
+        ) || member.binds.is_empty()
+        {
+            return Ok(false);
+        }
+        let qualname: Vec<String> = path.iter().map(|(_, class)| class.name.clone()).collect();
+        let mut facts = member.facts.clone();
+        for read in member.facts.reads.clone() {
+            let mut inner = qualname.clone();
+            inner.extend(read);
+            facts.reads.push(inner);
+        }
+        let Some(cause) = self.cause(module, &facts) else {
+            return Ok(false);
+        };
+        let names: Vec<String> = qualname.clone();
+        let mut reason = self.impurity(module, &member.facts);
+        if reason.is_none() {
+            let text = self.text(module);
+            let mut skeleton = Skeleton::new(&text, outline);
+            for (_, outer) in path {
+                skeleton = skeleton.class(outer);
+            }
+            let unit = self.compile(module, &skeleton.statement(member).finish())?;
+            let live = cpython::type_dict(class);
+            let locals = live.copy()?;
+            let Some(body) = codes::class_body(&unit, &names)? else {
+                return Ok(false);
+            };
+            let untouched = codes::execute(&body, &self.live_dict(module).copy()?, Some(&locals)).is_ok()
+                && member.binds.iter().map(|name| crate::instances::mangle(&path[path.len() - 1].1.name, name)).all(|name| {
+                    let name = name.as_str();
+                    matches!((live.get_item(name), locals.get_item(name)), (Ok(Some(a)), Ok(Some(b))) if values::equal(&a, &b))
+                });
+            if untouched {
+                return Ok(true);
+            }
+            reason = Some("the program changed its value since".to_string());
+        }
+        let label = format!("{}.{}", qualname.join("."), member.binds.join(", "));
+        let entry = self.entry(module, &label, Some(member), "attribute", "stale");
+        entry.reason = format!("depends on {cause}; {}", reason.unwrap_or_default());
+        entry.advice = "# hotswap: rerun".to_string();
+        Ok(false)
+    }
+
+    /// An unchanged class whose body or decorators read something that changed.
+    pub(crate) fn derive_class(
+        &mut self,
+        module: usize,
+        statement: &Statement,
+        outline: &Arc<Outline>,
+    ) -> PyResult<()> {
+        let Some(definition) = statement.class() else {
+            return Ok(());
+        };
+        let Some(class) = self
+            .live_dict(module)
+            .get_item(&definition.name)?
+            .and_then(|object| object.cast_into::<PyType>().ok())
+        else {
+            return Ok(());
+        };
+        if self.cause(module, &statement.facts).is_none()
+            && !self.decorator_changed(module, definition)
+        {
+            return Ok(());
+        }
+        if !self.is_own(module, &class, &definition.name)? {
+            return Ok(());
+        }
+        let steps = (0..definition.body.len())
+            .map(|at| hotswap_plan::Step {
+                new: at,
+                old: Some(at),
+                change: Change::Same,
+                renamed: false,
+            })
+            .collect();
+        let change = ClassChange {
+            header: false,
+            decorators: false,
+            steps,
+            removed: Vec::new(),
+        };
+        self.change_members(
+            module,
+            &class,
+            &mut vec![(definition, definition)],
+            &change,
+            outline,
+            usize::MAX,
+        )?;
+        self.reapply_decorators(module, &class, definition, statement)
+    }
+
+    fn decorator_changed(&self, module: usize, definition: &ClassDef) -> bool {
+        definition.decorators.iter().any(|decorator| {
+            matches!(
+                self.change_of(module, &decorator.head),
+                Some(Changed::Code | Changed::Value)
+            )
+        })
+    }
+
+    /// A class decorator whose own body changed is applied again after the swap, if
+    /// it writes only to the class it is given.
+    fn reapply_decorators(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        definition: &ClassDef,
+        statement: &Statement,
+    ) -> PyResult<()> {
+        for decorator in definition.decorators.iter().rev() {
+            if self.change_of(module, &decorator.head) != Some(Changed::Code) {
+                continue;
+            }
+            let text = self.text(module);
+            let source = decorator.span.of(&text).to_string();
+            match self.decorator_impurity(module, &decorator.head, &decorator.facts) {
+                Some(reason) => {
+                    let entry =
+                        self.entry(module, &definition.name, Some(statement), "class", "stale");
+                    entry.reason = format!(
+                        "its decorator {} changed; {reason}",
+                        decorator.head.join(".")
+                    );
+                    entry.advice = "# hotswap: rerun".to_string();
+                }
+                None => {
+                    let namespace = self.live_dict(module);
+                    self.after.push(After::Decorate {
+                        class: class.clone(),
+                        source,
+                        namespace,
+                    });
+                    self.entry(module, &definition.name, Some(statement), "class", "re-ran")
+                        .reason = format!("its decorator {} changed", decorator.head.join("."));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn decorator_impurity(
+        &self,
+        module: usize,
+        head: &[String],
+        facts: &hotswap_plan::Facts,
+    ) -> Option<String> {
+        if !facts.calls.is_empty() {
+            return Some("it is made by a call".to_string());
+        }
+        let (source, name) = self.definition_of(module, head)?;
+        let outline = self.outline(source)?;
+        let function = outline.statements[outline.last_binder(&name)?].function()?;
+        let mut facts = function.facts.clone();
+        facts.writes_to_arguments = false;
+        // setattr on the argument is a write to the argument.
+        facts
+            .calls
+            .retain(|call| !matches!(call, hotswap_plan::Call::Path(path) if path == &["setattr"]));
+        self.impurity(source, &facts)
+    }
+
+    /// The module and name under which something that this module uses is defined.
+    pub(crate) fn definition_of(&self, module: usize, path: &[String]) -> Option<(usize, String)> {
+        let outline = self.outline(module)?;
+        let head = path.first()?;
+        if path.len() > 1 {
+            return self.definition_of(self.module_at(module, head)?, &path[1..]);
+        }
+        let statement = &outline.statements[outline.last_binder(head)?];
+        match &statement.kind {
+            Kind::Import(imports) => {
+                let import = imports.iter().find(|import| import.bound == *head)?;
+                let source = self.imported_module(module, import)?;
+                self.definition_of(source, &[import.name.clone()?])
+            }
+            _ => Some((module, head.clone())),
+        }
+    }
+}
