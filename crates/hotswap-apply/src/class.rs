@@ -276,8 +276,8 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         let (had, has) = (
-            crate::statement::annotated(&before.body),
-            crate::statement::annotated(&after.body),
+            crate::annotations::annotated(&before.body),
+            crate::annotations::annotated(&after.body),
         );
         if !has.is_empty()
             && due.iter().any(|step| {
@@ -291,7 +291,7 @@ impl<'py> Stage<'_, 'py> {
             })
             && let Some(annotations) = locals.get_item("__annotations__")?
         {
-            let settled = crate::statement::ordered_annotations(
+            let settled = crate::annotations::ordered_annotations(
                 self.py,
                 annotations.cast::<PyDict>()?,
                 &had,
@@ -442,8 +442,8 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         let (had, has) = (
-            crate::statement::annotated(&before.body),
-            crate::statement::annotated(&after.body),
+            crate::annotations::annotated(&before.body),
+            crate::annotations::annotated(&after.body),
         );
         let grown = change.steps.iter().any(|step| {
             step.change == Change::Run
@@ -460,7 +460,7 @@ impl<'py> Stage<'_, 'py> {
             && !cfg!(Py_3_14)
             && let Some(annotations) = live.get_item("__annotations__")?
         {
-            let settled = crate::statement::ordered_annotations(
+            let settled = crate::annotations::ordered_annotations(
                 self.py,
                 annotations.cast::<PyDict>()?,
                 &had,

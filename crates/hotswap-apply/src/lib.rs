@@ -9,10 +9,14 @@
 //! What is *not* here: files, threads, watching, wording for people.
 #![forbid(unsafe_code)]
 
+mod annotations;
 mod chain;
 mod class;
 mod codes;
+mod defaults;
 mod depend;
+mod derive;
+mod display;
 mod enums;
 mod function;
 mod imports;
@@ -21,6 +25,8 @@ mod live;
 mod native;
 mod rebind;
 mod reconcile;
+mod removal;
+mod rename;
 mod report;
 mod stage;
 mod statement;

@@ -15,6 +15,9 @@ mod diff;
 mod facts;
 mod outline;
 mod purity;
+mod reader;
+mod scan;
+mod shift;
 mod skeleton;
 mod source;
 

@@ -1,0 +1,167 @@
+//! Changed dict, list and set displays, merged with what the program did to them.
+
+use hotswap_plan::{Kind, Statement};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::stage::Stage;
+use crate::statement::evaluate;
+use crate::transaction::Write;
+use crate::values;
+
+impl<'py> Stage<'_, 'py> {
+    /// Merges a changed display with what the program did to the live container.
+    pub(crate) fn merge_display(
+        &mut self,
+        module: usize,
+        name: &str,
+        was: &Bound<'py, PyAny>,
+        now: &Bound<'py, PyAny>,
+        old: Option<&Statement>,
+        new: &Statement,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let display = |statement: &Statement| match &statement.kind {
+            Kind::Assign {
+                value: Some(value),
+                targets,
+                ..
+            } if targets.len() == 1 => value.display.map(|kind| (kind, value.clone())),
+            _ => None,
+        };
+        let (Some(old), Some((kind, _))) = (old, display(new)) else {
+            return Ok(None);
+        };
+        let Some((old_kind, old_value)) = display(old) else {
+            return Ok(None);
+        };
+        if kind != old_kind
+            || !was.get_type().is(now.get_type())
+            || self.impurity(module, &old_value.facts).is_some()
+        {
+            return Ok(None);
+        }
+        let old_text = self.edits[&module].old_text.clone();
+        let Ok(base) = evaluate(
+            self.py,
+            old_value.span.of(&old_text),
+            &self.live_dict(module).copy()?,
+        ) else {
+            return Ok(None);
+        };
+        let Some(content) = merge(self.py, &base, was, now)? else {
+            let entry = self.entry(module, name, Some(new), "statement", "stale");
+            entry.reason =
+                "the program reordered or removed items of the list, so the edit cannot be merged"
+                    .to_string();
+            entry.advice = "# hotswap: rerun".to_string();
+            return Ok(Some(was.clone()));
+        };
+        self.transaction.push(Write::Content {
+            container: was.clone(),
+            content,
+        });
+        Ok(Some(was.clone()))
+    }
+}
+
+/// Three-way merge of containers: what the edit did to `base` is done to `live`.
+fn merge<'py>(
+    py: Python<'py>,
+    base: &Bound<'py, PyAny>,
+    live: &Bound<'py, PyAny>,
+    edited: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if values::equal(base, live) {
+        return Ok(Some(edited.clone()));
+    }
+    if let (Ok(base), Ok(live), Ok(edited)) = (
+        base.cast_exact::<PyDict>(),
+        live.cast_exact::<PyDict>(),
+        edited.cast_exact::<PyDict>(),
+    ) {
+        let merged = PyDict::new(py);
+        for (key, value) in edited.iter() {
+            let before = base.get_item(&key)?;
+            let same = before
+                .as_ref()
+                .is_some_and(|before| values::equal(before, &value));
+            match (same, live.get_item(&key)?) {
+                (true, Some(now)) => merged.set_item(key, now)?,
+                (true, None) => {}
+                (false, _) => merged.set_item(key, value)?,
+            }
+        }
+        for (key, value) in live.iter() {
+            if !base.contains(&key)? && !merged.contains(&key)? {
+                merged.set_item(key, value)?;
+            }
+        }
+        return Ok(Some(merged.into_any()));
+    }
+    if live.is_exact_instance_of::<pyo3::types::PySet>() {
+        let added = live.call_method1("difference", (base,))?;
+        let removed = base.call_method1("difference", (live,))?;
+        let kept =
+            edited.call_method1(
+                "difference",
+                (removed
+                    .call_method1("difference", (edited.call_method1("difference", (base,))?,))?,),
+            )?;
+        return Ok(Some(kept.call_method1("union", (added,))?));
+    }
+    merge_lists(py, base, live, edited)
+}
+
+fn merge_lists<'py>(
+    py: Python<'py>,
+    base: &Bound<'py, PyAny>,
+    live: &Bound<'py, PyAny>,
+    edited: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    use pyo3::types::PyList;
+    let (Ok(base), Ok(live), Ok(edited)) = (
+        base.cast_exact::<PyList>(),
+        live.cast_exact::<PyList>(),
+        edited.cast_exact::<PyList>(),
+    ) else {
+        return Ok(None);
+    };
+    // Items that the program inserted, by how many base items stand before them.
+    let mut inserted: Vec<Vec<Bound<'py, PyAny>>> = vec![Vec::new(); base.len() + 1];
+    let mut at = 0;
+    for item in live.iter() {
+        if at < base.len() && values::equal(&base.get_item(at)?, &item) {
+            at += 1;
+        } else {
+            inserted[at].push(item);
+        }
+    }
+    if at < base.len() {
+        return Ok(None);
+    }
+    let merged = PyList::empty(py);
+    let mut from = 0;
+    for item in inserted[0].drain(..) {
+        merged.append(item)?;
+    }
+    for item in edited.iter() {
+        merged.append(&item)?;
+        if let Some(position) = (from..base.len()).find(|at| {
+            base.get_item(*at)
+                .is_ok_and(|other| values::equal(&other, &item))
+        }) {
+            for slot in &mut inserted[from + 1..=position + 1] {
+                for item in slot.drain(..) {
+                    merged.append(item)?;
+                }
+            }
+            from = position + 1;
+        }
+    }
+    for slot in &mut inserted {
+        for item in slot.drain(..) {
+            merged.append(item)?;
+        }
+    }
+    Ok(Some(merged.into_any()))
+}

@@ -1,0 +1,142 @@
+//! Statements that the new source does not have any more.
+
+use hotswap_plan::{Kind, Outline, Statement};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::stage::Stage;
+use crate::statement::kind_of;
+
+impl<'py> Stage<'_, 'py> {
+    /// What removed statements alone had bound is taken away.
+    pub(crate) fn remove_statements(&mut self, module: usize) -> PyResult<()> {
+        let edited = &self.edits[&module];
+        let (outline, old_outline, plan) = (
+            edited.outline.clone(),
+            edited.old_outline.clone(),
+            edited.plan.clone(),
+        );
+        for index in &plan.removed {
+            let statement = &old_outline.statements[*index];
+            if statement.binds.is_empty()
+                && !matches!(statement.kind, Kind::Future | Kind::MainGuard)
+            {
+                let label = statement.label(&self.edits[&module].old_text.clone());
+                self.entry(module, &label, None, "statement", "removed")
+                    .reason = "what it did when it ran is not undone".to_string();
+            }
+            for name in &statement.binds {
+                if outline.last_binder(name).is_some()
+                    || outline.globals_declared.contains(name)
+                    || name == "*"
+                {
+                    continue;
+                }
+                let was = self.live_dict(module).get_item(name)?;
+                if was.is_none() || self.comes_by_star(module, name, &outline)? {
+                    continue;
+                }
+                let none = (name == "__doc__").then(|| self.py.None().into_bound(self.py));
+                self.bind(module, name, none.clone())?;
+                self.note_value(module, name, was, none);
+                self.entry(module, name, None, kind_of(statement), "removed");
+            }
+            if let Kind::Import(imports) = &statement.kind
+                && imports.iter().any(|import| import.bound == "*")
+            {
+                let import = imports[0].clone();
+                self.remove_star(module, &import, &outline)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Names that only removed statements had bound before, and that a block such as
+    /// `if TYPE_CHECKING:` may now bind or not: taken away before it runs.
+    pub(crate) fn unbind_removed(
+        &self,
+        module: usize,
+        namespace: &Bound<'py, PyDict>,
+        new: &Statement,
+    ) -> PyResult<Vec<String>> {
+        let (Kind::Compound(_), Some(edited), false) =
+            (&new.kind, self.edits.get(&module), self.committed)
+        else {
+            return Ok(Vec::new());
+        };
+        let mut names = Vec::new();
+        for name in &new.binds {
+            let binders = |outline: &Outline| {
+                outline
+                    .statements
+                    .iter()
+                    .filter(|other| other.binds.contains(name))
+                    .count()
+            };
+            let removed = edited
+                .plan
+                .removed
+                .iter()
+                .any(|at| edited.old_outline.statements[*at].binds.contains(name));
+            if removed && binders(&edited.outline) == 1 && namespace.contains(name)? {
+                namespace.del_item(name)?;
+                names.push(name.clone());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Whether a star import of the new source gives the name.
+    fn comes_by_star(&mut self, module: usize, name: &str, outline: &Outline) -> PyResult<bool> {
+        let stars: Vec<hotswap_plan::Import> = outline
+            .imports()
+            .filter(|(_, import)| import.bound == "*")
+            .map(|(_, import)| import.clone())
+            .collect();
+        if stars.is_empty() {
+            return Ok(false);
+        }
+        let Some(held) = self.namespace(module)?.get_item(name)? else {
+            return Ok(false);
+        };
+        let modules = self
+            .py
+            .import("sys")?
+            .getattr("modules")?
+            .cast_into::<PyDict>()?;
+        for import in stars {
+            let Some(source) = crate::resolve_import(&self.package(module), &import) else {
+                continue;
+            };
+            let Some(source) = modules.get_item(source)? else {
+                continue;
+            };
+            if source.getattr(name).is_ok_and(|value| value.is(&held)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn remove_star(
+        &mut self,
+        module: usize,
+        import: &hotswap_plan::Import,
+        outline: &Outline,
+    ) -> PyResult<()> {
+        let Some(source) = self.imported_module(module, import) else {
+            return Ok(());
+        };
+        let (own, other) = (self.live_dict(module), self.live_dict(source));
+        for (name, value) in other.iter() {
+            let name: String = name.extract()?;
+            if name.starts_with('_') || outline.last_binder(&name).is_some() {
+                continue;
+            }
+            if own.get_item(&name)?.is_some_and(|mine| mine.is(&value)) {
+                self.bind(module, &name, None)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,397 @@
+//! Reads a syntax tree into statements.
+
+use ruff_python_ast::comparable::{ComparableExpr, ComparableStmt};
+use ruff_python_ast::visitor::Visitor;
+use ruff_python_ast::visitor::transformer::Transformer;
+use ruff_python_ast::{self as ast, Expr, Stmt};
+use ruff_text_size::Ranged;
+
+use crate::facts::{Facts, dotted};
+use crate::outline::{
+    ClassDef, Compound, Expression, FunctionDef, Import, Kind, Parameter, Pragma, Span, Statement,
+    hash_of,
+};
+use crate::scan::{Binds, Masker, Sites};
+
+/// Start offsets of lines.
+pub(crate) struct Lines {
+    pub(crate) starts: Vec<u32>,
+}
+
+impl Lines {
+    pub(crate) fn new(text: &str) -> Lines {
+        let mut starts = vec![0];
+        starts.extend(
+            text.bytes()
+                .enumerate()
+                .filter(|(_, byte)| *byte == b'\n')
+                .map(|(at, _)| at as u32 + 1),
+        );
+        Lines { starts }
+    }
+
+    pub(crate) fn line(&self, offset: u32) -> u32 {
+        self.starts.partition_point(|start| *start <= offset) as u32
+    }
+
+    pub(crate) fn column(&self, offset: u32) -> u32 {
+        offset - self.starts[self.line(offset) as usize - 1]
+    }
+}
+
+pub(crate) struct Reader<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) lines: &'a Lines,
+    pub(crate) lazy_annotations: bool,
+}
+
+impl Reader<'_> {
+    fn members(&self, body: &[Stmt]) -> Vec<Statement> {
+        body.iter()
+            .enumerate()
+            .map(|(index, stmt)| self.statement(stmt, index == 0, false))
+            .collect()
+    }
+
+    /// A statement of the previous source with the same text, at its new place.
+    pub(crate) fn taken_over(&self, old: &Statement, stmt: &Stmt) -> Statement {
+        let start = stmt.start().to_u32();
+        let mut statement = old.clone();
+        let lines = i64::from(self.lines.line(start)) - i64::from(old.first_line);
+        statement.shift(i64::from(start) - i64::from(old.span.start), lines);
+        statement.pragma = self.pragma(statement.first_line, statement.last_line, stmt);
+        statement
+    }
+
+    pub(crate) fn def_line(&self, stmt: &Stmt) -> u32 {
+        self.lines.line(self.def_start(stmt))
+    }
+
+    /// The parser's range of a definition starts at its first decorator.
+    fn def_start(&self, stmt: &Stmt) -> u32 {
+        let Stmt::FunctionDef(function) = stmt else {
+            return stmt.start().to_u32();
+        };
+        let after = function
+            .decorator_list
+            .last()
+            .map_or(stmt.start(), Ranged::end);
+        let between = &self.text[after.to_usize()..function.name.start().to_usize()];
+        let keyword = match (function.is_async, between.rfind("async")) {
+            (true, Some(at)) => at,
+            _ => between.rfind("def").unwrap_or(0),
+        };
+        after.to_u32() + keyword as u32
+    }
+
+    pub(crate) fn statement(&self, stmt: &Stmt, first: bool, module: bool) -> Statement {
+        let span = Span::from(stmt.range());
+        let fingerprint = hash_of(&ComparableStmt::from(stmt));
+        let mut sites = Sites {
+            reader: self,
+            scope: Vec::new(),
+            found: Vec::new(),
+            deferred: false,
+        };
+        sites.visit_stmt(stmt);
+        let codes = sites.found;
+        let shape = if codes.is_empty() {
+            fingerprint
+        } else {
+            let mut masked = stmt.clone();
+            Masker.visit_stmt(&mut masked);
+            hash_of(&ComparableStmt::from(&masked))
+        };
+        let mut binds = Binds::default();
+        binds.visit_stmt(stmt);
+        let first_line = self.lines.line(span.start);
+        let last_line = self.lines.line(span.end.max(span.start + 1) - 1);
+        let kind = self.kind(stmt, first, module, &binds.imports);
+        if kind == Kind::Docstring {
+            binds.bind("__doc__");
+        }
+        Statement {
+            span,
+            first_line,
+            last_line,
+            column: self.lines.column(span.start),
+            fingerprint,
+            shape,
+            text: hash_of(&span.of(self.text)),
+            facts: Facts::of_statements(std::slice::from_ref(stmt), self.lazy_annotations),
+            binds: binds.names,
+            deletes: binds.deletes,
+            pragma: self.pragma(first_line, last_line, stmt),
+            codes,
+            kind,
+        }
+    }
+
+    /// `# hotswap: …` on the first or last line, or on a line of its own above.
+    fn pragma(&self, first_line: u32, last_line: u32, stmt: &Stmt) -> Option<Pragma> {
+        let last = if stmt.is_function_def_stmt() || stmt.is_class_def_stmt() {
+            first_line
+        } else {
+            last_line
+        };
+        let above = first_line.checked_sub(1).filter(|line| *line > 0);
+        for (line, alone) in [
+            (Some(first_line), false),
+            (Some(last), false),
+            (above, true),
+        ] {
+            let Some(line) = line else { continue };
+            let start = self.lines.starts[line as usize - 1] as usize;
+            let text = self.text[start..].lines().next().unwrap_or_default();
+            if alone && !text.trim_start().starts_with('#') {
+                continue;
+            }
+            if let Some(at) = text.rfind("# hotswap:") {
+                match text[at + "# hotswap:".len()..].trim() {
+                    "keep" => return Some(Pragma::Keep),
+                    "rerun" => return Some(Pragma::Rerun),
+                    _ => {}
+                }
+            }
+        }
+        None
+    }
+
+    fn expression(&self, expr: &Expr) -> Expression {
+        let display = match expr {
+            Expr::Dict(dict) if dict.items.iter().all(|item| item.key.is_some()) => Some("dict"),
+            Expr::List(list) if !list.elts.iter().any(Expr::is_starred_expr) => Some("list"),
+            Expr::Set(set) if !set.elts.iter().any(Expr::is_starred_expr) => Some("set"),
+            _ => None,
+        };
+        let head = match expr {
+            Expr::Call(call) => dotted(&call.func),
+            other => dotted(other),
+        };
+        Expression {
+            span: expr.range().into(),
+            fingerprint: hash_of(&ComparableExpr::from(expr)),
+            facts: Facts::of_expr(expr),
+            display,
+            head: head.unwrap_or_default(),
+        }
+    }
+
+    fn kind(&self, stmt: &Stmt, first: bool, module: bool, imports: &[Import]) -> Kind {
+        match stmt {
+            Stmt::FunctionDef(function) => Kind::Function(Box::new(self.function(function, stmt))),
+            Stmt::ClassDef(class) => Kind::Class(Box::new(self.class(class))),
+            Stmt::Assign(assign) => Kind::Assign {
+                targets: assign
+                    .targets
+                    .iter()
+                    .map(|target| self.compact(target))
+                    .collect(),
+                value: Some(self.expression(&assign.value)),
+                annotated: false,
+            },
+            Stmt::AnnAssign(assign) => Kind::Assign {
+                targets: vec![self.compact(&assign.target)],
+                value: assign.value.as_ref().map(|value| self.expression(value)),
+                annotated: true,
+            },
+            Stmt::AugAssign(assign) => Kind::AugAssign {
+                target: self.compact(&assign.target),
+            },
+            Stmt::TypeAlias(alias) => Kind::Assign {
+                targets: vec![self.compact(&alias.name)],
+                value: None,
+                annotated: false,
+            },
+            Stmt::ImportFrom(import)
+                if import.level == 0
+                    && import
+                        .module
+                        .as_ref()
+                        .is_some_and(|name| name.as_str() == "__future__") =>
+            {
+                Kind::Future
+            }
+            Stmt::Import(_) | Stmt::ImportFrom(_) => Kind::Import(imports.to_vec()),
+            Stmt::Expr(expr) if first && expr.value.is_string_literal_expr() => Kind::Docstring,
+            Stmt::If(if_stmt) if module && is_main_guard(&if_stmt.test) => Kind::MainGuard,
+            Stmt::If(_)
+            | Stmt::For(_)
+            | Stmt::While(_)
+            | Stmt::With(_)
+            | Stmt::Try(_)
+            | Stmt::Match(_) => Kind::Compound(Compound {
+                keyword: match stmt {
+                    Stmt::If(_) => "if",
+                    Stmt::For(_) => "for",
+                    Stmt::While(_) => "while",
+                    Stmt::With(_) => "with",
+                    Stmt::Try(_) => "try",
+                    _ => "match",
+                },
+                imports: imports.to_vec(),
+            }),
+            Stmt::Expr(_) => Kind::Expression,
+            _ => Kind::Other,
+        }
+    }
+
+    fn compact(&self, expr: &Expr) -> String {
+        Span::from(expr.range())
+            .of(self.text)
+            .split_whitespace()
+            .collect()
+    }
+
+    fn function(&self, function: &ast::StmtFunctionDef, stmt: &Stmt) -> FunctionDef {
+        let parameters: Vec<Parameter> = function
+            .parameters
+            .iter()
+            .map(|parameter| Parameter {
+                name: parameter.name().to_string(),
+                keyword_only: function
+                    .parameters
+                    .kwonlyargs
+                    .iter()
+                    .any(|other| other.parameter.name.range == parameter.name().range),
+                default: parameter.default().map(|expr| self.expression(expr)),
+                annotation: parameter.annotation().map(|expr| self.expression(expr)),
+            })
+            .collect();
+        let names = |list: &[ast::ParameterWithDefault]| -> Vec<String> {
+            list.iter()
+                .map(|parameter| parameter.parameter.name.to_string())
+                .collect()
+        };
+        let signature = hash_of(&(
+            names(&function.parameters.posonlyargs),
+            names(&function.parameters.args),
+            function
+                .parameters
+                .vararg
+                .as_ref()
+                .map(|parameter| parameter.name.to_string()),
+            names(&function.parameters.kwonlyargs),
+            function
+                .parameters
+                .kwarg
+                .as_ref()
+                .map(|parameter| parameter.name.to_string()),
+            function.is_async,
+        ));
+        let body: Vec<_> = function.body.iter().map(ComparableStmt::from).collect();
+        let mut masked = function.body.clone();
+        for inner in &mut masked {
+            Masker.visit_stmt(inner);
+        }
+        let own: Vec<_> = masked.iter().map(ComparableStmt::from).collect();
+        let first_parameter = parameters.first().map(|parameter| parameter.name.clone());
+        let mut self_attributes = Vec::new();
+        if let Some(receiver) = &first_parameter {
+            for inner in &function.body {
+                let (target, value) = match inner {
+                    Stmt::Assign(assign) if assign.targets.len() == 1 => {
+                        (&assign.targets[0], &assign.value)
+                    }
+                    Stmt::AnnAssign(assign) => match &assign.value {
+                        Some(value) => (assign.target.as_ref(), value),
+                        None => continue,
+                    },
+                    _ => continue,
+                };
+                if let Expr::Attribute(attribute) = target
+                    && let Expr::Name(name) = attribute.value.as_ref()
+                    && name.id.as_str() == receiver
+                {
+                    self_attributes.push((attribute.attr.to_string(), self.expression(value)));
+                }
+            }
+        }
+        FunctionDef {
+            name: function.name.to_string(),
+            decorators: function
+                .decorator_list
+                .iter()
+                .map(|item| self.expression(&item.expression))
+                .collect(),
+            signature,
+            returns: function.returns.as_ref().map(|expr| self.expression(expr)),
+            type_params: type_params_hash(function.type_params.as_deref(), self.text),
+            body: hash_of(&body),
+            own_body: hash_of(&own),
+            facts: Facts::of_function(Some(&function.parameters), &function.body),
+            def_start: self.def_start(stmt),
+            self_attributes,
+            first_parameter,
+            parameters,
+        }
+    }
+
+    fn class(&self, class: &ast::StmtClassDef) -> ClassDef {
+        let mut arguments = Vec::new();
+        let mut header = Vec::new();
+        if let Some(list) = &class.arguments {
+            for arg in &list.args {
+                arguments.push(self.expression(arg));
+                header.push((String::new(), hash_of(&ComparableExpr::from(arg))));
+            }
+            for keyword in &list.keywords {
+                arguments.push(self.expression(&keyword.value));
+                let name = keyword
+                    .arg
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                header.push((
+                    format!("={name}"),
+                    hash_of(&ComparableExpr::from(&keyword.value)),
+                ));
+            }
+        }
+        let body_start = class.body.first().map_or(class.end(), Ranged::start);
+        ClassDef {
+            name: class.name.to_string(),
+            decorators: class
+                .decorator_list
+                .iter()
+                .map(|item| self.expression(&item.expression))
+                .collect(),
+            arguments,
+            header: hash_of(&(
+                header,
+                type_params_hash(class.type_params.as_deref(), self.text),
+            )),
+            body: self.members(&class.body),
+            head: Span {
+                start: class.start().to_u32(),
+                end: body_start.to_u32(),
+            },
+            has_type_params: class.type_params.is_some(),
+        }
+    }
+}
+
+fn type_params_hash(params: Option<&ast::TypeParams>, text: &str) -> u64 {
+    params.map_or(0, |params| {
+        hash_of(
+            &Span::from(params.range)
+                .of(text)
+                .split_whitespace()
+                .collect::<Vec<_>>(),
+        )
+    })
+}
+
+fn is_main_guard(test: &Expr) -> bool {
+    let Expr::Compare(compare) = test else {
+        return false;
+    };
+    let (Some(right), 1) = (compare.comparators.first(), compare.comparators.len()) else {
+        return false;
+    };
+    let is_name = |expr: &Expr| matches!(expr, Expr::Name(name) if name.id.as_str() == "__name__");
+    let is_main = |expr: &Expr| matches!(expr, Expr::StringLiteral(string) if string.value.to_str() == "__main__");
+    matches!(compare.ops[..], [ast::CmpOp::Eq])
+        && ((is_name(&compare.left) && is_main(right))
+            || (is_main(&compare.left) && is_name(right)))
+}

@@ -1,0 +1,67 @@
+//! Positions of a statement that moved.
+
+use crate::outline::{Expression, Kind, Span, Statement};
+
+/// Adds a difference to a position.
+fn moved(position: &mut u32, by: i64) {
+    *position = u32::try_from(i64::from(*position) + by).unwrap_or(0);
+}
+
+impl Span {
+    fn shift(&mut self, bytes: i64) {
+        moved(&mut self.start, bytes);
+        moved(&mut self.end, bytes);
+    }
+}
+
+impl Expression {
+    fn shift(&mut self, bytes: i64) {
+        self.span.shift(bytes);
+    }
+}
+
+impl Statement {
+    /// Moves every position in it.
+    pub(crate) fn shift(&mut self, bytes: i64, lines: i64) {
+        self.span.shift(bytes);
+        moved(&mut self.first_line, lines);
+        moved(&mut self.last_line, lines);
+        for site in &mut self.codes {
+            moved(&mut site.line, lines);
+            moved(&mut site.last_line, lines);
+        }
+        match &mut self.kind {
+            Kind::Function(function) => {
+                moved(&mut function.def_start, bytes);
+                let parameters = function.parameters.iter_mut();
+                let expressions = parameters.flat_map(|parameter| {
+                    parameter
+                        .default
+                        .iter_mut()
+                        .chain(&mut parameter.annotation)
+                });
+                expressions
+                    .chain(&mut function.decorators)
+                    .chain(&mut function.returns)
+                    .chain(function.self_attributes.iter_mut().map(|(_, value)| value))
+                    .for_each(|expression| expression.shift(bytes));
+            }
+            Kind::Class(class) => {
+                class.head.shift(bytes);
+                class
+                    .decorators
+                    .iter_mut()
+                    .chain(&mut class.arguments)
+                    .for_each(|expression| expression.shift(bytes));
+                class
+                    .body
+                    .iter_mut()
+                    .for_each(|member| member.shift(bytes, lines));
+            }
+            Kind::Assign {
+                value: Some(value), ..
+            } => value.shift(bytes),
+            _ => {}
+        }
+    }
+}
