@@ -14,8 +14,12 @@ use crate::values;
 mod adopt;
 mod after;
 mod derived;
+mod hooks;
+mod members;
 mod remade;
 mod renamed;
+
+pub(crate) use remade::Remade;
 
 impl<'py> Stage<'_, 'py> {
     /// A changed class at module level.
@@ -76,26 +80,33 @@ impl<'py> Stage<'_, 'py> {
         step: usize,
     ) -> PyResult<()> {
         let (before, after) = path[path.len() - 1];
+        if self.is_rebuilt(class, before, after, change)? {
+            return self.rebuild_class(
+                module, class, before, after, statement, change, outline, step,
+            );
+        }
+        self.change_members(module, class, path, change, outline)
+    }
+
+    /// Whether the class must be made anew; otherwise its members are set one by one.
+    fn is_rebuilt(
+        &self,
+        class: &Bound<'py, PyType>,
+        before: &ClassDef,
+        after: &ClassDef,
+        change: &ClassChange,
+    ) -> PyResult<bool> {
         let members_changed = !change.removed.is_empty()
             || change
                 .steps
                 .iter()
                 .any(|step| matches!(step.change, Change::Run) || step.renamed);
-        let rebuilt = change.header
+        Ok(change.header
             || change.decorators
+            || self.must_remake(class)?
             || after.has_type_params && members_changed
             || members_changed
-                && (is_generated(class, before)? || touches_layout(before, after, change));
-        if rebuilt {
-            if path.len() > 1 {
-                // A nested class is rebuilt by its own statement in the outer body.
-                return Ok(());
-            }
-            return self.rebuild_class(
-                module, class, before, after, statement, change, outline, step,
-            );
-        }
-        self.change_members(module, class, path, change, outline, step)
+                && (is_generated(class, before)? || touches_layout(before, after, change)))
     }
 
     /// Evaluates the changed statements of a class body in a copy of its namespace.
@@ -106,7 +117,6 @@ impl<'py> Stage<'_, 'py> {
         path: &mut Vec<(&ClassDef, &ClassDef)>,
         change: &ClassChange,
         outline: &Arc<Outline>,
-        step_index: usize,
     ) -> PyResult<()> {
         let (before, after) = path[path.len() - 1];
         let names: Vec<String> = path.iter().map(|(_, class)| class.name.clone()).collect();
@@ -127,23 +137,27 @@ impl<'py> Stage<'_, 'py> {
                         skeleton.function(member, function, &header.defaults, header.annotations);
                     runs = true;
                 }
-                (Change::Class(inner), Kind::Class(definition)) => {
+                (inner, Kind::Class(definition)) if *inner != Change::Run => {
                     let live = cpython::type_dict(class).get_item(&definition.name)?;
-                    if let (Some(Ok(live)), Some(Kind::Class(was))) = (
+                    let (Some(Ok(live)), Some(Kind::Class(was))) = (
                         live.map(|object| object.cast_into::<PyType>()),
                         old.map(|old| &old.kind),
-                    ) {
-                        if is_simple(inner) {
-                            path.push((was, definition));
-                            self.change_class(
-                                module, &live, path, member, inner, outline, step_index,
-                            )?;
-                            path.pop();
-                        } else {
-                            skeleton = skeleton.statement(member);
-                            due.push(step.clone());
-                            runs = true;
-                        }
+                    ) else {
+                        continue;
+                    };
+                    let inner = match inner {
+                        Change::Class(inner) => inner.clone(),
+                        other => remade::unchanged(definition, other),
+                    };
+                    if self.is_rebuilt(&live, was, definition, &inner)? {
+                        // Its statement runs as a part of the body around it.
+                        skeleton = skeleton.statement(member);
+                        due.push(step.clone());
+                        runs = true;
+                    } else {
+                        path.push((was, definition));
+                        self.change_members(module, &live, path, &inner, outline)?;
+                        path.pop();
                     }
                 }
                 (Change::Run, _) => {
@@ -264,6 +278,9 @@ impl<'py> Stage<'_, 'py> {
                 let Some(value) = locals.get_item(&name)? else {
                     continue;
                 };
+                if self.settle_nested(module, class, qualname, before, after, step, &value)? {
+                    continue;
+                }
                 self.set_member(
                     module,
                     class,
@@ -304,6 +321,49 @@ impl<'py> Stage<'_, 'py> {
             );
         }
         Ok(())
+    }
+
+    /// A nested class that a new run of the body made: the live one takes over what it is.
+    #[allow(clippy::too_many_arguments)]
+    fn settle_nested(
+        &mut self,
+        module: usize,
+        outer: &Bound<'py, PyType>,
+        qualname: &str,
+        before: &ClassDef,
+        after: &ClassDef,
+        step: &hotswap_plan::Step,
+        value: &Bound<'py, PyAny>,
+    ) -> PyResult<bool> {
+        let statement = &after.body[step.new];
+        let (Some(Kind::Class(was)), Some(is)) =
+            (step.old.map(|at| &before.body[at].kind), statement.class())
+        else {
+            return Ok(false);
+        };
+        let live = cpython::type_dict(outer).get_item(&is.name)?;
+        let (Some(Ok(live)), Ok(made)) = (
+            live.map(|object| object.cast_into::<PyType>()),
+            value.clone().cast_into::<PyType>(),
+        ) else {
+            return Ok(false);
+        };
+        let change = match &step.change {
+            Change::Class(change) => change.clone(),
+            other => remade::unchanged(is, other),
+        };
+        self.settle_made(&Remade {
+            module,
+            class: live,
+            made,
+            outer: Some(outer.clone()),
+            qualname: format!("{qualname}.{}", is.name),
+            before: was,
+            after: is,
+            change: &change,
+            statement,
+        })?;
+        Ok(true)
     }
 
     /// Runs one stripped method by itself.
@@ -359,13 +419,7 @@ impl<'py> Stage<'_, 'py> {
             if old.is(&value) {
                 return Ok(());
             }
-            let both = old.get_type().name()? == "function" && is_function;
-            if both
-                && old
-                    .getattr("__qualname__")?
-                    .eq(value.getattr("__qualname__")?)?
-            {
-                self.adopt_function(old, &value, Some(class.clone()))?;
+            if self.adopt_member(module, old, &value, class)? {
                 self.note_code(
                     module,
                     qualname.split('.').next().unwrap_or(qualname),
@@ -489,7 +543,10 @@ impl<'py> Stage<'_, 'py> {
         };
         // A class that defines __eq__ without __hash__ is not hashable; the interpreter
         // sees to that only when the class is made.
-        if binds(after, "__eq__") && !binds(before, "__eq__") && !binds(after, "__hash__") {
+        if binds(after, "__eq__")
+            && !binds(after, "__hash__")
+            && (!binds(before, "__eq__") || binds(before, "__hash__"))
+        {
             self.transaction.set_class_attribute(
                 class,
                 "__hash__",
@@ -511,11 +568,6 @@ impl<'py> Stage<'_, 'py> {
         }
         self.new_attributes(module, class, before, after)
     }
-}
-
-/// Whether nothing but plain members differs.
-fn is_simple(change: &ClassChange) -> bool {
-    !change.header && !change.decorators
 }
 
 /// Whether members of this class are generated from its body when it is made.

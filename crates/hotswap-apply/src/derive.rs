@@ -68,11 +68,16 @@ impl<'py> Stage<'_, 'py> {
         }
         if self.must_wait(module, &statement.facts) {
             if let Some(step) = self.step_of(module, index) {
-                self.late.push(Late { module, step });
+                self.late.push(Late {
+                    module,
+                    step,
+                    remade: false,
+                });
             } else {
                 self.late.push(Late {
                     module,
                     step: index,
+                    remade: false,
                 });
             }
             for name in &statement.binds {

@@ -122,12 +122,7 @@ impl<'py> Stage<'_, 'py> {
             }
             match old_dict.get_item(&key)? {
                 Some(was) if was.is(&value) => {}
-                Some(was)
-                    if was.get_type().name()? == "function"
-                        && value.get_type().name()? == "function" =>
-                {
-                    self.adopt_function(&was, &value, Some(class.clone()))?;
-                }
+                Some(was) if self.adopt_member(module, &was, &value, class)? => {}
                 _ => self
                     .transaction
                     .set_class_attribute(class, &name, Some(value)),

@@ -1,4 +1,4 @@
-//! Live instances: attributes that a fresh one would have, and other layouts.
+//! Live instances get the attributes that a fresh one would have.
 
 use crate::native as cpython;
 use hotswap_plan::{Call, ClassDef, Receiver, Statement};
@@ -120,11 +120,7 @@ impl<'py> Stage<'_, 'py> {
                 let source = format!("({}\n)", value.span.of(&text));
                 let eval = self.py.import("builtins")?.getattr("eval")?;
                 match eval.call1((source, &namespace, scope)) {
-                    Ok(value) => self.transaction.push(Write::InstanceAttribute {
-                        object: instance,
-                        name: self.intern(&mangled).into_any(),
-                        value,
-                    }),
+                    Ok(value) => self.give(&instance, self.intern(&mangled).into_any(), value),
                     Err(error) => {
                         let entry =
                             self.entry(module, &label, Some(&new), "instance", "not applied");
@@ -139,27 +135,51 @@ impl<'py> Stage<'_, 'py> {
         Ok(())
     }
 
-    /// Fields that a dataclass makes with a factory exist on every fresh instance.
+    /// An attribute for an instance, or for what takes its place.
+    fn give(
+        &mut self,
+        instance: &Bound<'py, PyAny>,
+        name: Bound<'py, PyAny>,
+        value: Bound<'py, PyAny>,
+    ) {
+        let object = self
+            .moved
+            .get(&(instance.as_ptr() as usize))
+            .unwrap_or(instance)
+            .clone();
+        self.transaction.push(Write::InstanceAttribute {
+            object,
+            name,
+            value,
+        });
+    }
+
+    /// Fields that a dataclass makes with a factory exist on every fresh instance, and
+    /// so do those with a default where a slot takes the place of the class attribute.
     pub(crate) fn new_fields(
         &mut self,
         class: &Bound<'py, PyType>,
         made: &Bound<'py, PyType>,
     ) -> PyResult<()> {
-        let Some(fields) = cpython::type_dict(made).get_item("__dataclass_fields__")? else {
+        let new = cpython::type_dict(made);
+        let Some(fields) = new.get_item("__dataclass_fields__")? else {
             return Ok(());
         };
         let missing = self.py.import("dataclasses")?.getattr("MISSING")?;
-        let old = cpython::type_dict(class).get_item("__dataclass_fields__")?;
         let mut instances: Option<Vec<Bound<'py, PyAny>>> = None;
         for (name, field) in fields.cast_into::<PyDict>()?.iter() {
-            if old
-                .as_ref()
-                .is_some_and(|old| old.contains(&name).unwrap_or(false))
-            {
-                continue;
-            }
             let factory = field.getattr("default_factory")?;
-            if factory.is(&missing) || !field.getattr("init")?.is_truthy()? {
+            let default = field.getattr("default")?;
+            let in_slot = match new.get_item(&name)? {
+                Some(member) => member.get_type().name()? == "member_descriptor",
+                None => false,
+            };
+            let made_by_call = !factory.is(&missing) && field.getattr("init")?.is_truthy()?;
+            let kept_in_slot = in_slot && !default.is(&missing);
+            // An InitVar or ClassVar is no attribute of the instance.
+            if field.getattr("_field_type")?.repr()?.to_str()? != "_FIELD"
+                || !made_by_call && !kept_in_slot
+            {
                 continue;
             }
             let known = match &instances {
@@ -169,88 +189,17 @@ impl<'py> Stage<'_, 'py> {
             for instance in known.clone() {
                 let text: String = name.extract()?;
                 if instance.getattr(text.as_str()).is_err() {
-                    let value = factory.call0()?;
-                    self.transaction.push(Write::InstanceAttribute {
-                        object: instance,
-                        name: name.clone(),
-                        value,
-                    });
+                    let value = if made_by_call {
+                        factory.call0()?
+                    } else {
+                        default.clone()
+                    };
+                    self.give(&instance, name.clone(), value);
                 }
             }
         }
         Ok(())
     }
-
-    /// Moves every instance of a class to the one that takes its place.
-    pub(crate) fn move_instances(
-        &mut self,
-        module: usize,
-        class: &Bound<'py, PyType>,
-        made: &Bound<'py, PyType>,
-        after: &ClassDef,
-        statement: &Statement,
-    ) -> PyResult<()> {
-        let instances = cpython::instances_of(self.py, class, false)?;
-        if instances.is_empty() {
-            return Ok(());
-        }
-        let same_layout = takes_instances(class, made);
-        let count = instances.len();
-        for object in instances {
-            if same_layout {
-                self.transaction.push(Write::InstanceClass {
-                    object,
-                    class: made.clone(),
-                });
-            } else {
-                let copy = copy_instance(&object, made)?;
-                self.transaction.push(Write::Instance {
-                    old: object,
-                    new: copy,
-                });
-            }
-        }
-        self.entry(module, &after.name, Some(statement), "instance", "migrated")
-            .reason = format!("{count} instances");
-        Ok(())
-    }
-}
-
-/// Whether CPython lets an instance of one class become one of the other: tried with
-/// an instance of nobody's.
-fn takes_instances(class: &Bound<'_, PyType>, made: &Bound<'_, PyType>) -> bool {
-    let new = class
-        .py()
-        .get_type::<PyAny>()
-        .getattr("__new__")
-        .and_then(|new| new.call1((class,)));
-    new.is_ok_and(|probe| cpython::set_instance_class(&probe, made).is_ok())
-}
-
-/// A new instance with the attributes of an old one, made without `__init__`.
-fn copy_instance<'py>(
-    object: &Bound<'py, PyAny>,
-    class: &Bound<'py, PyType>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let py = object.py();
-    let base = py.get_type::<PyAny>();
-    let copy = base.getattr("__new__")?.call1((class,))?;
-    let setter = base.getattr("__setattr__")?;
-    for parent in object.get_type().getattr("__mro__")?.try_iter()? {
-        let parent = parent?.cast_into::<PyType>()?;
-        for (name, value) in cpython::type_dict(&parent).iter() {
-            if value.get_type().name()? == "member_descriptor"
-                && let Ok(held) = object.getattr(name.extract::<String>()?.as_str())
-            {
-                // A slot that the new class no longer has is dropped, as a fresh instance would.
-                let _ = setter.call1((&copy, &name, held));
-            }
-        }
-    }
-    if let (Ok(from), Ok(to)) = (object.getattr("__dict__"), copy.getattr("__dict__")) {
-        to.call_method1("update", (from,))?;
-    }
-    Ok(copy)
 }
 
 /// The name under which a private attribute is stored.

@@ -22,6 +22,7 @@ mod function;
 mod imports;
 mod instances;
 mod live;
+mod moved;
 mod native;
 mod rebind;
 mod reconcile;

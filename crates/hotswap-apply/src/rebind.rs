@@ -52,8 +52,16 @@ impl<'py> Stage<'_, 'py> {
                 }
             }
         }
+        self.containers_of(&objects)
+    }
+
+    /// The lists and dicts of the program that hold one of these objects.
+    pub(crate) fn containers_of(
+        &self,
+        objects: &[Bound<'py, PyAny>],
+    ) -> PyResult<Vec<Registration<'py>>> {
         let mut found = Vec::new();
-        for (container, index) in cpython::referrers(self.py, &objects)? {
+        for (container, index) in cpython::referrers(self.py, objects)? {
             let listed = container.is_exact_instance_of::<PyList>()
                 || container.is_exact_instance_of::<PyDict>();
             if !listed || self.is_namespace(&container) {

@@ -59,6 +59,8 @@ pub(crate) enum After<'py> {
 pub(crate) struct Late {
     pub module: usize,
     pub step: usize,
+    /// A class that must be made anew, whatever its own statement says.
+    pub remade: bool,
 }
 
 /// The value of a name before and after; None where it is not bound.
@@ -98,6 +100,10 @@ pub(crate) struct Stage<'w, 'py> {
     pub rebound: Vec<(usize, String, OldAndNew<'py>)>,
     /// Classes made anew in staging, and the live ones that take their members over.
     pub rebuilt: Vec<(Bound<'py, PyType>, Bound<'py, PyType>)>,
+    /// Live classes that CPython cannot change in place, and those that take their place.
+    pub replaced: Vec<(Bound<'py, PyType>, Bound<'py, PyType>)>,
+    /// Instances that move to another layout, by address, and what takes their place.
+    pub moved: FxHashMap<usize, Bound<'py, PyAny>>,
     /// Entries of containers that a new registration took the place of.
     pub displaced: Vec<(
         Bound<'py, PyAny>,

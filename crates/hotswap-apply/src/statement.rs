@@ -39,10 +39,18 @@ impl<'py> Stage<'_, 'py> {
         let new = &outline.statements[step.new];
         let old = step.old.map(|at| &old_outline.statements[at]);
         let change = step.change.clone();
-        if self.must_wait(module, &new.facts) && !matches!(change, Change::Same | Change::Bodies) {
+        let hooks = match (&change, &new.kind) {
+            (Change::Run, Kind::Class(definition)) => self.hooks_pending(module, definition)?,
+            _ => false,
+        };
+        if hooks
+            || self.must_wait(module, &new.facts)
+                && !matches!(change, Change::Same | Change::Bodies)
+        {
             self.late.push(Late {
                 module,
                 step: index,
+                remade: false,
             });
             for name in &new.binds {
                 self.late_names.insert((module, name.clone()));

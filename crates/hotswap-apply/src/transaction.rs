@@ -193,12 +193,14 @@ impl<'py> Transaction<'py> {
                     Ok(())
                 }
                 Write::Instance { old, new } => {
+                    // Only now: until here the program may have written to the old one.
+                    let filled = crate::moved::fill_instance(&old, &new);
                     successions.push(cpython::Succession {
                         old,
                         new,
                         all_or_none: true,
                     });
-                    Ok(())
+                    filled
                 }
                 write => self.perform(write),
             };

@@ -342,6 +342,8 @@ fn prepare<'w, 'py>(
         rebound: Vec::new(),
         after: Vec::new(),
         rebuilt: Vec::new(),
+        replaced: Vec::new(),
+        moved: FxHashMap::default(),
         displaced: Vec::new(),
     };
     let staged = order
@@ -449,7 +451,9 @@ impl<'py> Stage<'_, 'py> {
                     != hotswap_plan::Change::Same;
             let statement = outline.statements[item.step].clone();
             self.remember(item.module, &statement)?;
-            if edited {
+            if item.remade {
+                self.remake_late(item.module, item.step)?;
+            } else if edited {
                 self.stage_step(item.module, item.step)?;
             } else {
                 self.derive_now(item.module, &statement, &outline)?;

@@ -91,4 +91,42 @@ impl<'py> Stage<'_, 'py> {
             .extract()?;
         Ok(file == self.code_file(module))
     }
+
+    /// A function that a statement of the class body made, in its old and its new
+    /// version. A wrapper has the code of its decorator, which others share, so it is
+    /// not one that could be changed in place.
+    pub(crate) fn adopt_member(
+        &mut self,
+        module: usize,
+        was: &Bound<'py, PyAny>,
+        value: &Bound<'py, PyAny>,
+        class: &Bound<'py, PyType>,
+    ) -> PyResult<bool> {
+        if was.get_type().name()? != "function"
+            || value.get_type().name()? != "function"
+            || !self.is_source_function(module, was)?
+            || !self.same_definition(was, value)?
+        {
+            return Ok(false);
+        }
+        self.adopt_function(was, value, Some(class.clone()))?;
+        Ok(true)
+    }
+
+    /// Whether two functions are two versions of one definition, as their own code says.
+    pub(super) fn same_definition(
+        &self,
+        was: &Bound<'py, PyAny>,
+        value: &Bound<'py, PyAny>,
+    ) -> PyResult<bool> {
+        let name = |function: &Bound<'py, PyAny>| -> PyResult<String> {
+            let code = function.getattr("__code__")?;
+            match code.getattr("co_qualname") {
+                Ok(name) => name.extract(),
+                Err(_) => crate::codes::name_of(&code),
+            }
+        };
+        let own: String = was.getattr("__name__")?.extract()?;
+        Ok(name(was)? == name(value)? && crate::codes::name_of(&was.getattr("__code__")?)? == own)
+    }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::native as cpython;
-use hotswap_plan::{Change, ClassChange, ClassDef, Kind, Outline, Skeleton, Statement};
+use hotswap_plan::{Change, ClassDef, Kind, Outline, Skeleton, Statement};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
+use super::remade::unchanged;
 use crate::codes;
 use crate::stage::{After, Changed, Stage};
 use crate::values;
@@ -86,7 +87,9 @@ impl<'py> Stage<'_, 'py> {
         else {
             return Ok(());
         };
-        if self.cause(module, &statement.facts).is_none()
+        let remade = self.must_remake(&class)?;
+        if !remade
+            && self.cause(module, &statement.facts).is_none()
             && !self.decorator_changed(module, definition)
         {
             return Ok(());
@@ -94,27 +97,29 @@ impl<'py> Stage<'_, 'py> {
         if !self.is_own(module, &class, &definition.name)? {
             return Ok(());
         }
-        let steps = (0..definition.body.len())
-            .map(|at| hotswap_plan::Step {
-                new: at,
-                old: Some(at),
-                change: Change::Same,
-                renamed: false,
-            })
-            .collect();
-        let change = ClassChange {
-            header: false,
-            decorators: false,
-            steps,
-            removed: Vec::new(),
-        };
+        let change = unchanged(definition, &Change::Same);
+        if remade {
+            let step = outline
+                .statements
+                .iter()
+                .position(|other| other.span == statement.span);
+            return self.rebuild_class(
+                module,
+                &class,
+                definition,
+                definition,
+                statement,
+                &change,
+                outline,
+                step.unwrap_or(usize::MAX),
+            );
+        }
         self.change_members(
             module,
             &class,
             &mut vec![(definition, definition)],
             &change,
             outline,
-            usize::MAX,
         )?;
         self.reapply_decorators(module, &class, definition, statement)
     }

@@ -4,18 +4,48 @@
 use std::sync::Arc;
 
 use crate::native as cpython;
-use hotswap_plan::{Change, ClassChange, ClassDef, Outline, Statement};
+use hotswap_plan::{Change, ClassChange, ClassDef, Outline, Statement, Step};
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
-use rustc_hash::FxHashSet;
 
 use crate::codes;
 use crate::stage::{After, Changed, Late, Stage};
 use crate::transaction::Write;
-use crate::values;
 
-/// Entries of a class's namespace that belong to its layout or to the interpreter.
-const LAYOUT: [&str; 4] = ["__dict__", "__weakref__", "__slots__", "_abc_impl"];
+/// A class that was made anew beside the live one.
+pub(crate) struct Remade<'a, 'py> {
+    pub module: usize,
+    /// The live class.
+    pub class: Bound<'py, PyType>,
+    /// The one that a new run of its statement made.
+    pub made: Bound<'py, PyType>,
+    /// The class around a nested one.
+    pub outer: Option<Bound<'py, PyType>>,
+    /// The name by which the report speaks of it.
+    pub qualname: String,
+    pub before: &'a ClassDef,
+    pub after: &'a ClassDef,
+    pub change: &'a ClassChange,
+    pub statement: &'a Statement,
+}
+
+/// The change of a class of which no statement differs.
+pub(super) fn unchanged(definition: &ClassDef, change: &Change) -> ClassChange {
+    let steps = (0..definition.body.len())
+        .map(|at| Step {
+            new: at,
+            old: Some(at),
+            change: change.clone(),
+            renamed: false,
+        })
+        .collect();
+    ClassChange {
+        header: false,
+        decorators: false,
+        steps,
+        removed: Vec::new(),
+    }
+}
 
 impl<'py> Stage<'_, 'py> {
     /// Makes the class anew in staging and moves what it is into the live one.
@@ -31,13 +61,19 @@ impl<'py> Stage<'_, 'py> {
         outline: &Arc<Outline>,
         step: usize,
     ) -> PyResult<()> {
-        if !self.committed && self.must_wait(module, &statement.facts) {
-            self.late.push(Late { module, step });
+        let waits = self.must_wait(module, &statement.facts) || self.hooks_changed(class)?;
+        if !self.committed && waits {
+            self.late.push(Late {
+                module,
+                step,
+                remade: true,
+            });
             self.late_names.insert((module, after.name.clone()));
             return Ok(());
         }
         let namespace = self.namespace(module)?;
         let code = self.compile_statement(module, statement, outline)?;
+        let registered = self.containers_of(&[class.clone().into_any()])?;
         codes::execute(&code, &namespace, None)?;
         if let Some(staging) = self.staging.get_mut(&module) {
             staging.made_functions = true;
@@ -55,21 +91,117 @@ impl<'py> Stage<'_, 'py> {
         if made.is(class) {
             return Ok(());
         }
+        self.settle_registrations(registered, module, statement)?;
+        self.settle_made(&Remade {
+            module,
+            class: class.clone(),
+            made,
+            outer: None,
+            qualname: after.name.clone(),
+            before,
+            after,
+            change,
+            statement,
+        })
+    }
+
+    /// A class that had to wait until what its making runs is committed.
+    pub(crate) fn remake_late(&mut self, module: usize, index: usize) -> PyResult<()> {
+        let Some(outline) = self.outline(module) else {
+            return Ok(());
+        };
+        let statement = outline.statements[index].clone();
+        let Some(after) = statement.class() else {
+            return Ok(());
+        };
+        let Some(Ok(class)) = self
+            .live_dict(module)
+            .get_item(&after.name)?
+            .map(|object| object.cast_into::<PyType>())
+        else {
+            return Ok(());
+        };
+        let mut before = after.clone();
+        let mut change = unchanged(after, &Change::Same);
+        if let Some(edited) = self.edits.get(&module)
+            && let Some(step) = edited.plan.steps.iter().find(|step| step.new == index)
+            && let (Change::Class(changed), Some(at)) = (&step.change, step.old)
+            && let Some(was) = edited.old_outline.statements[at].class()
+        {
+            before = was.clone();
+            change = changed.clone();
+        }
+        self.rebuild_class(
+            module, &class, &before, after, &statement, &change, &outline, index,
+        )
+    }
+
+    /// Moves what a class made anew is into the live one, or puts it in its place.
+    /// Which of the two lives on, [`Stage::survivor`] tells.
+    pub(super) fn settle_made(&mut self, remade: &Remade<'_, 'py>) -> PyResult<()> {
+        let Remade {
+            module,
+            class,
+            made,
+            before,
+            after,
+            statement,
+            ..
+        } = remade;
+        let module = *module;
+        let top = remade.qualname.split('.').next().unwrap_or_default();
+        self.note_code(module, top, Changed::Code);
+        let both_enums = crate::enums::is_enum(class)? && crate::enums::is_enum(made)?;
+        if !both_enums && !self.fits(class, made)? {
+            return self.replace_class(remade);
+        }
         // What is staged after this sees the new class; at the commit every reference
         // to it becomes one to the live class.
         self.rebuilt.push((made.clone(), class.clone()));
-        self.note_code(module, &after.name, Changed::Code);
-        if crate::enums::is_enum(class)? && crate::enums::is_enum(&made)? {
-            self.merge_enum(module, class, &made, before, after, statement)?;
-        } else if !self.fits(class, &made)? {
-            return self.replace_class(module, class, &made, after, statement);
+        if both_enums {
+            self.merge_enum(module, class, made, before, after, statement)?;
         } else {
-            self.transplant(module, class, &made, before, after, change)?;
+            let bases = self.live_bases(made)?;
+            if !class.getattr("__bases__")?.eq(&bases)? {
+                self.transaction.push(Write::Bases {
+                    class: class.clone(),
+                    bases,
+                });
+            }
+            self.transplant(remade, class)?;
         }
-        self.entry(module, &after.name, Some(statement), "class", "re-ran");
-        self.retire_class(class, &made)?;
+        self.entry(module, &remade.qualname, Some(statement), "class", "re-ran");
+        self.retire_class(class, made)?;
         self.finish_class(module, class, before, after)?;
-        self.new_fields(class, &made)
+        self.new_fields(class, made)
+    }
+
+    /// The class that lives on where one was made anew.
+    pub(super) fn survivor(
+        &self,
+        class: &Bound<'py, PyType>,
+        made: &Bound<'py, PyType>,
+    ) -> Bound<'py, PyType> {
+        let replaced = self.replaced.iter().any(|(old, _)| old.is(class));
+        if replaced {
+            made.clone()
+        } else {
+            class.clone()
+        }
+    }
+
+    /// Whether a class must be made anew although its own statement did not change.
+    pub(super) fn must_remake(&self, class: &Bound<'py, PyType>) -> PyResult<bool> {
+        Ok(self.base_replaced(class)? || self.hooks_changed(class)?)
+    }
+
+    /// Whether a base of this class was replaced by one with another layout, so that
+    /// the class must be made anew on top of it.
+    pub(super) fn base_replaced(&self, class: &Bound<'py, PyType>) -> PyResult<bool> {
+        let bases = class.getattr("__bases__")?.cast_into::<PyTuple>()?;
+        Ok(bases
+            .iter()
+            .any(|base| self.replaced.iter().any(|(old, _)| old.is(&base))))
     }
 
     /// Whether the live class can take the new layout, bases and metaclass in place.
@@ -129,94 +261,6 @@ impl<'py> Stage<'_, 'py> {
         PyTuple::new(self.py, live.collect::<Vec<_>>())
     }
 
-    /// Copies the members of a class made anew into the live one.
-    fn transplant(
-        &mut self,
-        module: usize,
-        class: &Bound<'py, PyType>,
-        made: &Bound<'py, PyType>,
-        before: &ClassDef,
-        after: &ClassDef,
-        change: &ClassChange,
-    ) -> PyResult<()> {
-        let (old, new) = (cpython::type_dict(class), cpython::type_dict(made));
-        let bases = self.live_bases(made)?;
-        if !class.getattr("__bases__")?.eq(&bases)? {
-            self.transaction.push(Write::Bases {
-                class: class.clone(),
-                bases,
-            });
-        }
-        let mut kept: FxHashSet<&str> = FxHashSet::default();
-        for step in &change.steps {
-            let member = &after.body[step.new];
-            if matches!(step.change, Change::Same) && member.function().is_none() {
-                kept.extend(member.binds.iter().map(String::as_str));
-            }
-        }
-        for (key, value) in new.iter() {
-            let name: String = key.extract()?;
-            if LAYOUT.contains(&name.as_str()) || value.get_type().name()? == "member_descriptor" {
-                continue;
-            }
-            let was = old.get_item(&key)?;
-            if let Some(was) = &was {
-                if was.is(&value)
-                    || (kept.contains(name.as_str())
-                        && !values::is_plain(was)
-                        && was.get_type().is(value.get_type()))
-                {
-                    continue;
-                }
-                if was.get_type().name()? == "function"
-                    && value.get_type().name()? == "function"
-                    && self.is_source_function(module, was)?
-                {
-                    self.adopt_function(was, &value, Some(class.clone()))?;
-                    continue;
-                }
-                if self.adopt_wrapped(module, was, &value, class)? {
-                    continue;
-                }
-                if values::is_plain(was) && values::equal(was, &value) {
-                    continue;
-                }
-            }
-            self.transaction
-                .set_class_attribute(class, &name, Some(value));
-            self.changed
-                .insert((module, format!("{}.{name}", after.name)), Changed::Value);
-        }
-        let bound: FxHashSet<&str> = before
-            .body
-            .iter()
-            .flat_map(|member| member.binds.iter().map(String::as_str))
-            .collect();
-        for (key, value) in old.iter() {
-            let name: String = key.extract()?;
-            if new.contains(&key)?
-                || LAYOUT.contains(&name.as_str())
-                || value.get_type().name()? == "member_descriptor"
-            {
-                continue;
-            }
-            let generated = value
-                .getattr("__code__")
-                .and_then(|code| code.getattr("co_filename"))
-                .is_ok_and(|file| {
-                    file.extract::<String>()
-                        .is_ok_and(|file| file == "<string>" || file.starts_with("<attrs"))
-                });
-            if bound.contains(name.as_str())
-                || generated
-                || name.starts_with("__") && name.ends_with("__") && name != "__abstractmethods__"
-            {
-                self.transaction.set_class_attribute(class, &name, None);
-            }
-        }
-        Ok(())
-    }
-
     /// Every reference to the staging class becomes one to the live class, and the
     /// staging class leaves the `__subclasses__()` of its bases.
     pub(crate) fn retire_class(
@@ -233,31 +277,43 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// The live class cannot take the new shape: the new class takes its place.
-    fn replace_class(
-        &mut self,
-        module: usize,
-        class: &Bound<'py, PyType>,
-        made: &Bound<'py, PyType>,
-        after: &ClassDef,
-        statement: &Statement,
-    ) -> PyResult<()> {
-        self.move_instances(module, class, made, after, statement)?;
+    fn replace_class(&mut self, remade: &Remade<'_, 'py>) -> PyResult<()> {
+        let Remade {
+            module,
+            class,
+            made,
+            after,
+            statement,
+            ..
+        } = remade;
+        let module = *module;
+        self.replaced.push((class.clone(), made.clone()));
+        self.transplant(remade, made)?;
+        self.move_instances(remade)?;
         self.transaction.push(Write::Reference {
             old: class.clone().into_any(),
             new: made.clone().into_any(),
         });
-        self.bind(module, &after.name, Some(made.clone().into_any()))?;
-        self.note_value(
-            module,
-            &after.name,
-            Some(class.clone().into_any()),
-            Some(made.clone().into_any()),
-        );
+        let (was, now) = (class.clone().into_any(), made.clone().into_any());
+        match &remade.outer {
+            Some(outer) => {
+                let name = crate::instances::mangle(outer.name()?.to_str()?, &after.name);
+                self.transaction
+                    .set_class_attribute(outer, &name, Some(now));
+                let key = (module, remade.qualname.clone());
+                self.changed.insert(key, Changed::Value);
+            }
+            None => {
+                self.bind(module, &after.name, Some(now.clone()))?;
+                self.note_value(module, &after.name, Some(was), Some(now));
+            }
+        }
         self.after.push(After::Hide(class.clone()));
-        self.entry(module, &after.name, Some(statement), "class", "re-ran")
+        self.entry(module, &remade.qualname, Some(statement), "class", "re-ran")
             .reason =
             "CPython cannot change its layout or bases in place, so a new class took its place"
                 .to_string();
-        Ok(())
+        self.finish_class(module, class, remade.before, after)?;
+        self.new_fields(class, made)
     }
 }

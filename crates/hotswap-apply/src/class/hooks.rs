@@ -1,0 +1,88 @@
+//! Hooks that run when a class is made: `__init_subclass__` of its bases and what
+//! its metaclass does.
+
+use crate::native as cpython;
+use hotswap_plan::ClassDef;
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+use crate::stage::Stage;
+
+/// Methods of a metaclass that run once for every class.
+const MAKING: [&str; 3] = ["__prepare__", "__new__", "__init__"];
+
+impl<'py> Stage<'_, 'py> {
+    /// Whether this update changes a hook that ran when this class was made.
+    pub(super) fn hooks_changed(&self, class: &Bound<'py, PyType>) -> PyResult<bool> {
+        for base in class.getattr("__mro__")?.try_iter()?.skip(1) {
+            if self.hook_changed(&base?.cast_into::<PyType>()?, "__init_subclass__")? {
+                return Ok(true);
+            }
+        }
+        for kind in class.get_type().getattr("__mro__")?.try_iter()? {
+            let kind = kind?.cast_into::<PyType>()?;
+            for name in MAKING {
+                if self.hook_changed(&kind, name)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// The same for a class that is not there yet, by the bases it names.
+    pub(crate) fn hooks_pending(&self, module: usize, definition: &ClassDef) -> PyResult<bool> {
+        for argument in &definition.arguments {
+            let Some(base) = self.object_at(module, &argument.head)? else {
+                continue;
+            };
+            let Ok(base) = base.cast_into::<PyType>() else {
+                continue;
+            };
+            if self.hook_changed(&base, "__init_subclass__")? || self.hooks_changed(&base)? {
+                return Ok(true);
+            }
+            for name in MAKING {
+                // Named as `metaclass=`.
+                if base.is_subclass_of::<PyType>()? && self.hook_changed(&base, name)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn object_at(&self, module: usize, path: &[String]) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some((head, rest)) = path.split_first() else {
+            return Ok(None);
+        };
+        let mut object = self.live_dict(module).get_item(head)?;
+        for name in rest {
+            object = object.and_then(|outer| outer.getattr(name.as_str()).ok());
+        }
+        Ok(object)
+    }
+
+    fn hook_changed(&self, owner: &Bound<'py, PyType>, name: &str) -> PyResult<bool> {
+        // Once everything is committed, the hooks of the live classes are the new ones.
+        if self.committed {
+            return Ok(false);
+        }
+        if let Some(hook) = cpython::type_dict(owner).get_item(name)? {
+            let function = hook.getattr("__func__").unwrap_or(hook);
+            if let Ok(code) = function.getattr("__code__")
+                && self.pairs.iter().any(|pair| pair.old.is(&code))
+            {
+                return Ok(true);
+            }
+        }
+        let (home, qualname): (String, String) = (
+            owner.getattr("__module__")?.extract().unwrap_or_default(),
+            owner.getattr("__qualname__")?.extract()?,
+        );
+        Ok(self.world.by_name(&home).is_some_and(|module| {
+            self.changed
+                .contains_key(&(module, format!("{qualname}.{name}")))
+        }))
+    }
+}

@@ -1,0 +1,212 @@
+//! The members of a class that was made anew, and those of the live one.
+
+use crate::native as cpython;
+use hotswap_plan::{Change, Kind};
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+use rustc_hash::FxHashSet;
+
+use super::remade::{Remade, unchanged};
+use crate::stage::{Changed, Stage};
+use crate::values;
+
+/// Entries of a class's namespace that belong to its layout or to the interpreter.
+const LAYOUT: [&str; 4] = ["__dict__", "__weakref__", "__slots__", "_abc_impl"];
+
+impl<'py> Stage<'_, 'py> {
+    /// Gives the surviving class its members: what the new run made, what the program
+    /// has set itself, and the functions and values that live on.
+    pub(super) fn transplant(
+        &mut self,
+        remade: &Remade<'_, 'py>,
+        survivor: &Bound<'py, PyType>,
+    ) -> PyResult<()> {
+        let (class, made) = (&remade.class, &remade.made);
+        let in_place = survivor.is(class);
+        let (old, new) = (cpython::type_dict(class), cpython::type_dict(made));
+        let kept = kept_members(remade);
+        for (key, value) in new.iter() {
+            let name: String = key.extract()?;
+            if LAYOUT.contains(&name.as_str()) || is_slot(&value)? {
+                continue;
+            }
+            let was = old.get_item(&key)?;
+            let value = match &was {
+                Some(was) => self.member_that_lives(
+                    remade,
+                    survivor,
+                    &name,
+                    was,
+                    value.clone(),
+                    kept.contains(&name),
+                )?,
+                None => value.clone(),
+            };
+            let there = if in_place { was } else { new.get_item(&key)? };
+            if there.is_some_and(|there| there.is(&value)) {
+                continue;
+            }
+            self.transaction
+                .set_class_attribute(survivor, &name, Some(value));
+            self.changed.insert(
+                (remade.module, format!("{}.{name}", remade.qualname)),
+                Changed::Value,
+            );
+        }
+        let bound: FxHashSet<String> = remade
+            .before
+            .body
+            .iter()
+            .flat_map(|member| member.binds.iter())
+            .map(|name| crate::instances::mangle(&remade.before.name, name))
+            .collect();
+        for (key, value) in old.iter() {
+            let name: String = key.extract()?;
+            if new.contains(&key)? || LAYOUT.contains(&name.as_str()) || is_slot(&value)? {
+                continue;
+            }
+            let by_source = bound.contains(&name)
+                || is_generated(&value)
+                || name.starts_with("__") && name.ends_with("__") && name != "__abstractmethods__";
+            match (by_source, in_place) {
+                (true, true) => self.transaction.set_class_attribute(survivor, &name, None),
+                // The program set it on the old class.
+                (false, false) => {
+                    self.transaction
+                        .set_class_attribute(survivor, &name, Some(value));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Of an old and a new member of one name, the object that is the member from now on.
+    fn member_that_lives(
+        &mut self,
+        remade: &Remade<'_, 'py>,
+        survivor: &Bound<'py, PyType>,
+        name: &str,
+        was: &Bound<'py, PyAny>,
+        value: Bound<'py, PyAny>,
+        kept: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if was.is(&value) {
+            return Ok(value);
+        }
+        if let (Ok(old), Ok(new)) = (was.cast::<PyType>(), value.cast::<PyType>())
+            && let Some(lives) = self.nested_that_lives(remade, survivor, name, old, new)?
+        {
+            return Ok(lives.into_any());
+        }
+        let module = remade.module;
+        if self.adopt_member(module, was, &value, survivor)?
+            || self.adopt_wrapped(module, was, &value, survivor)?
+            || kept && may_stay(was, &value)
+            || values::is_plain(was) && values::equal(was, &value)
+        {
+            return Ok(was.clone());
+        }
+        Ok(value)
+    }
+
+    /// A nested class that was made anew together with the one around it.
+    fn nested_that_lives(
+        &mut self,
+        remade: &Remade<'_, 'py>,
+        survivor: &Bound<'py, PyType>,
+        name: &str,
+        old: &Bound<'py, PyType>,
+        new: &Bound<'py, PyType>,
+    ) -> PyResult<Option<Bound<'py, PyType>>> {
+        let step = remade.change.steps.iter().find(|step| {
+            remade.after.body[step.new]
+                .class()
+                .is_some_and(|class| class.name == name)
+        });
+        let Some((step, at)) = step.and_then(|step| Some((step, step.old?))) else {
+            return Ok(None);
+        };
+        let statement = &remade.after.body[step.new];
+        let (Kind::Class(before), Kind::Class(after)) =
+            (&remade.before.body[at].kind, &statement.kind)
+        else {
+            return Ok(None);
+        };
+        if !old
+            .getattr("__qualname__")?
+            .eq(new.getattr("__qualname__")?)?
+        {
+            return Ok(None);
+        }
+        let change = match &step.change {
+            Change::Class(change) => change.clone(),
+            other => unchanged(after, other),
+        };
+        self.settle_made(&Remade {
+            module: remade.module,
+            class: old.clone(),
+            made: new.clone(),
+            outer: Some(survivor.clone()),
+            qualname: format!("{}.{}", remade.qualname, after.name),
+            before,
+            after,
+            change: &change,
+            statement,
+        })?;
+        Ok(Some(self.survivor(old, new)))
+    }
+}
+
+/// Names whose statements did not change: what the program made of them is state.
+fn kept_members(remade: &Remade<'_, '_>) -> FxHashSet<String> {
+    let mut kept = FxHashSet::default();
+    for step in &remade.change.steps {
+        let member = &remade.after.body[step.new];
+        let decorated = member
+            .function()
+            .is_none_or(|function| !function.decorators.is_empty());
+        if matches!(step.change, Change::Same | Change::Bodies) && decorated {
+            kept.extend(
+                member
+                    .binds
+                    .iter()
+                    .map(|name| crate::instances::mangle(&remade.after.name, name)),
+            );
+        }
+    }
+    kept
+}
+
+/// Whether a live member can stay where its statement did not change. What the class
+/// statement itself put there, such as the descriptors of named tuples, cannot.
+fn may_stay(was: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> bool {
+    let made_by_class = |object: &Bound<'_, PyAny>| {
+        let kind = object.get_type();
+        let home = kind
+            .getattr("__module__")
+            .and_then(|name| name.extract::<String>())
+            .unwrap_or_default();
+        kind.hasattr("__get__").unwrap_or(true)
+            && matches!(home.as_str(), "builtins" | "collections" | "_collections")
+            && object.getattr("__code__").is_err()
+    };
+    !made_by_class(was)
+        && !made_by_class(value)
+        && (values::is_comparable(value) || was.get_type().is(value.get_type()))
+}
+
+fn is_slot(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(value.get_type().name()? == "member_descriptor")
+}
+
+/// Whether a library wrote this function when the class was made.
+fn is_generated(value: &Bound<'_, PyAny>) -> bool {
+    value
+        .getattr("__code__")
+        .and_then(|code| code.getattr("co_filename"))
+        .is_ok_and(|file| {
+            file.extract::<String>()
+                .is_ok_and(|file| file == "<string>" || file.starts_with("<attrs"))
+        })
+}

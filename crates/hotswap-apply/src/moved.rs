@@ -1,0 +1,181 @@
+//! Instances that must move to a class with another layout.
+
+use crate::class::Remade;
+use crate::native as cpython;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PySet, PyString, PyType};
+
+use crate::stage::Stage;
+use crate::transaction::Write;
+
+impl<'py> Stage<'_, 'py> {
+    /// Moves every instance of a class to the one that takes its place.
+    pub(crate) fn move_instances(&mut self, remade: &Remade<'_, 'py>) -> PyResult<()> {
+        let (class, made) = (&remade.class, &remade.made);
+        let instances = cpython::instances_of(self.py, class, false)?;
+        if instances.is_empty() {
+            return Ok(());
+        }
+        let same_layout = takes_instances(class, made);
+        let count = instances.len();
+        for object in instances {
+            if same_layout {
+                self.transaction.push(Write::InstanceClass {
+                    object,
+                    class: made.clone(),
+                });
+                continue;
+            }
+            let copy = blank_copy(&object, made)?;
+            self.moved.insert(object.as_ptr() as usize, copy.clone());
+            self.transaction.push(Write::Instance {
+                old: object,
+                new: copy,
+            });
+        }
+        self.entry(
+            remade.module,
+            &remade.qualname,
+            Some(remade.statement),
+            "instance",
+            "migrated",
+        )
+        .reason = format!("{count} instances");
+        Ok(())
+    }
+}
+
+/// Whether CPython lets an instance of one class become one of the other: tried with
+/// an instance of nobody's.
+fn takes_instances(class: &Bound<'_, PyType>, made: &Bound<'_, PyType>) -> bool {
+    let probe = native_base(class).and_then(|base| base.getattr("__new__")?.call1((class,)));
+    probe.is_ok_and(|probe| cpython::set_instance_class(&probe, made).is_ok())
+}
+
+/// The first class up the line that no `class` statement made: its `__new__` makes
+/// instances without running the program's code.
+fn native_base<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyType>> {
+    const HEAP_TYPE: u64 = 1 << 9;
+    for base in class.getattr("__mro__")?.try_iter()? {
+        let base = base?.cast_into::<PyType>()?;
+        if base.getattr("__flags__")?.extract::<u64>()? & HEAP_TYPE == 0 {
+            return Ok(base);
+        }
+    }
+    Ok(class.py().get_type::<PyAny>().cast_into()?)
+}
+
+/// An instance of the new class without attributes, made without `__init__`, that has
+/// whatever its builtin base keeps for good.
+fn blank_copy<'py>(
+    object: &Bound<'py, PyAny>,
+    class: &Bound<'py, PyType>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = object.py();
+    let (was, base) = (native_base(&object.get_type())?, native_base(class)?);
+    let new = base.getattr("__new__")?;
+    if !was.is(&base) {
+        let names = (class.qualname()?, was.name()?, base.name()?);
+        return Err(pyo3::exceptions::PyTypeError::new_err(format!(
+            "an instance of {} cannot move from {} to {}",
+            names.0, names.1, names.2
+        )));
+    }
+    if base.is_subclass_of::<pyo3::exceptions::PyBaseException>()? {
+        let arguments = object
+            .getattr("args")?
+            .cast_into::<pyo3::types::PyTuple>()?;
+        let mut all = vec![class.clone().into_any()];
+        all.extend(arguments.iter());
+        return new.call1(pyo3::types::PyTuple::new(py, all)?);
+    }
+    match base.name()?.to_str()? {
+        "object" | "list" | "dict" | "set" => new.call1((class,)),
+        "int" | "float" | "complex" | "str" | "bytes" | "tuple" | "frozenset" => {
+            new.call1((class, object))
+        }
+        other => Err(pyo3::exceptions::PyTypeError::new_err(format!(
+            "an instance of {} holds what {other} keeps, which cannot be moved",
+            class.qualname()?
+        ))),
+    }
+}
+
+/// Gives a blank instance what another one has. Runs no code of the program.
+pub(crate) fn fill_instance<'py>(
+    object: &Bound<'py, PyAny>,
+    copy: &Bound<'py, PyAny>,
+) -> PyResult<()> {
+    let kind = copy.get_type();
+    let to = instance_dict(copy)?;
+    for parent in object.get_type().getattr("__mro__")?.try_iter()? {
+        let parent = parent?.cast_into::<PyType>()?;
+        for (name, slot) in cpython::type_dict(&parent).iter() {
+            if slot.get_type().name()? == "member_descriptor"
+                && let Ok(held) = slot.call_method1("__get__", (object,))
+            {
+                set_attribute(copy, &kind, to.as_ref(), name.cast::<PyString>()?, &held)?;
+            }
+        }
+    }
+    if let Some(from) = instance_dict(object)? {
+        for (name, held) in from.iter() {
+            set_attribute(copy, &kind, to.as_ref(), name.cast::<PyString>()?, &held)?;
+        }
+    }
+    if let (Ok(from), Ok(to)) = (object.cast::<PyList>(), copy.cast::<PyList>()) {
+        to.set_slice(0, to.len(), from.as_any())?;
+    } else if let (Ok(from), Ok(to)) = (object.cast::<PyDict>(), copy.cast::<PyDict>()) {
+        to.update(from.as_mapping())?;
+    } else if let (Ok(from), Ok(to)) = (object.cast::<PySet>(), copy.cast::<PySet>()) {
+        for item in from.iter() {
+            to.add(item)?;
+        }
+    } else if object.is_instance_of::<pyo3::exceptions::PyBaseException>() {
+        for name in [
+            "__traceback__",
+            "__cause__",
+            "__context__",
+            "__suppress_context__",
+        ] {
+            copy.setattr(name, object.getattr(name)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Into the slot or the dict of the copy. A slot that the new class no longer has is
+/// dropped, as a fresh instance would lack it.
+fn set_attribute<'py>(
+    copy: &Bound<'py, PyAny>,
+    kind: &Bound<'py, PyType>,
+    dict: Option<&Bound<'py, PyDict>>,
+    name: &Bound<'py, PyString>,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<()> {
+    for parent in kind.getattr("__mro__")?.try_iter()? {
+        let parent = parent?.cast_into::<PyType>()?;
+        if let Some(slot) = cpython::type_dict(&parent).get_item(name)?
+            && slot.get_type().name()? == "member_descriptor"
+        {
+            slot.call_method1("__set__", (copy, value))?;
+            return Ok(());
+        }
+    }
+    match dict {
+        Some(dict) => dict.set_item(name, value),
+        None => Ok(()),
+    }
+}
+
+/// The dict of an instance, by `object`'s own means; None where it has none.
+fn instance_dict<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let getter = object
+        .py()
+        .get_type::<PyAny>()
+        .getattr("__getattribute__")?;
+    Ok(getter
+        .call1((object, "__dict__"))
+        .ok()
+        .and_then(|dict| dict.cast_into::<PyDict>().ok()))
+}
