@@ -164,7 +164,7 @@ def comparison(session: nox.Session) -> None:
 
 
 def add_sessions(version: str, python: str) -> None:
-    """`cpython-3.x`, `test-3.x` and `conformance-3.x` for one interpreter."""
+    """The sessions that there are for each interpreter: tests, corpus, and the long runs."""
 
     @nox.session(name=f"test-{version}", python=python)
     def test(session: nox.Session) -> None:
@@ -186,6 +186,19 @@ def add_sessions(version: str, python: str) -> None:
         session.install(*FRAMEWORKS)
         build(session)
         session.run("python", "tests/conformance/check_floor.py", *session.posargs)
+
+    @nox.session(name=f"stress-{version}", python=python)
+    def stress(session: nox.Session) -> None:
+        """Threads and tasks look on during 1,000 updates (minutes)."""
+        build(session)
+        session.run("python", "-X", "faulthandler", "tests/reliability/stress.py", *session.posargs)
+
+
+@nox.session(python=False)
+def stress(session: nox.Session) -> None:
+    """`stress-3.x` for each CPython found."""
+    for version in PYTHONS:
+        session.notify(f"stress-{version}")
 
 
 for found_version, found_python in PYTHONS.items():

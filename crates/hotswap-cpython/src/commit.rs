@@ -4,7 +4,7 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::{code, functions, lines, names};
+use crate::{code, functions, lines, names, versions};
 
 /// Keeps the collector from running finalisers until it is dropped.
 ///
@@ -44,6 +44,7 @@ fn prepare(py: Python<'_>) {
     let _ = functions::layout(py);
     let _ = code::constants_are_writable(py);
     let _ = lines::check(py);
+    let _ = versions::separate(py);
 }
 
 impl Drop for AtomicSection<'_> {

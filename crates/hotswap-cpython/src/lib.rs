@@ -11,6 +11,7 @@
 //! frames      code that is on a stack now
 //! commit      a stretch in which no other Python code runs
 //! audit       whether an audit hook looks on
+//! versions    numbers of functions, which CPython 3.12 gives out twice
 //! ```
 //!
 //! All unsafe code that hotswap runs in its own process is here. What holds:
@@ -46,5 +47,6 @@ mod rings;
 pub mod support;
 pub mod tuple;
 pub mod types;
+mod versions;
 
 pub use support::{Capability, CpythonError, Result, Unsupported, capabilities};

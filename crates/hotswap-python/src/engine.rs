@@ -24,6 +24,9 @@ const LEAD: Duration = Duration::from_millis(1);
 /// Imports come in bursts; the modules are noted when none has begun for this long.
 const IMPORT_QUIET: Duration = Duration::from_millis(60);
 
+/// How long the end of a pause waits until all that was saved meanwhile is known.
+const SETTLE_LIMIT: Duration = Duration::from_secs(1);
+
 /// What the watcher announced and nobody has applied yet.
 #[derive(Default)]
 struct Announced {
@@ -253,9 +256,18 @@ impl Engine {
         self.paused.store(true, Ordering::SeqCst);
     }
 
-    fn resume(&self) {
+    /// What was saved during the pause is one batch, however far apart its files were written.
+    fn resume(&self, py: Python<'_>) -> PyResult<()> {
+        if self.paused.load(Ordering::SeqCst) && !self.stopped.load(Ordering::SeqCst) {
+            self.work(py, |session| {
+                if let Some(watcher) = &session.watcher {
+                    py.detach(|| watcher.settle(SETTLE_LIMIT));
+                }
+            })?;
+        }
         self.paused.store(false, Ordering::SeqCst);
         self.ring();
+        Ok(())
     }
 
     /// Stops the native thread and forgets everything.
@@ -429,7 +441,11 @@ impl Engine {
                 return false;
             }
             let paused = self.paused.load(Ordering::SeqCst);
-            let announced = lock(&self.announced);
+            let mut announced = lock(&self.announced);
+            for event in events.try_iter() {
+                let paths = event.changes.into_iter().map(|change| change.path);
+                announced.paths.extend(paths);
+            }
             if !paused && (announced.imports || !announced.paths.is_empty()) {
                 return true;
             }
