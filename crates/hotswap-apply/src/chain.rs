@@ -5,8 +5,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::codes;
+use crate::contents::{copy_of, set_content};
 use crate::stage::{Changed, Stage};
-use crate::transaction::{Write, set_content};
+use crate::transaction::Write;
 use crate::values;
 
 /// A container that a staged statement may change, with a copy of what it held.
@@ -140,15 +141,12 @@ impl<'py> Stage<'_, 'py> {
         statement: &Statement,
     ) -> PyResult<Vec<Content<'py>>> {
         let mut contents = Vec::new();
-        if self.committed {
-            return Ok(contents);
-        }
         for name in augmented(statement) {
             let Some(container) = namespace.get_item(&name)? else {
                 continue;
             };
             if values::is_container(&container) {
-                let before = container.call_method0("copy")?;
+                let before = copy_of(&container)?;
                 contents.push(Content {
                     name,
                     container,
@@ -172,8 +170,12 @@ impl<'py> Stage<'_, 'py> {
             before,
         } in contents
         {
-            let after = container.call_method0("copy")?;
+            let after = copy_of(&container)?;
             if values::equal(&before, &after) {
+                continue;
+            }
+            if self.committed {
+                self.transaction.note_content(&container, before)?;
                 continue;
             }
             set_content(&container, &before)?;

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 use crate::codes;
-use crate::stage::{After, Changed, Stage};
+use crate::stage::{Changed, Stage};
 use crate::values;
 
 mod adopt;
@@ -564,7 +564,7 @@ impl<'py> Stage<'_, 'py> {
         if class.getattr("__abstractmethods__").is_ok()
             || class.get_type().getattr("register").is_ok()
         {
-            self.after.push(After::Abstract(class.clone()));
+            self.abstract_classes.push(class.clone());
         }
         self.new_attributes(module, class, before, after)
     }

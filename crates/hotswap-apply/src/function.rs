@@ -8,8 +8,9 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::codes;
 use crate::live::LiveFunction;
+use crate::native as cpython;
 use crate::report::Pending;
-use crate::stage::{Changed, Pair, Stage};
+use crate::stage::{After, Changed, Pair, Stage};
 use crate::transaction::Write;
 
 /// Two places of the same function, old and new, and the classes around them.
@@ -511,9 +512,10 @@ impl<'py> Stage<'_, 'py> {
     ) -> PyResult<()> {
         let old = function.getattr(name)?;
         for holder in self.wrappers_of(function)? {
-            if holder
-                .getattr(name)
-                .is_ok_and(|copy| copy.is(&old) || copy.eq(&old).unwrap_or(false))
+            if !cpython::runs_code(&holder, &self.intern(name))
+                && holder
+                    .getattr(name)
+                    .is_ok_and(|copy| copy.is(&old) || copy.eq(&old).unwrap_or(false))
             {
                 self.transaction.push(Write::Attribute {
                     object: holder,
@@ -546,6 +548,7 @@ impl<'py> Stage<'_, 'py> {
         holders.extend(self.wrappers_of(function)?);
         for holder in holders {
             if doc_changed
+                && !cpython::runs_code(&holder, &self.intern("__doc__"))
                 && holder
                     .getattr("__doc__")
                     .is_ok_and(|doc| doc.eq(old_doc).unwrap_or(false))
@@ -557,7 +560,11 @@ impl<'py> Stage<'_, 'py> {
                 });
             }
             if holder.getattr("cache_clear").is_ok() && holder.getattr("cache_parameters").is_ok() {
-                self.transaction.push(Write::ClearCache { object: holder });
+                if cpython::is_native_cache(&holder) {
+                    self.transaction.push(Write::ClearCache { object: holder });
+                } else {
+                    self.after.push(After::ClearCache(holder));
+                }
             }
         }
         Ok(())

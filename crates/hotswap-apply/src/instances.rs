@@ -92,6 +92,11 @@ impl<'py> Stage<'_, 'py> {
                 Some("its value needs an argument of __init__".to_string())
             } else if on_self {
                 Some("its value is made by a method of the instance".to_string())
+            } else if instances
+                .iter()
+                .any(|each| cpython::runs_code(each, &self.intern(&mangle(&after.name, name))))
+            {
+                Some("it is set by a property or another descriptor".to_string())
             } else {
                 self.impurity(module, &facts)
             };
@@ -150,7 +155,7 @@ impl<'py> Stage<'_, 'py> {
         self.transaction.push(Write::InstanceAttribute {
             object,
             name,
-            value,
+            value: Some(value),
         });
     }
 

@@ -13,11 +13,13 @@ mod annotations;
 mod chain;
 mod class;
 mod codes;
+mod contents;
 mod defaults;
 mod depend;
 mod derive;
 mod display;
 mod enums;
+mod fault;
 mod function;
 mod imports;
 mod instances;
@@ -36,6 +38,8 @@ mod update;
 mod values;
 mod world;
 
+#[cfg(debug_assertions)]
+pub use fault::fail_at_step;
 pub use imports::resolve_import;
 pub use reconcile::reconcile_module;
 pub use report::{ChangeEntry, Failure, Outcome, Pending};

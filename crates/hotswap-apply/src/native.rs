@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyFunction, PyString, PyTuple, PyType};
 
 pub(crate) use cpython::references::Replaced;
-pub(crate) use cpython::types::type_dict;
+pub(crate) use cpython::types::{invalidate_attribute_cache, type_dict};
 
 /// An absent capability or a refusal of the interpreter, as the exception it is.
 pub(crate) fn raised(error: cpython::CpythonError) -> PyErr {
@@ -90,6 +90,46 @@ pub(crate) fn set_instance_class(
     class: &Bound<'_, PyType>,
 ) -> PyResult<()> {
     cpython::types::set_instance_class(object, class).map_err(raised)
+}
+
+/// Whether getting or setting an attribute runs code of the program.
+pub(crate) fn runs_code(object: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> bool {
+    cpython::attributes::runs_code(object, name)
+}
+
+pub(crate) fn own_attribute<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    cpython::attributes::own_attribute(object, name).map_err(raised)
+}
+
+pub(crate) fn set_own_attribute(
+    object: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyString>,
+    value: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    cpython::attributes::set_own_attribute(object, name, value).map_err(raised)
+}
+
+/// Empties an `lru_cache`, or what a class made by `ABCMeta` remembers of its
+/// subclasses; returns what must live until the commit is over.
+pub(crate) fn clear_cache<'py>(object: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    if object.is_instance_of::<PyType>() {
+        let reset = object.py().import("_abc")?.getattr("_reset_caches")?;
+        reset.call1((object,))?;
+        return Ok(Vec::new());
+    }
+    let held = cpython::references::clear_lru_cache(object).map_err(raised)?;
+    Ok(held.unwrap_or_default())
+}
+
+/// Whether this is a cache that [`clear_cache`] empties without code of the program.
+pub(crate) fn is_native_cache(object: &Bound<'_, PyAny>) -> bool {
+    object
+        .get_type()
+        .fully_qualified_name()
+        .is_ok_and(|name| name == "functools._lru_cache_wrapper")
 }
 
 pub(crate) fn shift_first_line(code: &Bound<'_, PyAny>, delta: i32) -> PyResult<()> {

@@ -70,6 +70,10 @@ pub struct Outcome {
     pub pending: Vec<Pending>,
     /// Remarks for the whole update.
     pub notes: Vec<String>,
+    /// Modules whose import began while the group was applied.
+    pub imported: Vec<String>,
+    /// Something was left for the collector to take away.
+    pub collect: bool,
     /// Milliseconds with the GIL held in the commit itself.
     pub commit_ms: f64,
     /// Milliseconds for finding the live functions, the GIL held.

@@ -39,19 +39,16 @@ pub(crate) struct Pair<'py> {
     pub class: Option<Bound<'py, PyType>>,
 }
 
-/// Something that runs Python code and so cannot be part of the commit. The classes
-/// are held here, where a search for references does not find them.
+/// Something that runs Python code and so cannot be part of the commit.
 pub(crate) enum After<'py> {
-    /// Recompute what is abstract, as `ABCMeta` does for a new class.
-    Abstract(Bound<'py, PyType>),
-    /// Take a dead class out of the `__subclasses__()` of its bases.
-    Hide(Bound<'py, PyType>),
     /// Apply a class decorator again.
     Decorate {
         class: Bound<'py, PyType>,
         source: String,
         namespace: Bound<'py, PyDict>,
     },
+    /// Empty a cache by a method of the program.
+    ClearCache(Bound<'py, PyAny>),
 }
 
 /// A statement that must see committed definitions, so it runs after the swap.
@@ -110,6 +107,10 @@ pub(crate) struct Stage<'w, 'py> {
         crate::rebind::Key<'py>,
         Bound<'py, PyAny>,
     )>,
+    /// What statements that ran may have done outside, in words, should the update fail.
+    pub effects: Vec<String>,
+    /// Classes of which it must be told anew what is abstract.
+    pub abstract_classes: Vec<Bound<'py, PyType>>,
     /// What is left to do right after the commit.
     pub after: Vec<After<'py>>,
 }

@@ -33,6 +33,7 @@ impl<'py> Stage<'_, 'py> {
 
     /// One statement of an edited module.
     pub(crate) fn stage_step(&mut self, module: usize, index: usize) -> PyResult<()> {
+        crate::fault::point("a statement")?;
         let edited = &self.edits[&module];
         let (outline, old_outline) = (edited.outline.clone(), edited.old_outline.clone());
         let step = edited.plan.steps[index].clone();
@@ -117,6 +118,7 @@ impl<'py> Stage<'_, 'py> {
         let registered = self.registrations_before(module, old, new)?;
         let unbound = self.unbind_removed(module, &namespace, new)?;
         let contents = self.contents_before(&namespace, new)?;
+        self.note_effect(module, new);
         let result = match &new.kind {
             Kind::Import(_) => self.run_import(&code, &namespace),
             _ => codes::execute(&code, &namespace, None),
@@ -169,6 +171,21 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         self.settle_registrations(registered, module, new)
+    }
+
+    /// Notes what a statement that is about to run may do outside the staging namespace.
+    fn note_effect(&mut self, module: usize, statement: &Statement) {
+        if matches!(statement.kind, Kind::Import(_) | Kind::Future)
+            || self.impurity(module, &statement.facts).is_none()
+        {
+            return;
+        }
+        self.effects.push(format!(
+            "{}:{}: `{}` had run; what it did outside the module is not undone",
+            self.world.modules[module].file.display(),
+            statement.first_line,
+            statement.label(&self.text(module))
+        ));
     }
 
     /// The value that a statement gave to a name goes where the old one was.

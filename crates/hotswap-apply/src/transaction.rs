@@ -3,11 +3,16 @@
 //! A step is prepared with all its values made. [`Transaction::commit`] performs
 //! the steps in one stretch, noting the old value of each first; an error undoes
 //! those already done, in reverse order. Undoing compares: what the program
-//! itself changed in between is left alone.
+//! itself changed in between is left alone, and named.
+//!
+//! No write runs code of the program: attributes go through the setters of `type`
+//! and `object` themselves, and old values live until everything is over.
 
+use crate::contents::{copy_of, same_items, set_content, set_order};
+use crate::fault;
 use crate::native as cpython;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 /// One write to a live object.
 pub(crate) enum Write<'py> {
@@ -34,7 +39,7 @@ pub(crate) enum Write<'py> {
         class: Bound<'py, PyType>,
         bases: Bound<'py, PyTuple>,
     },
-    /// An attribute of any other object, through its own setter; None deletes.
+    /// An attribute of any other object, as the object itself keeps it; None deletes.
     Attribute {
         object: Bound<'py, PyAny>,
         name: &'static str,
@@ -45,11 +50,11 @@ pub(crate) enum Write<'py> {
         object: Bound<'py, PyAny>,
         class: Bound<'py, PyType>,
     },
-    /// An instance attribute that is missing, by `object`'s own setter.
+    /// An attribute that an instance itself keeps; None deletes.
     InstanceAttribute {
         object: Bound<'py, PyAny>,
         name: Bound<'py, PyAny>,
-        value: Bound<'py, PyAny>,
+        value: Option<Bound<'py, PyAny>>,
     },
     /// The first line of a code object, in place.
     Shift { code: Bound<'py, PyAny>, delta: i32 },
@@ -58,7 +63,7 @@ pub(crate) enum Write<'py> {
         function: Bound<'py, PyAny>,
         globals: Bound<'py, PyDict>,
     },
-    /// All items of a list or dict, in place.
+    /// All items of a list, dict or set, in place.
     Content {
         container: Bound<'py, PyAny>,
         content: Bound<'py, PyAny>,
@@ -73,17 +78,37 @@ pub(crate) enum Write<'py> {
         old: Bound<'py, PyAny>,
         new: Bound<'py, PyAny>,
     },
-    /// A C-level call without arguments that cannot be undone and loses nothing but a cache.
+    /// A dead class leaves the `__subclasses__()` of its bases, after all references
+    /// have gone. Where CPython refuses, the collector takes it away.
+    Hide {
+        class: Bound<'py, PyType>,
+        bases: Bound<'py, PyTuple>,
+    },
+    /// An `lru_cache` or the cache of an abstract class is emptied, last of all; it
+    /// loses nothing but a cache, so that the way back is to empty it again.
     ClearCache { object: Bound<'py, PyAny> },
 }
 
 enum Undo<'py> {
+    /// `write` brings back what was there, if what `done` wrote is still there.
     Write {
         done: Write<'py>,
         write: Write<'py>,
     },
+    /// The line that a shift left, and the way back.
+    Shift {
+        code: Bound<'py, PyAny>,
+        line: u32,
+        delta: i32,
+    },
     /// A value that comes back without a comparison: the update's own statement wrote in between.
     Always(Write<'py>),
+    /// The order of the names in a namespace from which one was taken.
+    Order {
+        dict: Bound<'py, PyDict>,
+        before: Bound<'py, PyDict>,
+        class: Option<Bound<'py, PyType>>,
+    },
     References(cpython::Replaced),
 }
 
@@ -94,8 +119,14 @@ pub(crate) struct Transaction<'py> {
     undo: Vec<Undo<'py>>,
     // Old values live until everything is over: no finaliser runs in between.
     kept: Vec<Bound<'py, PyAny>>,
+    /// Set when nothing is to be undone any more.
+    done: bool,
+    /// A dead class could not be hidden: the collector is to take it away.
+    pub(crate) collect: bool,
     /// References that could not be replaced: of what, how many, why.
     pub(crate) left: Vec<cpython::LeftOver<'py>>,
+    /// What the program changed between a write and its undoing, and so keeps.
+    pub(crate) conflicts: Vec<String>,
 }
 
 impl<'py> Transaction<'py> {
@@ -109,7 +140,7 @@ impl<'py> Transaction<'py> {
         key: &str,
         value: Option<Bound<'py, PyAny>>,
     ) {
-        let key = pyo3::types::PyString::intern(dict.py(), key).into_any();
+        let key = PyString::intern(dict.py(), key).into_any();
         self.push(Write::Item {
             dict: dict.clone(),
             key,
@@ -123,7 +154,7 @@ impl<'py> Transaction<'py> {
         name: &str,
         value: Option<Bound<'py, PyAny>>,
     ) {
-        let name = pyo3::types::PyString::intern(class.py(), name).into_any();
+        let name = PyString::intern(class.py(), name).into_any();
         self.push(Write::ClassAttribute {
             class: class.clone(),
             name,
@@ -137,7 +168,7 @@ impl<'py> Transaction<'py> {
 
     /// Notes the value of a name that a statement is about to bind by itself.
     pub(crate) fn remember_item(&mut self, dict: &Bound<'py, PyDict>, key: &str) -> PyResult<()> {
-        let key = pyo3::types::PyString::intern(dict.py(), key).into_any();
+        let key = PyString::intern(dict.py(), key).into_any();
         let value = dict.get_item(&key)?;
         let write = Write::Item {
             dict: dict.clone(),
@@ -145,6 +176,96 @@ impl<'py> Transaction<'py> {
             value,
         };
         self.undo.push(Undo::Always(write));
+        Ok(())
+    }
+
+    /// The writes that are planned for a class, so that what follows from them can
+    /// be told beforehand.
+    pub(crate) fn planned_attributes(
+        &self,
+        class: &Bound<'py, PyType>,
+    ) -> Vec<(Bound<'py, PyAny>, Option<Bound<'py, PyAny>>)> {
+        let mut planned = Vec::new();
+        for write in &self.writes {
+            if let Write::ClassAttribute {
+                class: target,
+                name,
+                value,
+            } = write
+                && target.is(class)
+            {
+                planned.push((name.clone(), value.clone()));
+            }
+        }
+        planned
+    }
+
+    /// The bases that are planned for a class.
+    pub(crate) fn planned_bases(&self, class: &Bound<'py, PyType>) -> Option<Bound<'py, PyTuple>> {
+        self.writes.iter().rev().find_map(|write| match write {
+            Write::Bases {
+                class: target,
+                bases,
+            } if target.is(class) => Some(bases.clone()),
+            _ => None,
+        })
+    }
+
+    /// Notes what code of the program did to a class whose attributes were these before.
+    pub(crate) fn note_class_changes(
+        &mut self,
+        class: &Bound<'py, PyType>,
+        before: &Bound<'py, PyDict>,
+    ) -> PyResult<()> {
+        let now = cpython::type_dict(class).copy()?;
+        for (name, value) in now.iter() {
+            let old = before.get_item(&name)?;
+            if !old.as_ref().is_some_and(|old| old.is(&value)) {
+                self.note_class_change(class, &name, Some(value), old);
+            }
+        }
+        for (name, old) in before.iter() {
+            if !now.contains(&name)? {
+                self.note_class_change(class, &name, None, Some(old));
+            }
+        }
+        Ok(())
+    }
+
+    fn note_class_change(
+        &mut self,
+        class: &Bound<'py, PyType>,
+        name: &Bound<'py, PyAny>,
+        now: Option<Bound<'py, PyAny>>,
+        old: Option<Bound<'py, PyAny>>,
+    ) {
+        let write = |value| Write::ClassAttribute {
+            class: class.clone(),
+            name: name.clone(),
+            value,
+        };
+        self.undo.push(Undo::Write {
+            done: write(now),
+            write: write(old),
+        });
+    }
+
+    /// Notes what code of the program did to a container that held this before.
+    pub(crate) fn note_content(
+        &mut self,
+        container: &Bound<'py, PyAny>,
+        before: Bound<'py, PyAny>,
+    ) -> PyResult<()> {
+        self.undo.push(Undo::Write {
+            done: Write::Content {
+                container: container.clone(),
+                content: copy_of(container)?,
+            },
+            write: Write::Content {
+                container: container.clone(),
+                content: before,
+            },
+        });
         Ok(())
     }
 
@@ -181,87 +302,255 @@ impl<'py> Transaction<'py> {
 
     /// Performs all writes that were pushed since the last commit.
     pub(crate) fn commit(&mut self, py: Python<'py>) -> PyResult<()> {
+        let result = self.perform_all(py);
+        if result.is_err() {
+            self.roll_back(py);
+        }
+        result
+    }
+
+    fn perform_all(&mut self, py: Python<'py>) -> PyResult<()> {
         let mut successions = Vec::new();
+        let mut last = Vec::new();
         for write in std::mem::take(&mut self.writes) {
-            let result = match write {
-                Write::Reference { old, new } => {
-                    successions.push(cpython::Succession {
-                        old,
-                        new,
-                        all_or_none: false,
-                    });
-                    Ok(())
-                }
+            match write {
+                Write::Reference { old, new } => successions.push(cpython::Succession {
+                    old,
+                    new,
+                    all_or_none: false,
+                }),
                 Write::Instance { old, new } => {
                     // Only now: until here the program may have written to the old one.
-                    let filled = crate::moved::fill_instance(&old, &new);
+                    fault::point("filling an instance")?;
+                    crate::moved::fill_instance(&old, &new)?;
                     successions.push(cpython::Succession {
                         old,
                         new,
                         all_or_none: true,
                     });
-                    filled
                 }
-                write => self.perform(write),
-            };
-            if let Err(error) = result {
-                self.roll_back(py);
-                return Err(error);
+                Write::Hide { .. } | Write::ClearCache { .. } => last.push(write),
+                write => self.perform(write)?,
             }
         }
-        if successions.is_empty() {
-            return Ok(());
+        if !successions.is_empty() {
+            fault::point("references")?;
+            let (replaced, left) = cpython::replace_references(py, successions)?;
+            self.undo.push(Undo::References(replaced));
+            self.left.extend(left);
         }
-        match cpython::replace_references(py, successions) {
-            Ok((replaced, left)) => {
-                self.undo.push(Undo::References(replaced));
-                self.left.extend(left);
-                Ok(())
-            }
-            Err(error) => {
-                self.roll_back(py);
-                Err(error)
+        // Caches go when nothing can fail any more.
+        let (caches, hidden): (Vec<_>, Vec<_>) = last
+            .into_iter()
+            .partition(|write| matches!(write, Write::ClearCache { .. }));
+        for write in hidden {
+            let refused = |error: &PyErr| error.is_instance_of::<pyo3::exceptions::PyTypeError>(py);
+            match self.perform(write) {
+                Err(error) if refused(&error) => self.collect = true,
+                outcome => outcome?,
             }
         }
+        fault::point("the end of the commit")?;
+        for write in caches {
+            self.perform(write)?;
+        }
+        Ok(())
+    }
+
+    /// From here on nothing is undone.
+    pub(crate) fn settle(&mut self) {
+        self.done = true;
     }
 
     /// Undoes everything that was committed, newest first.
     pub(crate) fn roll_back(&mut self, py: Python<'py>) {
         self.writes.clear();
         while let Some(undo) = self.undo.pop() {
-            match undo {
-                Undo::Write { done, write } => {
-                    if is_still(&done).unwrap_or(true) {
-                        // Nothing can be done about a failing undo but to go on with the rest.
-                        if let Err(error) = write_now(&write) {
-                            error.write_unraisable(py, None);
-                        }
-                    }
+            // Nothing can be done about a failing undo but to say so and go on with the rest.
+            if let Err(error) = self.undo_one(py, undo) {
+                self.conflicts
+                    .push(format!("undoing a step failed: {error}"));
+            }
+        }
+    }
+
+    fn undo_one(&mut self, py: Python<'py>, undo: Undo<'py>) -> PyResult<()> {
+        match undo {
+            Undo::Write { done, write } => {
+                if !is_still(&done)? {
+                    self.conflicts.push(format!(
+                        "{} was changed by the program meanwhile and stays",
+                        place_of(&done)
+                    ));
+                    return Ok(());
                 }
-                Undo::Always(write) => {
-                    if let Err(error) = write_now(&write) {
-                        error.write_unraisable(py, None);
-                    }
+                self.write_now(&write)?;
+                // What the failed update made lives on until the end as well.
+                self.keep_values(done);
+                Ok(())
+            }
+            Undo::Shift { code, line, delta } => {
+                if crate::codes::line_of(&code)? == line {
+                    cpython::shift_first_line(&code, delta)?;
                 }
-                Undo::References(replaced) => {
-                    if let Err(error) = replaced.restore(py) {
-                        cpython::raised(error).write_unraisable(py, None);
-                    }
+                Ok(())
+            }
+            Undo::Always(write) => self.write_now(&write),
+            Undo::Order {
+                dict,
+                before,
+                class,
+            } => {
+                if let Some(class) = &class {
+                    cpython::invalidate_attribute_cache(class);
                 }
+                set_order(&dict, &before)?;
+                if let Some(class) = &class {
+                    cpython::invalidate_attribute_cache(class);
+                }
+                Ok(())
+            }
+            Undo::References(replaced) => {
+                let conflicts = replaced.restore(py).map_err(cpython::raised)?;
+                if conflicts > 0 {
+                    self.conflicts.push(format!(
+                        "{conflicts} reference(s) were changed by the program meanwhile and stay"
+                    ));
+                }
+                Ok(())
             }
         }
     }
 
     fn perform(&mut self, write: Write<'py>) -> PyResult<()> {
-        let Some(inverse) = inverse(&write)? else {
-            return write_now(&write);
-        };
-        write_now(&write)?;
-        self.undo.push(Undo::Write {
-            done: write,
-            write: inverse,
-        });
+        fault::point(kind_of(&write))?;
+        if let Write::Shift { code, delta } = write {
+            cpython::shift_first_line(&code, delta)?;
+            let line = crate::codes::line_of(&code)?;
+            self.undo.push(Undo::Shift {
+                code,
+                line,
+                delta: -delta,
+            });
+            return Ok(());
+        }
+        self.note_order(&write)?;
+        let inverse = inverse(&write)?;
+        self.write_now(&write)?;
+        if let Some(inverse) = inverse {
+            self.undo.push(Undo::Write {
+                done: write,
+                write: inverse,
+            });
+        }
         Ok(())
+    }
+
+    /// A name that is taken away would come back at the end of its namespace.
+    fn note_order(&mut self, write: &Write<'py>) -> PyResult<()> {
+        let (dict, class, key) = match write {
+            Write::Item {
+                dict,
+                key,
+                value: None,
+            } => (dict.clone(), None, key),
+            Write::ClassAttribute {
+                class,
+                name,
+                value: None,
+            } => (cpython::type_dict(class), Some(class.clone()), name),
+            _ => return Ok(()),
+        };
+        let noted = self
+            .undo
+            .iter()
+            .any(|undo| matches!(undo, Undo::Order { dict: known, .. } if known.is(&dict)));
+        if !noted && dict.contains(key)? {
+            let before = dict.copy()?;
+            self.undo.push(Undo::Order {
+                dict,
+                before,
+                class,
+            });
+        }
+        Ok(())
+    }
+
+    fn keep_values(&mut self, write: Write<'py>) {
+        match write {
+            Write::Item { value, .. }
+            | Write::ClassAttribute { value, .. }
+            | Write::Attribute { value, .. }
+            | Write::InstanceAttribute { value, .. } => self.kept.extend(value),
+            Write::Code { code, closure, .. } => {
+                self.kept.push(code);
+                self.kept.extend(closure.map(Bound::into_any));
+            }
+            Write::Content { content, .. } => self.kept.push(content),
+            _ => {}
+        }
+    }
+
+    fn write_now(&mut self, write: &Write<'py>) -> PyResult<()> {
+        match write {
+            Write::Item { dict, key, value } => match value {
+                Some(value) => dict.set_item(key, value),
+                None if dict.contains(key)? => dict.del_item(key),
+                None => Ok(()),
+            },
+            Write::Code {
+                function,
+                code,
+                closure,
+            } => cpython::set_code_and_closure(function, code, closure.as_ref()),
+            Write::ClassAttribute { class, name, value } => {
+                if value.is_none() && !cpython::type_dict(class).contains(name)? {
+                    return Ok(());
+                }
+                cpython::set_class_attribute(class, name, value.as_ref())
+            }
+            Write::Bases { class, bases } | Write::Hide { class, bases } => {
+                cpython::set_bases(class, bases)
+            }
+            Write::Attribute {
+                object,
+                name,
+                value,
+            } => {
+                let name = PyString::intern(object.py(), name);
+                cpython::set_own_attribute(object, &name, value.as_ref())
+            }
+            Write::InstanceClass { object, class } => cpython::set_instance_class(object, class),
+            Write::InstanceAttribute {
+                object,
+                name,
+                value,
+            } => cpython::set_own_attribute(object, name.cast::<PyString>()?, value.as_ref()),
+            Write::Shift { code, delta } => cpython::shift_first_line(code, *delta),
+            Write::Globals { function, globals } => cpython::set_globals(function, globals),
+            Write::Content { container, content } => set_content(container, content),
+            Write::Reference { .. } | Write::Instance { .. } => Ok(()),
+            Write::ClearCache { object } => {
+                self.kept.extend(cpython::clear_cache(object)?);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Drop for Transaction<'_> {
+    /// A panic in the middle of an update, which would be a bug of ours, must not
+    /// leave half of it behind.
+    fn drop(&mut self) {
+        if std::thread::panicking() && !self.done {
+            Python::attach(|_| {
+                while let Some(undo) = self.undo.pop() {
+                    if let Undo::Write { write, .. } | Undo::Always(write) = undo {
+                        let _ = self.write_now(&write);
+                    }
+                }
+            });
+        }
     }
 }
 
@@ -283,41 +572,23 @@ fn inverse<'py>(write: &Write<'py>) -> PyResult<Option<Write<'py>>> {
             name: name.clone(),
             value: cpython::type_dict(class).get_item(name)?,
         },
-        Write::Bases { class, .. } => Write::Bases {
+        Write::Bases { class, .. } | Write::Hide { class, .. } => Write::Bases {
             class: class.clone(),
-            bases: class.getattr("__bases__")?.cast_into::<PyTuple>()?,
+            bases: class.bases(),
         },
         Write::Attribute { object, name, .. } => Write::Attribute {
             object: object.clone(),
             name,
-            value: object.getattr(*name).ok(),
+            value: cpython::own_attribute(object, &PyString::intern(object.py(), name))?,
         },
         Write::InstanceClass { object, .. } => Write::InstanceClass {
             object: object.clone(),
             class: object.get_type(),
         },
-        // The attribute was missing: the way back is to delete it.
-        Write::InstanceAttribute { object, name, .. } => {
-            let name = name.clone();
-            match object
-                .getattr("__dict__")
-                .ok()
-                .and_then(|dict| dict.cast_into::<PyDict>().ok())
-            {
-                Some(dict) => {
-                    let value = dict.get_item(&name)?;
-                    Write::Item {
-                        dict,
-                        key: name,
-                        value,
-                    }
-                }
-                None => return Ok(None),
-            }
-        }
-        Write::Shift { code, delta } => Write::Shift {
-            code: code.clone(),
-            delta: -delta,
+        Write::InstanceAttribute { object, name, .. } => Write::InstanceAttribute {
+            object: object.clone(),
+            name: name.clone(),
+            value: cpython::own_attribute(object, name.cast::<PyString>()?)?,
         },
         Write::Globals { function, .. } => Write::Globals {
             function: function.clone(),
@@ -325,11 +596,13 @@ fn inverse<'py>(write: &Write<'py>) -> PyResult<Option<Write<'py>>> {
         },
         Write::Content { container, .. } => Write::Content {
             container: container.clone(),
-            content: container.call_method0("copy")?,
+            content: copy_of(container)?,
         },
-        Write::Reference { .. } | Write::Instance { .. } | Write::ClearCache { .. } => {
-            return Ok(None);
-        }
+        Write::ClearCache { object } => Write::ClearCache {
+            object: object.clone(),
+        },
+        // The first has an undo of its own, the others one for all of them.
+        Write::Shift { .. } | Write::Reference { .. } | Write::Instance { .. } => return Ok(None),
     }))
 }
 
@@ -342,70 +615,83 @@ fn is_still(done: &Write<'_>) -> PyResult<bool> {
     };
     Ok(match done {
         Write::Item { dict, key, value } => same(dict.get_item(key)?, value),
+        Write::Code { function, code, .. } => function.getattr("__code__")?.is(code),
         Write::ClassAttribute { class, name, value } => {
             same(cpython::type_dict(class).get_item(name)?, value)
         }
-        _ => true,
-    })
-}
-
-fn write_now(write: &Write<'_>) -> PyResult<()> {
-    match write {
-        Write::Item { dict, key, value } => match value {
-            Some(value) => dict.set_item(key, value),
-            None if dict.contains(key)? => dict.del_item(key),
-            None => Ok(()),
-        },
-        Write::Code {
-            function,
-            code,
-            closure,
-        } => cpython::set_code_and_closure(function, code, closure.as_ref()),
-        Write::ClassAttribute { class, name, value } => {
-            if value.is_none() && !cpython::type_dict(class).contains(name)? {
-                return Ok(());
-            }
-            cpython::set_class_attribute(class, name, value.as_ref())
-        }
-        Write::Bases { class, bases } => cpython::set_bases(class, bases),
+        Write::Bases { class, bases } => same_items(
+            &class.bases().to_list().into_any(),
+            &bases.to_list().into_any(),
+        ),
         Write::Attribute {
             object,
             name,
             value,
-        } => match value {
-            Some(value) => object.setattr(*name, value),
-            None => object.delattr(*name),
-        },
-        Write::InstanceClass { object, class } => cpython::set_instance_class(object, class),
+        } => {
+            let name = PyString::intern(object.py(), name);
+            same(cpython::own_attribute(object, &name)?, value)
+        }
+        Write::InstanceClass { object, class } => object.get_type().is(class),
         Write::InstanceAttribute {
             object,
             name,
             value,
-        } => {
-            let setter = object.py().get_type::<PyAny>().getattr("__setattr__")?;
-            setter.call1((object, name, value)).map(drop)
-        }
-        Write::Shift { code, delta } => cpython::shift_first_line(code, *delta),
-        Write::Globals { function, globals } => cpython::set_globals(function, globals),
-        Write::Content { container, content } => set_content(container, content),
-        Write::Reference { .. } | Write::Instance { .. } => Ok(()),
-        Write::ClearCache { object } => object.call_method0("cache_clear").map(drop),
+        } => same(
+            cpython::own_attribute(object, name.cast::<PyString>()?)?,
+            value,
+        ),
+        Write::Content { container, content } => same_items(container, content),
+        _ => true,
+    })
+}
+
+fn kind_of(write: &Write<'_>) -> &'static str {
+    match write {
+        Write::Item { .. } => "item",
+        Write::Code { .. } => "code",
+        Write::ClassAttribute { .. } => "class attribute",
+        Write::Bases { .. } => "bases",
+        Write::Attribute { .. } => "attribute",
+        Write::InstanceClass { .. } => "class of an instance",
+        Write::InstanceAttribute { .. } => "instance attribute",
+        Write::Shift { .. } => "line shift",
+        Write::Globals { .. } => "globals",
+        Write::Content { .. } => "content",
+        Write::Reference { .. } => "reference",
+        Write::Instance { .. } => "instance",
+        Write::Hide { .. } => "dead class",
+        Write::ClearCache { .. } => "cache",
     }
 }
 
-/// Puts the items of one container into another of its kind, in place.
-pub(crate) fn set_content(
-    container: &Bound<'_, PyAny>,
-    content: &Bound<'_, PyAny>,
-) -> PyResult<()> {
-    if let (Ok(list), Ok(new)) = (container.cast::<PyList>(), content.cast::<PyList>()) {
-        return list.set_slice(0, list.len(), new.as_any());
+/// What a write concerns, for people.
+fn place_of(write: &Write<'_>) -> String {
+    let name = |object: &Bound<'_, PyAny>| -> String {
+        object
+            .getattr("__qualname__")
+            .and_then(|name| name.extract())
+            .unwrap_or_else(|_| format!("an instance of {}", object.get_type()))
+    };
+    match write {
+        Write::Item { key, .. } => key.str().map(|key| key.to_string()).unwrap_or_default(),
+        Write::Code { function, .. } => name(function),
+        Write::ClassAttribute {
+            class,
+            name: attribute,
+            ..
+        } => format!("{}.{attribute}", name(class.as_any())),
+        Write::Attribute {
+            object,
+            name: attribute,
+            ..
+        } => format!("{}.{attribute}", name(object)),
+        Write::InstanceAttribute {
+            object,
+            name: attribute,
+            ..
+        } => format!("{attribute} of an instance of {}", object.get_type()),
+        Write::InstanceClass { class, .. } => format!("an instance of {}", name(class.as_any())),
+        Write::Content { container, .. } => format!("the content of a {}", container.get_type()),
+        _ => kind_of(write).to_string(),
     }
-    let new = content.call_method0("copy")?;
-    if let (Ok(dict), Ok(new)) = (container.cast::<PyDict>(), new.cast::<PyDict>()) {
-        dict.clear();
-        return dict.update(new.as_mapping());
-    }
-    container.call_method0("clear")?;
-    container.call_method1("update", (new,)).map(drop)
 }

@@ -12,6 +12,7 @@ use pyo3::types::PyCode;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::codes;
+use crate::fault;
 use crate::live::LiveFunctions;
 use crate::report::{Failure, Outcome, Pending};
 use crate::stage::{Edited, Stage};
@@ -67,11 +68,15 @@ pub struct Group {
 
 /// Prepares every group, commits those that could be prepared in one stretch, and
 /// makes the new sources of committed groups their baselines.
+///
+/// `imported` gives the names of the modules whose import began in this thread since
+/// it was asked last, so that those of a failed group can be forgotten.
 pub fn update(
     py: Python<'_>,
     world: &mut World,
     groups: &[Group],
     options: Options,
+    imported: &dyn Fn() -> Vec<String>,
 ) -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> = groups
         .iter()
@@ -80,6 +85,7 @@ pub fn update(
             ..Outcome::default()
         })
         .collect();
+    drop(imported());
     let committed = {
         let world: &World = world;
         let mut stages: Vec<(usize, Stage<'_, '_>)> = Vec::new();
@@ -87,67 +93,74 @@ pub fn update(
             let started = Instant::now();
             let prepared = prepare(py, world, group, options);
             outcomes[index].prepare_ms = started.elapsed().as_secs_f64() * 1e3;
+            outcomes[index].imported = imported();
             match prepared {
                 Ok(stage) => {
                     outcomes[index].scan_ms = stage.scan_ms;
                     stages.push((index, stage));
                 }
-                Err(error) => outcomes[index].failure = Some(failure(py, &error, world, group)),
+                Err(Refused { error, notes }) => {
+                    outcomes[index].failure = Some(failure(py, &error, world, group));
+                    outcomes[index].notes = notes;
+                }
             }
         }
-        let mut committed = Vec::new();
         // Its first use does work that may give the GIL away: not between the look at
         // the stacks and the commit.
         drop(hotswap_cpython::commit::AtomicSection::enter(py));
         if let Err(inside) = wait_for_safe_moment(py, &stages, options) {
-            for (index, _) in stages {
+            for (index, mut stage) in stages {
                 outcomes[index].held = true;
                 outcomes[index].pending = inside.clone();
+                outcomes[index].notes = stage.give_up();
             }
             return outcomes;
         }
         let started = Instant::now();
         let section = hotswap_cpython::commit::AtomicSection::enter(py);
         let mut done = Vec::new();
+        let mut failed = Vec::new();
         for (index, mut stage) in stages {
             match stage.transaction.commit(py) {
                 Ok(()) => done.push((index, stage)),
-                Err(error) => {
-                    if let Err(other) = stage.withdraw_staged() {
-                        other.write_unraisable(py, None);
-                    }
-                    outcomes[index].failure = Some(failure(py, &error, world, &groups[index]));
-                }
+                Err(error) => failed.push((index, stage, error)),
             }
         }
         drop(section);
         let pause = started.elapsed().as_secs_f64() * 1e3;
+        let mut committed = Vec::new();
         for (index, mut stage) in done {
             stage.committed = true;
-            match stage.run_late() {
+            let late = stage.run_late();
+            outcomes[index].imported.extend(imported());
+            match late {
                 Ok(()) => {
                     committed.push(index);
                     let outcome = &mut outcomes[index];
                     outcome.commit_ms = pause;
+                    stage.transaction.settle();
                     stage.find_running();
                     let lost = stage.lost_references();
                     stage.entries.extend(lost);
                     outcome.changes = std::mem::take(&mut stage.entries);
                     outcome.pending = std::mem::take(&mut stage.pending);
                     outcome.notes = std::mem::take(&mut stage.notes);
+                    outcome.collect = stage.transaction.collect;
                 }
-                Err(error) => {
-                    stage.transaction.roll_back(py);
-                    stage.committed = false;
-                    if let Err(other) = stage.withdraw_staged() {
-                        other.write_unraisable(py, None);
-                    }
-                    outcomes[index].failure = Some(failure(py, &error, world, &groups[index]));
-                }
+                Err(error) => failed.push((index, stage, error)),
             }
+        }
+        for (index, mut stage, error) in failed {
+            outcomes[index].failure = Some(failure(py, &error, world, &groups[index]));
+            outcomes[index].notes = stage.give_up();
         }
         committed
     };
+    if outcomes.iter().any(|outcome| outcome.collect)
+        && let Err(error) = py.import("gc").and_then(|gc| gc.call_method0("collect"))
+    {
+        error.write_unraisable(py, None);
+    }
     for index in committed {
         for edit in &groups[index].edits {
             world.modules[edit.module].set_baseline(edit.text.clone(), Some(edit.outline.clone()));
@@ -287,7 +300,40 @@ fn prepare<'w, 'py>(
     world: &'w World,
     group: &Group,
     options: Options,
+) -> Result<Stage<'w, 'py>, Refused> {
+    let mut stage = begin(py, world, group, options)?;
+    match stage.prepare_all() {
+        Ok(()) => Ok(stage),
+        Err(error) => Err(Refused {
+            error,
+            notes: stage.give_up(),
+        }),
+    }
+}
+
+/// Why a group was not prepared, and what cannot be undone.
+struct Refused {
+    error: PyErr,
+    notes: Vec<String>,
+}
+
+impl From<PyErr> for Refused {
+    fn from(error: PyErr) -> Self {
+        Refused {
+            error,
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// Compares the sources and finds the live functions; nothing runs yet.
+fn begin<'w, 'py>(
+    py: Python<'py>,
+    world: &'w World,
+    group: &Group,
+    options: Options,
 ) -> PyResult<Stage<'w, 'py>> {
+    fault::point("comparing the sources")?;
     let mut edits = FxHashMap::default();
     for edit in &group.edits {
         let module = &world.modules[edit.module];
@@ -321,12 +367,12 @@ fn prepare<'w, 'py>(
         Some(live) => live,
         None => LiveFunctions::find(py, &files, &world.retired)?,
     };
-    let mut stage = Stage {
+    Ok(Stage {
         scan_ms: scanning.elapsed().as_secs_f64() * 1e3,
         py,
         world,
         edits,
-        order: order.clone(),
+        order,
         live,
         staging: FxHashMap::default(),
         transaction: Transaction::default(),
@@ -341,24 +387,13 @@ fn prepare<'w, 'py>(
         committed: false,
         rebound: Vec::new(),
         after: Vec::new(),
+        abstract_classes: Vec::new(),
         rebuilt: Vec::new(),
         replaced: Vec::new(),
         moved: FxHashMap::default(),
         displaced: Vec::new(),
-    };
-    let staged = order
-        .into_iter()
-        .try_for_each(|module| stage.stage_module(module));
-    match staged
-        .and_then(|()| stage.swap_codes())
-        .and_then(|()| stage.rehome())
-    {
-        Ok(()) => Ok(stage),
-        Err(error) => {
-            stage.withdraw_staged()?;
-            Err(error)
-        }
-    }
+        effects: Vec::new(),
+    })
 }
 
 /// The live functions without a pass over the heap, where that is provably enough.
@@ -406,6 +441,40 @@ fn run_everything(plan: &mut Plan, outline: &Outline) {
 }
 
 impl<'py> Stage<'_, 'py> {
+    /// Everything up to the commit.
+    fn prepare_all(&mut self) -> PyResult<()> {
+        for module in self.order.clone() {
+            fault::point("a module")?;
+            self.stage_module(module)?;
+        }
+        self.plan_swap()
+    }
+
+    /// Turns what was staged into writes.
+    fn plan_swap(&mut self) -> PyResult<()> {
+        fault::point("the swap of code")?;
+        self.swap_codes()?;
+        fault::point("the way home of new functions")?;
+        self.rehome()?;
+        fault::point("abstract methods")?;
+        self.plan_abstract_methods()
+    }
+
+    /// After a failure: everything that was written is undone. Returns what cannot
+    /// be, in words.
+    fn give_up(&mut self) -> Vec<String> {
+        self.transaction.roll_back(self.py);
+        self.committed = false;
+        let mut notes = std::mem::take(&mut self.effects);
+        if let Err(error) = self.withdraw_staged() {
+            notes.push(format!(
+                "what the failed update had registered could not be withdrawn: {error}"
+            ));
+        }
+        notes.append(&mut self.transaction.conflicts);
+        notes
+    }
+
     /// Functions that were made in a staging namespace move to the live one.
     fn rehome(&mut self) -> PyResult<()> {
         let made: Vec<usize> = self
@@ -445,6 +514,7 @@ impl<'py> Stage<'_, 'py> {
             let outline = self.outline(item.module).ok_or_else(|| {
                 pyo3::exceptions::PyRuntimeError::new_err("a module lost its outline")
             })?;
+            fault::point("a late statement")?;
             self.late_names.clear();
             let edited = self.edits.contains_key(&item.module)
                 && self.edits[&item.module].plan.steps[item.step].change
@@ -459,6 +529,7 @@ impl<'py> Stage<'_, 'py> {
                 self.derive_now(item.module, &statement, &outline)?;
             }
             self.swap_codes()?;
+            self.plan_abstract_methods()?;
             self.transaction.commit(self.py)?;
             self.run_after()?;
             for module in self.order.clone() {

@@ -5,6 +5,7 @@
 //! heap        every object the collector knows, by file, code object or class
 //! references  every holder of an object, and its replacement by another
 //! types       attributes and bases of classes, without metaclass hooks
+//! attributes  what an object itself keeps, without code of its class
 //! lines       first line numbers of live code objects
 //! code        constants of live code objects
 //! tuple       items of live tuples
@@ -33,6 +34,7 @@
 #[cfg(any(PyPy, GraalPy))]
 compile_error!("hotswap-cpython is about the private parts of CPython and no other Python");
 
+pub mod attributes;
 pub mod audit;
 pub mod code;
 pub mod commit;

@@ -9,6 +9,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
+use crate::attributes;
 use crate::names;
 use crate::support::Result;
 
@@ -21,6 +22,11 @@ pub fn set_type_attribute(
     name: &Bound<'_, PyString>,
     value: Option<&Bound<'_, PyAny>>,
 ) -> Result<()> {
+    if attributes::runs_code(class.as_any(), name) && !is_special(name) {
+        // A property of the metaclass hides the attribute from its setter, as it
+        // does from a lookup; the class body put it into the dict all the same.
+        return write_hidden(class, name, value);
+    }
     let kind = &raw const ffi::PyType_Type;
     // SAFETY: `type` is a static object that is always alive.
     let set = unsafe { (*kind).tp_setattro }
@@ -29,6 +35,25 @@ pub fn set_type_attribute(
     // SAFETY: three live objects, the last one maybe null, which deletes.
     let outcome = unsafe { set(class.as_ptr(), name.as_ptr(), value) };
     finish(class.py(), outcome)
+}
+
+fn is_special(name: &Bound<'_, PyString>) -> bool {
+    name.to_str()
+        .is_ok_and(|name| name.starts_with("__") && name.ends_with("__"))
+}
+
+fn write_hidden(
+    class: &Bound<'_, PyType>,
+    name: &Bound<'_, PyString>,
+    value: Option<&Bound<'_, PyAny>>,
+) -> Result<()> {
+    let dict = type_dict(class);
+    match value {
+        Some(value) => dict.set_item(name, value)?,
+        None => dict.del_item(name)?,
+    }
+    invalidate_attribute_cache(class);
+    Ok(())
 }
 
 /// The dict in which `class` keeps its attributes. For reading only: a write

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
@@ -50,6 +50,8 @@ pub(crate) struct Engine {
     events: Mutex<Option<Receiver<ChangeEvent>>>,
     bell: (Sender<()>, Receiver<()>),
     imports: (Sender<()>, Receiver<()>),
+    /// The imports of the thread that works on the session.
+    began: Arc<Mutex<Vec<String>>>,
     paused: AtomicBool,
     stopped: AtomicBool,
     process: u32,
@@ -123,8 +125,10 @@ impl Engine {
                 .is_some_and(|value| value.extract::<bool>().is_ok_and(|only| !only)),
             history: get("history")?.map_or(Ok(100), |value| value.extract())?,
         };
+        let session = Session::new(settings, coverage);
         Ok(Engine {
-            desk: Mutex::new(Desk::Free(Box::new(Session::new(settings, coverage)))),
+            began: session.began.clone(),
+            desk: Mutex::new(Desk::Free(Box::new(session))),
             freed: Condvar::new(),
             announced: Mutex::new(Announced::default()),
             events: Mutex::new(None),
@@ -204,7 +208,11 @@ impl Engine {
     }
 
     /// An import of this module begins.
-    fn note_import(&self, _name: &str) {
+    fn note_import(&self, name: &str) {
+        let owner = matches!(&*lock(&self.desk), Desk::Busy(owner) if *owner == std::thread::current().id());
+        if owner {
+            lock(&self.began).push(name.to_string());
+        }
         if self.imports.1.is_empty() {
             // The receiver lives as long as this object.
             let _ = self.imports.0.send(());

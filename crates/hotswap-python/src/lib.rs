@@ -27,5 +27,16 @@ fn _hotswap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<engine::Engine>()?;
     module.add_function(wrap_pyfunction!(doctor::doctor, module)?)?;
+    #[cfg(debug_assertions)]
+    module.add_function(wrap_pyfunction!(_fail_at_step, module)?)?;
     Ok(())
+}
+
+/// Makes one step of the next update fail, for tests; returns how many steps were
+/// passed since the last call. Not there in builds for release.
+#[cfg(debug_assertions)]
+#[pyfunction]
+#[pyo3(signature = (step=None))]
+fn _fail_at_step(step: Option<u64>) -> u64 {
+    hotswap_apply::fail_at_step(step)
 }

@@ -32,6 +32,17 @@ impl GroupReport {
         }
     }
 
+    /// The same, with what could not be undone.
+    pub(crate) fn rolled_back(
+        files: Vec<PathBuf>,
+        failure: Failure,
+        notes: Vec<String>,
+    ) -> GroupReport {
+        let mut refused = GroupReport::rejected(files, failure);
+        refused.outcome.notes = notes;
+        refused
+    }
+
     pub(crate) fn held(files: Vec<PathBuf>) -> GroupReport {
         let mut outcome = empty_outcome(files);
         outcome.notes.push(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hotswap_apply::{Edit, Failure, Group, Options, Outcome, World, resolve_import, update};
@@ -45,6 +45,8 @@ pub(crate) struct Session {
     pub pending: Vec<hotswap_apply::Pending>,
     /// What was parsed while waiting for a save to be whole.
     parsed: FxHashMap<PathBuf, (ContentHash, Text, Arc<Outline>)>,
+    /// The imports that began in the thread that updates.
+    pub began: Arc<Mutex<Vec<String>>>,
     /// Modules whose file is gone; they come back with it.
     detached: Vec<hotswap_apply::Module>,
 }
@@ -93,6 +95,7 @@ impl Session {
             rejected: FxHashMap::default(),
             pending: Vec::new(),
             parsed: FxHashMap::default(),
+            began: Arc::default(),
             detached: Vec::new(),
         }
     }
@@ -611,7 +614,23 @@ impl Session {
                     .collect()
             })
             .collect();
-        let outcomes = update(py, &mut self.world, &groups, self.settings.options);
+        let began = self.began.clone();
+        let imported = move || {
+            let mut began = began.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *began)
+        };
+        let outcomes = update(
+            py,
+            &mut self.world,
+            &groups,
+            self.settings.options,
+            &imported,
+        );
+        let kept: FxHashSet<String> = outcomes
+            .iter()
+            .filter(|outcome| outcome.failure.is_none())
+            .flat_map(|outcome| outcome.imported.iter().cloned())
+            .collect();
         let mut committed = Vec::new();
         let mut behaviour = false;
         for (outcome, files) in outcomes.into_iter().zip(before) {
@@ -629,11 +648,10 @@ impl Session {
             match &outcome.failure {
                 Some(failure) => {
                     let failure = failure.clone();
-                    self.forget_imported(py, known)?;
+                    self.forget_imported(py, known, &outcome.imported, &kept)?;
                     self.reject(py, &outcome.files, &failure)?;
-                    report
-                        .groups
-                        .push(GroupReport::rejected(outcome.files, failure));
+                    let refused = GroupReport::rolled_back(outcome.files, failure, outcome.notes);
+                    report.groups.push(refused);
                 }
                 None => {
                     for file in &outcome.files {
@@ -728,7 +746,13 @@ impl Session {
 
     /// Watched pure-Python modules that a refused update imported leave `sys.modules`
     /// again, so that the next try imports them afresh.
-    fn forget_imported(&mut self, py: Python<'_>, known: &Bound<'_, PyDict>) -> PyResult<()> {
+    fn forget_imported(
+        &mut self,
+        py: Python<'_>,
+        known: &Bound<'_, PyDict>,
+        imported: &[String],
+        kept: &FxHashSet<String>,
+    ) -> PyResult<()> {
         let modules = py
             .import("sys")?
             .getattr("modules")?
@@ -737,7 +761,8 @@ impl Session {
             let Ok(name) = name.extract::<String>() else {
                 continue;
             };
-            if known.contains(&name)? {
+            // What other threads and other groups import meanwhile is not the failed one's.
+            if known.contains(&name)? || !imported.contains(&name) || kept.contains(&name) {
                 continue;
             }
             let file: Option<String> = module

@@ -1,8 +1,11 @@
-//! What a class needs once everything is committed, because it runs Python code.
+//! What a class needs beside its members: which of them are abstract, and what
+//! its decorators do to it.
 
+use crate::fault;
 use crate::native as cpython;
+use crate::transaction::Write;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PySet, PyString, PyTuple, PyType};
 
 use crate::stage::{After, Stage};
 
@@ -11,85 +14,152 @@ impl<'py> Stage<'_, 'py> {
     pub(crate) fn run_after(&mut self) -> PyResult<()> {
         for after in std::mem::take(&mut self.after) {
             match after {
-                After::Abstract(class) => update_abstract_methods(&class)?,
-                After::Hide(class) => hide_class(&class)?,
                 After::Decorate {
                     class,
                     source,
                     namespace,
                 } => {
-                    crate::statement::evaluate(self.py, &source, &namespace)?.call1((class,))?;
+                    fault::point("a class decorator")?;
+                    let before = cpython::type_dict(&class).copy()?;
+                    let result = crate::statement::evaluate(self.py, &source, &namespace)
+                        .and_then(|decorator| decorator.call1((&class,)));
+                    self.transaction.note_class_changes(&class, &before)?;
+                    result?;
+                }
+                After::ClearCache(object) => {
+                    fault::point("a cache of the program")?;
+                    object.call_method0("cache_clear")?;
                 }
             }
         }
         Ok(())
     }
-}
 
-/// What `abc.update_abstractmethods` does (3.10+), for 3.9 as well, and for the
-/// subclasses too.
-fn update_abstract_methods(class: &Bound<'_, PyType>) -> PyResult<()> {
-    let py = class.py();
-    let abc = py.import("abc")?;
-    if !class.as_any().is_instance(&abc.getattr("ABCMeta")?)? {
-        return Ok(());
-    }
-    let is_abstract = |value: &Bound<'_, PyAny>| {
-        value
-            .getattr("__isabstractmethod__")
-            .is_ok_and(|flag| flag.is_truthy().unwrap_or(false))
-    };
-    let names = pyo3::types::PySet::empty(py)?;
-    for (name, value) in cpython::type_dict(class).iter() {
-        if is_abstract(&value) {
-            names.add(name)?;
+    /// What `abc.update_abstractmethods` does (3.10+), for the subclasses too, told
+    /// from what the classes are going to hold.
+    pub(crate) fn plan_abstract_methods(&mut self) -> PyResult<()> {
+        for class in std::mem::take(&mut self.abstract_classes) {
+            self.plan_abstract(&class, 0)?;
         }
+        Ok(())
     }
-    for base in class.getattr("__bases__")?.try_iter()? {
-        let Ok(inherited) = base?.getattr("__abstractmethods__") else {
-            continue;
-        };
-        for name in inherited.try_iter()? {
-            let name = name?;
-            if class
-                .getattr(name.cast::<PyString>()?)
-                .is_ok_and(|value| is_abstract(&value))
-            {
+
+    fn plan_abstract(&mut self, class: &Bound<'py, PyType>, depth: usize) -> PyResult<()> {
+        let meta = self.py.import("abc")?.getattr("ABCMeta")?;
+        if depth > 100 || !class.as_any().is_instance(&meta)? {
+            return Ok(());
+        }
+        let names = PySet::empty(self.py)?;
+        for (name, value) in self.future_attributes(class)?.iter() {
+            if is_abstract(&value) {
                 names.add(name)?;
             }
         }
+        for base in self.future_bases(class).iter() {
+            let Ok(base) = base.cast_into::<PyType>() else {
+                continue;
+            };
+            let Some(inherited) = self
+                .future_attributes(&base)?
+                .get_item("__abstractmethods__")?
+            else {
+                continue;
+            };
+            for name in inherited.try_iter()? {
+                let name = name?;
+                let found = self.future_lookup(class, &name)?;
+                if found.is_some_and(|value| is_abstract(&value)) {
+                    names.add(name)?;
+                }
+            }
+        }
+        let frozen = self
+            .py
+            .get_type::<pyo3::types::PyFrozenSet>()
+            .call1((names,))?;
+        let name = self.intern("__abstractmethods__");
+        let now = self.future_attributes(class)?.get_item(&name)?;
+        if !now.is_some_and(|now| now.eq(&frozen).unwrap_or(false)) {
+            self.transaction
+                .set_class_attribute(class, "__abstractmethods__", Some(frozen));
+        }
+        self.transaction.push(Write::ClearCache {
+            object: class.clone().into_any(),
+        });
+        let kind = self.py.get_type::<PyType>();
+        for sub in kind.call_method1("__subclasses__", (class,))?.try_iter()? {
+            let sub = sub?.cast_into::<PyType>()?;
+            // One made in staging has its own, and goes away.
+            if !self.rebuilt.iter().any(|(made, _)| made.is(&sub)) {
+                self.plan_abstract(&sub, depth + 1)?;
+            }
+        }
+        Ok(())
     }
-    let frozen = py
-        .import("builtins")?
-        .getattr("frozenset")?
-        .call1((names,))?;
-    class.setattr("__abstractmethods__", frozen)?;
-    if let Ok(reset) = py
-        .import("_abc")
-        .and_then(|module| module.getattr("_reset_caches"))
-    {
-        reset.call1((class,))?;
+
+    fn future_attributes(&self, class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyDict>> {
+        let future = cpython::type_dict(class).copy()?;
+        for (name, value) in self.transaction.planned_attributes(class) {
+            match value {
+                Some(value) => future.set_item(name, value)?,
+                None if future.contains(&name)? => future.del_item(name)?,
+                None => {}
+            }
+        }
+        Ok(future)
     }
-    for sub in class.call_method0("__subclasses__")?.try_iter()? {
-        update_abstract_methods(&sub?.cast_into::<PyType>()?)?;
+
+    fn future_bases(&self, class: &Bound<'py, PyType>) -> Bound<'py, PyTuple> {
+        self.transaction
+            .planned_bases(class)
+            .unwrap_or_else(|| class.bases())
     }
-    Ok(())
+
+    fn future_lookup(
+        &self,
+        class: &Bound<'py, PyType>,
+        name: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if let Some(value) = self.future_attributes(class)?.get_item(name)? {
+            return Ok(Some(value));
+        }
+        for base in self.future_bases(class).iter() {
+            let Ok(base) = base.cast_into::<PyType>() else {
+                continue;
+            };
+            for parent in base.mro().iter() {
+                if let Ok(parent) = parent.cast_into::<PyType>()
+                    && let Some(value) = self.future_attributes(&parent)?.get_item(name)?
+                {
+                    return Ok(Some(value));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Hangs a dead class under a class of its own, so that its bases no longer name it.
+    pub(crate) fn hide_class(&mut self, class: &Bound<'py, PyType>) -> PyResult<()> {
+        let object = self.py.get_type::<PyAny>();
+        let bases = class.bases();
+        if bases.len() == 1 && bases.get_item(0)?.is(&object) {
+            return Ok(());
+        }
+        let parent = self.py.get_type::<PyType>().call1((
+            PyString::new(self.py, "_Gone"),
+            PyTuple::empty(self.py),
+            PyDict::new(self.py),
+        ))?;
+        self.transaction.push(Write::Hide {
+            class: class.clone(),
+            bases: PyTuple::new(self.py, [parent])?,
+        });
+        Ok(())
+    }
 }
 
-/// Hangs a dead class under a class of its own; where CPython refuses, the
-/// collector takes it away.
-fn hide_class(class: &Bound<'_, PyType>) -> PyResult<()> {
-    let py = class.py();
-    let object = py.get_type::<PyAny>();
-    let bases = class.getattr("__bases__")?.cast_into::<PyTuple>()?;
-    if bases.len() == 1 && bases.get_item(0)?.is(&object) {
-        return Ok(());
-    }
-    let parent = py
-        .get_type::<PyType>()
-        .call1(("_Gone", PyTuple::empty(py), PyDict::new(py)))?;
-    if cpython::set_bases(class, &PyTuple::new(py, [parent])?).is_err() {
-        py.import("gc")?.call_method0("collect")?;
-    }
-    Ok(())
+fn is_abstract(value: &Bound<'_, PyAny>) -> bool {
+    value
+        .getattr("__isabstractmethod__")
+        .is_ok_and(|flag| flag.is_truthy().unwrap_or(false))
 }

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
 use crate::codes;
-use crate::stage::{After, Changed, Late, Stage};
+use crate::stage::{Changed, Late, Stage};
 use crate::transaction::Write;
 
 /// A class that was made anew beside the live one.
@@ -272,8 +272,7 @@ impl<'py> Stage<'_, 'py> {
             old: made.clone().into_any(),
             new: class.clone().into_any(),
         });
-        self.after.push(After::Hide(made.clone()));
-        Ok(())
+        self.hide_class(made)
     }
 
     /// The live class cannot take the new shape: the new class takes its place.
@@ -308,7 +307,7 @@ impl<'py> Stage<'_, 'py> {
                 self.note_value(module, &after.name, Some(was), Some(now));
             }
         }
-        self.after.push(After::Hide(class.clone()));
+        self.hide_class(class)?;
         self.entry(module, &remade.qualname, Some(statement), "class", "re-ran")
             .reason =
             "CPython cannot change its layout or bases in place, so a new class took its place"

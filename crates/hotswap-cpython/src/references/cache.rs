@@ -15,6 +15,25 @@ use super::kind::name_of;
 use crate::heap::{address, traverse};
 use crate::layout::{BODY, WORD, place, read_word, size_of_body};
 use crate::support::Result;
+use crate::types::type_dict;
+
+/// Empties an `lru_cache` and returns what it held, so that no finaliser of a result
+/// runs before the caller lets go. `None`: it is not such a cache.
+pub fn clear_lru_cache<'py>(cache: &Bound<'py, PyAny>) -> Result<Option<Vec<Bound<'py, PyAny>>>> {
+    let kind = cache.get_type();
+    if name_of(kind.as_type_ptr()) != "functools._lru_cache_wrapper" {
+        return Ok(None);
+    }
+    let mut held = links_of(cache);
+    for entries in dicts_of(cache) {
+        held.push(entries.copy()?.into_any());
+    }
+    // By the type's own method: the wrapper may have an attribute of that name.
+    if let Some(clear) = type_dict(&kind).get_item("cache_clear")? {
+        clear.call1((cache,))?;
+    }
+    Ok(Some(held))
+}
 
 /// The words of the cache's links that are equal to the address of a target.
 pub(super) fn results_in<'py>(
@@ -86,18 +105,25 @@ fn words(link: &Bound<'_, PyAny>) -> impl Iterator<Item = usize> + use<> {
 
 /// All links of a cache. One without entries, or without a bound, has none.
 fn links_of<'py>(cache: &Bound<'py, PyAny>) -> Vec<Bound<'py, PyAny>> {
-    let mut shown: Vec<*mut ffi::PyObject> = Vec::new();
-    traverse(cache, note, (&raw mut shown).cast());
     let mut links = Vec::new();
-    for object in shown {
-        // SAFETY: the cache owns what its traversal has just shown.
-        let object = unsafe { Bound::from_borrowed_ptr(cache.py(), object) };
-        if let Ok(entries) = object.cast_exact::<PyDict>() {
-            let values = entries.iter().map(|(_, value)| value);
-            links.extend(values.filter(is_link));
-        }
+    for entries in dicts_of(cache) {
+        let values = entries.iter().map(|(_, value)| value);
+        links.extend(values.filter(is_link));
     }
     links
+}
+
+/// The dicts of a cache: that of its entries, and that of its attributes.
+fn dicts_of<'py>(cache: &Bound<'py, PyAny>) -> Vec<Bound<'py, PyDict>> {
+    let mut shown: Vec<*mut ffi::PyObject> = Vec::new();
+    traverse(cache, note, (&raw mut shown).cast());
+    let objects = shown.into_iter().map(|object| {
+        // SAFETY: the cache owns what its traversal has just shown.
+        unsafe { Bound::from_borrowed_ptr(cache.py(), object) }
+    });
+    objects
+        .filter_map(|object| object.cast_into_exact::<PyDict>().ok())
+        .collect()
 }
 
 fn is_link(object: &Bound<'_, PyAny>) -> bool {
@@ -105,7 +131,7 @@ fn is_link(object: &Bound<'_, PyAny>) -> bool {
 }
 
 extern "C" fn note(object: *mut ffi::PyObject, shown: *mut c_void) -> c_int {
-    // SAFETY: `links_of` passes its own vector, which nothing else uses while
+    // SAFETY: `dicts_of` passes its own vector, which nothing else uses while
     // the cache is traversed.
     let shown = unsafe { &mut *shown.cast::<Vec<*mut ffi::PyObject>>() };
     shown.push(object);

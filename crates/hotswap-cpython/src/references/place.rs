@@ -454,6 +454,6 @@ pub(super) fn reason(holder: &Bound<'_, PyAny>) -> String {
 }
 
 /// The name of an object's type, without asking the type.
-pub(super) fn type_name(object: &Bound<'_, PyAny>) -> String {
+pub(crate) fn type_name(object: &Bound<'_, PyAny>) -> String {
     name_of(object.get_type_ptr())
 }

@@ -1,0 +1,130 @@
+//! Attributes as an object itself keeps them, without running code of its class.
+//!
+//! `getattr` and `setattr` may run a `__getattr__`, a `__setattr__` or a property
+//! of the program. In the middle of a commit that would let other threads in.
+
+use pyo3::exceptions::{PyAttributeError, PyTypeError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyType};
+
+use crate::support::Result;
+use crate::types::{set_type_attribute, type_dict};
+
+/// Whether this attribute is got and set by code of the program: a property, or
+/// another descriptor that is not made in C.
+pub fn runs_code(object: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> bool {
+    match descriptor(object, name) {
+        Some(found) => sets(&found) && !is_made_in_c(&found),
+        None => false,
+    }
+}
+
+/// The value of an attribute that the object keeps itself; `None` where it has none.
+///
+/// What a class or a `__getattr__` would give instead does not count.
+pub fn own_attribute<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> Result<Option<Bound<'py, PyAny>>> {
+    let py = object.py();
+    match descriptor(object, name) {
+        Some(found) if sets(&found) => {
+            if !is_made_in_c(&found) {
+                return Err(refused(object, name).into());
+            }
+            let kind = found.get_type_ptr();
+            // SAFETY: the type of a live object is alive.
+            let Some(get) = (unsafe { (*kind).tp_descr_get }) else {
+                return Ok(None);
+            };
+            let owner = object.get_type();
+            // SAFETY: the descriptor's own getter with live objects; a new
+            // reference or an exception.
+            let value = unsafe { get(found.as_ptr(), object.as_ptr(), owner.as_ptr()) };
+            // SAFETY: the new reference is ours.
+            match unsafe { Bound::from_owned_ptr_or_err(py, value) } {
+                Ok(value) => Ok(Some(value)),
+                Err(error) if error.is_instance_of::<PyAttributeError>(py) => Ok(None),
+                Err(error) => Err(error.into()),
+            }
+        }
+        _ => match own_dict(object)? {
+            Some(dict) => Ok(dict.get_item(name)?),
+            None => Ok(None),
+        },
+    }
+}
+
+/// Sets an attribute that the object keeps itself, or deletes it where `value` is
+/// `None`. Refused where code of the program would run.
+pub fn set_own_attribute(
+    object: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyString>,
+    value: Option<&Bound<'_, PyAny>>,
+) -> Result<()> {
+    if let Ok(class) = object.cast::<PyType>() {
+        return set_type_attribute(class, name, value);
+    }
+    if runs_code(object, name) {
+        return Err(refused(object, name).into());
+    }
+    let value = value.map_or(std::ptr::null_mut(), |value| value.as_ptr());
+    // SAFETY: live objects, the last one maybe null, which deletes. The generic
+    // setter calls descriptors made in C only, as was just checked.
+    match unsafe { ffi::PyObject_GenericSetAttr(object.as_ptr(), name.as_ptr(), value) } {
+        0 => Ok(()),
+        _ => Err(PyErr::fetch(object.py()).into()),
+    }
+}
+
+/// The dict of an object's own attributes; for a class the one that it keeps them in.
+fn own_dict<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let py = object.py();
+    if let Ok(class) = object.cast::<PyType>() {
+        return Ok(Some(type_dict(class)));
+    }
+    // SAFETY: a live object; the call gives a new reference or raises.
+    let dict = unsafe { ffi::PyObject_GenericGetDict(object.as_ptr(), std::ptr::null_mut()) };
+    // SAFETY: the new reference is ours.
+    match unsafe { Bound::from_owned_ptr_or_err(py, dict) } {
+        Ok(dict) => Ok(dict.cast_into::<PyDict>().ok()),
+        Err(error) if error.is_instance_of::<PyAttributeError>(py) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What the classes of an object's class say about a name.
+fn descriptor<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
+    object
+        .get_type()
+        .mro()
+        .iter()
+        .filter_map(|class| class.cast_into::<PyType>().ok())
+        .find_map(|class| type_dict(&class).get_item(name).ok().flatten())
+}
+
+fn sets(descriptor: &Bound<'_, PyAny>) -> bool {
+    let kind = descriptor.get_type_ptr();
+    // SAFETY: the type of a live object is alive.
+    unsafe { (*kind).tp_descr_set }.is_some()
+}
+
+fn is_made_in_c(descriptor: &Bound<'_, PyAny>) -> bool {
+    let kind = descriptor.get_type_ptr();
+    // SAFETY: a static type object that is always alive.
+    let getset = (&raw const ffi::PyGetSetDescr_Type).cast_mut();
+    // SAFETY: a static type object that is always alive.
+    let member = (&raw const ffi::PyMemberDescr_Type).cast_mut();
+    kind == getset || kind == member
+}
+
+fn refused(object: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyErr {
+    let kind = crate::references::type_name(object);
+    PyTypeError::new_err(format!(
+        "{name} of a {kind} is set by code of the program, which an update cannot run while it commits"
+    ))
+}
