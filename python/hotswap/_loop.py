@@ -192,9 +192,9 @@ class UpdateLoop:
     def _run(self) -> None:
         _plugins.discover()
         while not self.stopped:
-            self._resumed.wait()
             engine = self._armed_engine()
             try:
+                # A paused engine does not return, but goes on noting what is imported.
                 whole = engine.wait(None)
                 self._resumed.wait()
                 if whole and not self.stopped and self._engine is engine:

@@ -17,6 +17,14 @@ pub(crate) struct Content<'py> {
     before: Bound<'py, PyAny>,
 }
 
+/// What stands in staging for a live container.
+pub(crate) struct StandIn<'py> {
+    namespace: Bound<'py, PyDict>,
+    name: String,
+    content: Bound<'py, PyAny>,
+    live: Bound<'py, PyAny>,
+}
+
 impl<'py> Stage<'_, 'py> {
     /// All statements that bind or augment a name form a chain. It is run as a whole,
     /// away from the live value, if that is harmless and nobody changed the value
@@ -27,9 +35,12 @@ impl<'py> Stage<'_, 'py> {
         statement: &Statement,
         outline: &Outline,
     ) -> PyResult<bool> {
-        let [name] = &augmented(statement)[..] else {
+        let Some(name) = &self.chained_name(module, statement, outline) else {
             return Ok(false);
         };
+        if self.chained.contains(&(module, name.clone())) {
+            return Ok(true);
+        }
         let (old_outline, old_text) = match self.edits.get(&module) {
             Some(edited) => (edited.old_outline.clone(), edited.old_text.clone()),
             None => match self.outline(module) {
@@ -74,29 +85,20 @@ impl<'py> Stage<'_, 'py> {
         let Some(value) = ran.get_item(name)? else {
             return Ok(false);
         };
+        self.chained.insert((module, name.clone()));
         if values::equal(&value, &now) {
             return Ok(true);
         }
         if value.get_type().is(now.get_type()) && !values::is_plain(&value) {
-            let write = Write::Content {
-                container: now.clone(),
-                content: value.clone(),
-            };
-            self.transaction.push(write);
-            self.transaction.push(Write::Reference {
-                old: value.clone(),
-                new: now,
-            });
-            if !self.committed {
-                namespace.set_item(name, value)?;
-            }
+            self.stand_in(&namespace, name, value, now)?;
             self.changed.insert((module, name.clone()), Changed::Value);
         } else {
             self.bind(module, name, Some(value.clone()))?;
             self.note_value(module, name, Some(now), Some(value));
         }
-        // What else the statement binds, such as the variable of a loop.
-        for other in statement.binds.iter().filter(|other| *other != name) {
+        // What else the statements bind, such as the variable of a loop.
+        let others: Vec<&String> = after.iter().flat_map(|link| &link.binds).collect();
+        for other in others.into_iter().filter(|other| *other != name) {
             if let Some(value) = ran.get_item(other)? {
                 let was = live.get_item(other)?;
                 self.bind(module, other, Some(value.clone()))?;
@@ -106,6 +108,31 @@ impl<'py> Stage<'_, 'py> {
         let label = statement.label(&text);
         self.entry(module, &label, Some(statement), "statement", "re-ran");
         Ok(true)
+    }
+
+    /// The name that a statement augments, or that it binds for others to augment.
+    fn chained_name(
+        &self,
+        module: usize,
+        statement: &Statement,
+        outline: &Outline,
+    ) -> Option<String> {
+        if let [name] = &augmented(statement)[..] {
+            return Some(name.clone());
+        }
+        let (Kind::Assign { .. }, [name]) = (&statement.kind, &statement.binds[..]) else {
+            return None;
+        };
+        let before = self
+            .edits
+            .get(&module)
+            .map(|edited| edited.old_outline.clone());
+        let statements = before
+            .iter()
+            .flat_map(|before| &before.statements)
+            .chain(&outline.statements);
+        let mut others = statements.filter(|other| augmented(other).contains(name));
+        others.next().map(|_| name.clone())
     }
 
     /// A copy of a namespace in which a chain of statements ran. None: one of them raised.
@@ -171,7 +198,13 @@ impl<'py> Stage<'_, 'py> {
         } in contents
         {
             let after = copy_of(&container)?;
-            if values::equal(&before, &after) {
+            // What nobody else sees may keep what was done to it: the commit reads it.
+            if values::equal(&before, &after)
+                || self
+                    .stand_ins
+                    .iter()
+                    .any(|each| each.content.is(&container))
+            {
                 continue;
             }
             if self.committed {
@@ -179,19 +212,58 @@ impl<'py> Stage<'_, 'py> {
                 continue;
             }
             set_content(&container, &before)?;
-            let write = Write::Content {
-                container: container.clone(),
-                content: after.clone(),
-            };
-            self.transaction.push(write);
-            if namespace
-                .get_item(&name)?
-                .is_some_and(|held| held.is(&container))
-            {
-                namespace.set_item(&name, &after)?;
+            let held = namespace.get_item(&name)?;
+            if held.is_some_and(|held| held.is(&container)) {
+                self.stand_in(namespace, &name, after, container)?;
+            } else {
+                self.transaction.push(Write::Content {
+                    container,
+                    content: after,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// A container that stands in staging for a live one, which takes over its content
+    /// at the commit.
+    pub(crate) fn stand_in(
+        &mut self,
+        namespace: &Bound<'py, PyDict>,
+        name: &str,
+        content: Bound<'py, PyAny>,
+        live: Bound<'py, PyAny>,
+    ) -> PyResult<()> {
+        self.transaction.push(Write::Content {
+            container: live.clone(),
+            content: content.clone(),
+        });
+        if !self.committed {
+            namespace.set_item(name, &content)?;
+            self.stand_ins.push(StandIn {
+                namespace: namespace.clone(),
+                name: name.to_string(),
+                content,
+                live,
+            });
+        }
+        Ok(())
+    }
+
+    /// Where a staged statement took hold of a stand-in, its references become ones to
+    /// the live container. The count tells, so that mostly nobody has to look for them.
+    pub(crate) fn settle_stand_ins(&mut self) -> PyResult<()> {
+        for each in &self.stand_ins {
+            let named = each
+                .namespace
+                .get_item(&each.name)?
+                .is_some_and(|held| held.is(&each.content));
+            // Ours are the stand-in itself and the write.
+            let ours = 2 + isize::from(named);
+            if hotswap_cpython::heap::reference_count(&each.content) != Some(ours) {
                 self.transaction.push(Write::Reference {
-                    old: after,
-                    new: container,
+                    old: each.content.clone(),
+                    new: each.live.clone(),
                 });
             }
         }

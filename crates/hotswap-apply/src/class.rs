@@ -97,10 +97,9 @@ impl<'py> Stage<'_, 'py> {
         change: &ClassChange,
     ) -> PyResult<bool> {
         let members_changed = !change.removed.is_empty()
-            || change
-                .steps
-                .iter()
-                .any(|step| matches!(step.change, Change::Run) || step.renamed);
+            || change.steps.iter().any(|step| {
+                matches!(step.change, Change::Run | Change::Annotation) || step.renamed
+            });
         Ok(change.header
             || change.decorators
             || self.must_remake(class)?
@@ -127,6 +126,7 @@ impl<'py> Stage<'_, 'py> {
             skeleton = skeleton.class(outer);
         }
         let mut runs = false;
+        let mut annotations = None;
         let mut due = Vec::new();
         for step in &change.steps {
             let member = &after.body[step.new];
@@ -165,12 +165,16 @@ impl<'py> Stage<'_, 'py> {
                     due.push(step.clone());
                     runs = true;
                 }
-                (Change::Same, _)
+                (Change::Same | Change::Annotation, _)
                     if !step.renamed
                         && self.derives_member(module, class, path, member, outline)? =>
                 {
                     skeleton = skeleton.statement(member);
                     due.push(step.clone());
+                    runs = true;
+                }
+                (Change::Annotation, _) => {
+                    skeleton = skeleton.annotation(member);
                     runs = true;
                 }
                 _ => {}
@@ -184,9 +188,11 @@ impl<'py> Stage<'_, 'py> {
         if runs {
             let unit = self.compile(module, &skeleton.finish())?;
             if let Some(body) = codes::class_body(&unit, &names)? {
-                self.run_class_body(module, class, &qualname, path, change, &body, &due)?;
+                annotations =
+                    self.run_class_body(module, class, &qualname, path, change, &body, &due)?;
             }
         }
+        self.settle_class_annotations(class, before, after, change, annotations)?;
         self.remove_members(module, class, before, after, change, &qualname)?;
         self.finish_class(module, class, before, after)
     }
@@ -201,7 +207,7 @@ impl<'py> Stage<'_, 'py> {
         change: &ClassChange,
         body: &Bound<'py, PyAny>,
         due: &[hotswap_plan::Step],
-    ) -> PyResult<()> {
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let (before, after) = path[path.len() - 1];
         let namespace = self.namespace(module)?;
         let live = cpython::type_dict(class);
@@ -292,35 +298,7 @@ impl<'py> Stage<'_, 'py> {
                 )?;
             }
         }
-        let (had, has) = (
-            crate::annotations::annotated(&before.body),
-            crate::annotations::annotated(&after.body),
-        );
-        if !has.is_empty()
-            && due.iter().any(|step| {
-                matches!(
-                    after.body[step.new].kind,
-                    Kind::Assign {
-                        annotated: true,
-                        ..
-                    }
-                )
-            })
-            && let Some(annotations) = locals.get_item("__annotations__")?
-        {
-            let settled = crate::annotations::ordered_annotations(
-                self.py,
-                annotations.cast::<PyDict>()?,
-                &had,
-                &has,
-            )?;
-            self.transaction.set_class_attribute(
-                class,
-                "__annotations__",
-                Some(settled.into_any()),
-            );
-        }
-        Ok(())
+        locals.get_item("__annotations__")
     }
 
     /// A nested class that a new run of the body made: the live one takes over what it is.
@@ -494,35 +472,6 @@ impl<'py> Stage<'_, 'py> {
                     "removed",
                 );
             }
-        }
-        let (had, has) = (
-            crate::annotations::annotated(&before.body),
-            crate::annotations::annotated(&after.body),
-        );
-        let grown = change.steps.iter().any(|step| {
-            step.change == Change::Run
-                && matches!(
-                    after.body[step.new].kind,
-                    Kind::Assign {
-                        annotated: true,
-                        ..
-                    }
-                )
-        });
-        if had != has
-            && !grown
-            && !cfg!(Py_3_14)
-            && let Some(annotations) = live.get_item("__annotations__")?
-        {
-            let settled = crate::annotations::ordered_annotations(
-                self.py,
-                annotations.cast::<PyDict>()?,
-                &had,
-                &has,
-            )?;
-            let value = (!settled.is_empty() || !has.is_empty()).then(|| settled.into_any());
-            self.transaction
-                .set_class_attribute(class, "__annotations__", value);
         }
         Ok(())
     }

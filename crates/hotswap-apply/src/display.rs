@@ -6,11 +6,11 @@ use pyo3::types::PyDict;
 
 use crate::stage::Stage;
 use crate::statement::evaluate;
-use crate::transaction::Write;
 use crate::values;
 
 impl<'py> Stage<'_, 'py> {
-    /// Merges a changed display with what the program did to the live container.
+    /// A changed display merged with what the program did to the live container; that
+    /// one itself where they cannot be merged. None: it is not such a statement.
     pub(crate) fn merge_display(
         &mut self,
         module: usize,
@@ -56,11 +56,7 @@ impl<'py> Stage<'_, 'py> {
             entry.advice = "# hotswap: rerun".to_string();
             return Ok(Some(was.clone()));
         };
-        self.transaction.push(Write::Content {
-            container: was.clone(),
-            content,
-        });
-        Ok(Some(was.clone()))
+        Ok(Some(content))
     }
 }
 

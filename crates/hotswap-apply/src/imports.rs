@@ -88,10 +88,13 @@ impl<'py> Stage<'_, 'py> {
                 None => continue,
             }
             let Some((old, new)) = self.rebound_value(source, name) else {
+                // The same object with other content.
+                self.note_code(module, &import.bound, Changed::Value);
                 continue;
             };
-            // A statement that runs in this update has bound the name already.
-            if self.ran_import(module, index) {
+            // A statement that runs in this update binds the name itself, unless it
+            // imported it before just so: then the program may have assigned it since.
+            if self.ran_import(module, index, &import) {
                 continue;
             }
             self.rebind(
@@ -136,6 +139,7 @@ impl<'py> Stage<'_, 'py> {
                 None => continue,
             }
             let Some((old, new)) = self.rebound_value(source, &name) else {
+                self.note_code(module, &name, Changed::Value);
                 continue;
             };
             let is_public = public
@@ -172,13 +176,17 @@ impl<'py> Stage<'_, 'py> {
         found
     }
 
-    fn ran_import(&self, module: usize, statement: usize) -> bool {
+    fn ran_import(&self, module: usize, statement: usize, import: &Import) -> bool {
         self.edits.get(&module).is_some_and(|edited| {
             edited
                 .plan
                 .steps
                 .get(statement)
                 .is_some_and(|step| step.change == hotswap_plan::Change::Run)
+                && !edited
+                    .old_outline
+                    .imports()
+                    .any(|(_, before)| before == import)
         })
     }
 

@@ -111,6 +111,10 @@ pub(crate) struct Stage<'w, 'py> {
     pub effects: Vec<String>,
     /// Classes of which it must be told anew what is abstract.
     pub abstract_classes: Vec<Bound<'py, PyType>>,
+    /// Names whose chain of statements was run as a whole.
+    pub chained: FxHashSet<(usize, String)>,
+    /// Containers that stand in staging for live ones.
+    pub stand_ins: Vec<crate::chain::StandIn<'py>>,
     /// What is left to do right after the commit.
     pub after: Vec<After<'py>>,
 }

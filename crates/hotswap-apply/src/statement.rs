@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
 use crate::codes;
-use crate::stage::{Late, Stage};
+use crate::stage::{Changed, Late, Stage};
 use crate::transaction::Write;
 use crate::values;
 
@@ -46,7 +46,7 @@ impl<'py> Stage<'_, 'py> {
         };
         if hooks
             || self.must_wait(module, &new.facts)
-                && !matches!(change, Change::Same | Change::Bodies)
+                && !matches!(change, Change::Same | Change::Bodies | Change::Annotation)
         {
             self.late.push(Late {
                 module,
@@ -68,6 +68,10 @@ impl<'py> Stage<'_, 'py> {
                 if let (Change::Bodies, Some(old)) = (&step.change, old) {
                     self.new_attributes_of(module, old, new)?;
                 }
+                self.derive(module, step.new, &outline)
+            }
+            (Change::Annotation, _) => {
+                self.annotate(module, new, &outline)?;
                 self.derive(module, step.new, &outline)
             }
             (Change::Function(change), Some(old)) => {
@@ -200,13 +204,25 @@ impl<'py> Stage<'_, 'py> {
     ) -> PyResult<()> {
         let mut now = now;
         if let Some(was) = &was {
+            if values::is_plain(was) && values::equal(was, &now) {
+                // Whoever imported the old object goes on holding what a fresh start would.
+                now = was.clone();
+            }
             if was.is(&now) {
+                self.namespace(module)?.set_item(name, &now)?;
                 self.transaction
                     .set_item(&self.live_dict(module), name, Some(now));
                 return Ok(());
             }
-            if let Some(merged) = self.merge_display(module, name, was, &now, old, new)? {
-                now = merged;
+            if let Some(content) = self.merge_display(module, name, was, &now, old, new)? {
+                self.bind(module, name, Some(was.clone()))?;
+                if values::equal(was, &content) {
+                    return Ok(());
+                }
+                self.changed
+                    .insert((module, name.to_string()), Changed::Value);
+                let namespace = self.namespace(module)?;
+                return self.stand_in(&namespace, name, content, was.clone());
             }
         }
         if let Some(was) = &was {
@@ -284,10 +300,7 @@ impl<'py> Stage<'_, 'py> {
     ) -> PyResult<Vec<String>> {
         if !statement.binds.iter().any(|name| name == "*") {
             let mut names = statement.binds.clone();
-            if let Kind::Assign {
-                annotated: true, ..
-            } = statement.kind
-            {
+            if crate::annotations::is_annotated(statement) {
                 names.push("__annotations__".to_string());
             }
             return Ok(names);

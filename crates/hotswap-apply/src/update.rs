@@ -393,6 +393,8 @@ fn begin<'w, 'py>(
         moved: FxHashMap::default(),
         displaced: Vec::new(),
         effects: Vec::new(),
+        chained: FxHashSet::default(),
+        stand_ins: Vec::new(),
     })
 }
 
@@ -456,6 +458,8 @@ impl<'py> Stage<'_, 'py> {
         self.swap_codes()?;
         fault::point("the way home of new functions")?;
         self.rehome()?;
+        fault::point("the stand-ins of containers")?;
+        self.settle_stand_ins()?;
         fault::point("abstract methods")?;
         self.plan_abstract_methods()
     }

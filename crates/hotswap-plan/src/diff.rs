@@ -7,7 +7,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::outline::{ClassDef, FunctionDef, Kind, Outline, Statement};
+use crate::outline::{ClassDef, Expression, FunctionDef, Kind, Outline, Statement};
 
 /// What separates two sources of a module.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,6 +44,9 @@ pub enum Change {
     Function(FunctionChange),
     /// The same class with other members or another header.
     Class(ClassChange),
+    /// The same value is bound to the same name under another annotation: only the
+    /// annotation is evaluated.
+    Annotation,
     /// New, or changed in another way: the statement runs.
     Run,
 }
@@ -146,12 +149,40 @@ fn compare(old: &Statement, new: &Statement, futures: bool) -> Change {
             compare_functions(before, after, futures)
         }
         (Kind::Class(before), Kind::Class(after)) => compare_classes(before, after, futures),
+        _ if only_annotation_differs(old, new, futures) => Change::Annotation,
         _ if old.fingerprint == new.fingerprint => Change::Same,
         _ => Change::Run,
     }
 }
 
-fn fingerprints(expressions: &[crate::outline::Expression]) -> Vec<u64> {
+/// Whether two assignments bind the same value to the same name and differ in the
+/// annotation, or in how `from __future__` makes the compiler treat it.
+fn only_annotation_differs(old: &Statement, new: &Statement, futures: bool) -> bool {
+    let (
+        Kind::Assign {
+            targets: before,
+            value: old_value,
+            annotation: old_annotation,
+        },
+        Kind::Assign {
+            targets: after,
+            value: new_value,
+            annotation: new_annotation,
+        },
+    ) = (&old.kind, &new.kind)
+    else {
+        return false;
+    };
+    let fingerprint =
+        |expression: Option<&Expression>| expression.map(|expression| expression.fingerprint);
+    before.len() == 1
+        && before == after
+        && fingerprint(old_value.as_ref()) == fingerprint(new_value.as_ref())
+        && (fingerprint(old_annotation.as_deref()) != fingerprint(new_annotation.as_deref())
+            || futures && new_annotation.is_some())
+}
+
+fn fingerprints(expressions: &[Expression]) -> Vec<u64> {
     expressions
         .iter()
         .map(|expression| expression.fingerprint)
@@ -417,6 +448,20 @@ mod tests {
                 defaults: vec![1, 2],
                 annotations: true
             })]
+        );
+    }
+
+    #[test]
+    fn an_edited_annotation_does_not_run_the_value() {
+        assert_eq!(changes("x = f()\n", "x: int = f()\n"), [Change::Annotation]);
+        assert_eq!(changes("x: int = f()\n", "x = f()\n"), [Change::Annotation]);
+        assert_eq!(changes("x: int\n", "x: int = 1\n"), [Change::Run]);
+        assert_eq!(
+            changes(
+                "x: int = f()\n",
+                "from __future__ import annotations\nx: int = f()\n"
+            )[1],
+            Change::Annotation
         );
     }
 

@@ -91,6 +91,8 @@ pub struct Statement {
     pub binds: Vec<String>,
     /// Names it deletes.
     pub deletes: Vec<String>,
+    /// Names that it gives an entry in `__annotations__`.
+    pub annotates: Vec<String>,
     /// What running it reads, calls and writes.
     pub facts: Facts,
     /// `# hotswap: …` on one of its lines.
@@ -131,8 +133,8 @@ pub enum Kind {
         targets: Vec<String>,
         /// The value, if the statement has one.
         value: Option<Expression>,
-        /// It is `x: int` or `x: int = 1`.
-        annotated: bool,
+        /// The annotation of `x: int` or `x: int = 1`.
+        annotation: Option<Box<Expression>>,
     },
     /// `x += 1`.
     AugAssign {

@@ -121,6 +121,7 @@ impl Reader<'_> {
             facts: Facts::of_statements(std::slice::from_ref(stmt), self.lazy_annotations),
             binds: binds.names,
             deletes: binds.deletes,
+            annotates: binds.annotates,
             pragma: self.pragma(first_line, last_line, stmt),
             codes,
             kind,
@@ -188,12 +189,12 @@ impl Reader<'_> {
                     .map(|target| self.compact(target))
                     .collect(),
                 value: Some(self.expression(&assign.value)),
-                annotated: false,
+                annotation: None,
             },
             Stmt::AnnAssign(assign) => Kind::Assign {
                 targets: vec![self.compact(&assign.target)],
                 value: assign.value.as_ref().map(|value| self.expression(value)),
-                annotated: true,
+                annotation: Some(Box::new(self.annotation(assign))),
             },
             Stmt::AugAssign(assign) => Kind::AugAssign {
                 target: self.compact(&assign.target),
@@ -201,7 +202,7 @@ impl Reader<'_> {
             Stmt::TypeAlias(alias) => Kind::Assign {
                 targets: vec![self.compact(&alias.name)],
                 value: None,
-                annotated: false,
+                annotation: None,
             },
             Stmt::ImportFrom(import)
                 if import.level == 0
@@ -234,6 +235,24 @@ impl Reader<'_> {
             Stmt::Expr(_) => Kind::Expression,
             _ => Kind::Other,
         }
+    }
+
+    /// The annotation of an assignment; its span takes in parentheses around it.
+    fn annotation(&self, assign: &ast::StmtAnnAssign) -> Expression {
+        let mut annotation = self.expression(&assign.annotation);
+        annotation.span.end = match &assign.value {
+            None => assign.range.end().to_u32(),
+            Some(value) => {
+                let between = annotation.span.end as usize..value.start().to_usize();
+                let mut comment = false;
+                let sign = self.text[between].bytes().position(|byte| {
+                    comment = byte == b'#' || comment && byte != b'\n';
+                    byte == b'=' && !comment
+                });
+                annotation.span.end + sign.unwrap_or(0) as u32
+            }
+        };
+        annotation
     }
 
     fn compact(&self, expr: &Expr) -> String {

@@ -122,6 +122,7 @@ impl<'a> Visitor<'a> for Sites<'_> {
 pub(crate) struct Binds {
     pub(crate) names: Vec<String>,
     pub(crate) deletes: Vec<String>,
+    pub(crate) annotates: Vec<String>,
     pub(crate) imports: Vec<Import>,
 }
 
@@ -150,6 +151,9 @@ impl<'a> Visitor<'a> for Binds {
                 self.visit_expr(&assign.value);
             }
             Stmt::AnnAssign(assign) => {
+                if let (Expr::Name(name), true) = (assign.target.as_ref(), assign.simple) {
+                    self.annotates.push(name.id.to_string());
+                }
                 if assign.value.is_some() {
                     self.target(&assign.target);
                 }

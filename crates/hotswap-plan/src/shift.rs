@@ -59,8 +59,11 @@ impl Statement {
                     .for_each(|member| member.shift(bytes, lines));
             }
             Kind::Assign {
-                value: Some(value), ..
-            } => value.shift(bytes),
+                value, annotation, ..
+            } => value
+                .iter_mut()
+                .chain(annotation.as_deref_mut())
+                .for_each(|expression| expression.shift(bytes)),
             _ => {}
         }
     }

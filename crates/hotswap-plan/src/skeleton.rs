@@ -100,6 +100,23 @@ impl<'a> Skeleton<'a> {
         }
     }
 
+    /// Keeps the target and the annotation of an assignment, without its value.
+    #[must_use]
+    pub fn annotation(mut self, statement: &Statement) -> Skeleton<'a> {
+        if let Kind::Assign {
+            annotation: Some(annotation),
+            ..
+        } = &statement.kind
+        {
+            self.keep(Span {
+                start: statement.span.start,
+                end: annotation.span.end,
+            });
+            self.anchor(statement.span.start);
+        }
+        self
+    }
+
     /// Keeps a function definition without running its decorators, and evaluates
     /// only the defaults named by parameter index and, if asked, the annotations.
     #[must_use]
@@ -214,6 +231,17 @@ mod tests {
             .statement(&outline.statements[1])
             .finish();
         assert_eq!(got, "0;     b = 2\n");
+    }
+
+    #[test]
+    fn an_annotation_is_kept_without_the_value() {
+        let text = "x: int = f()\ny: (\n  str) = g()\n";
+        let outline = outline(text);
+        let got = Skeleton::new(text, &outline)
+            .annotation(&outline.statements[0])
+            .annotation(&outline.statements[1])
+            .finish();
+        assert_eq!(got, "x: int      \ny: (\n  str) \n");
     }
 
     #[test]

@@ -31,7 +31,18 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(1);
 #[derive(Default)]
 struct Announced {
     paths: Vec<PathBuf>,
-    imports: bool,
+    /// Modules whose imported source is not known must be compared with their files.
+    uncertain: bool,
+}
+
+/// Why a wait ended.
+enum Awaited {
+    /// There is something to apply.
+    Changes,
+    /// Modules were imported: what they were made from is to be noted.
+    Imports,
+    /// The deadline passed, or the engine was stopped.
+    Nothing,
 }
 
 /// Who works on the session now.
@@ -182,7 +193,7 @@ impl Engine {
             Ok(session.world.modules.iter().any(|module| !module.certain))
         })?;
         if result.unwrap_or(Ok(false))? {
-            lock(&self.announced).imports = true;
+            lock(&self.announced).uncertain = true;
         }
         Ok(())
     }
@@ -200,11 +211,30 @@ impl Engine {
     }
 
     /// Blocks with the GIL released until there is something to apply.
+    ///
+    /// Modules that were imported meanwhile are noted, also while the engine is paused: later
+    /// their files may no longer say what was imported.
     #[pyo3(signature = (timeout=None))]
-    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> bool {
+    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
         let deadline = timeout
             .map(|seconds| Instant::now() + Duration::from_secs_f64(seconds.clamp(0.0, 1e9)));
-        py.detach(|| self.wait_detached(deadline))
+        let mut look_again = None;
+        loop {
+            match py.detach(|| self.wait_detached(deadline, look_again)) {
+                Awaited::Changes => return Ok(true),
+                Awaited::Nothing => return Ok(false),
+                Awaited::Imports => {
+                    let noted = self.work(py, |session| -> PyResult<(bool, bool)> {
+                        let unfinished = session.note_modules(py)?;
+                        let uncertain = session.world.modules.iter().any(|module| !module.certain);
+                        Ok((unfinished, uncertain))
+                    })?;
+                    let (unfinished, uncertain) = noted.transpose()?.unwrap_or_default();
+                    look_again = unfinished.then(|| Instant::now() + IMPORT_QUIET);
+                    lock(&self.announced).uncertain |= uncertain;
+                }
+            }
+        }
     }
 
     /// An import of this module begins.
@@ -439,14 +469,15 @@ impl Engine {
         let _ = self.bell.0.try_send(());
     }
 
-    fn wait_detached(&self, deadline: Option<Instant>) -> bool {
+    /// `import_due` is when to look for imported modules, if that is known already.
+    fn wait_detached(&self, deadline: Option<Instant>, import_due: Option<Instant>) -> Awaited {
         let Some(events) = lock(&self.events).clone() else {
-            return false;
+            return Awaited::Nothing;
         };
-        let mut import_due: Option<Instant> = None;
+        let mut import_due = import_due;
         loop {
             if self.stopped.load(Ordering::SeqCst) || self.process != std::process::id() {
-                return false;
+                return Awaited::Nothing;
             }
             let paused = self.paused.load(Ordering::SeqCst);
             let mut announced = lock(&self.announced);
@@ -454,24 +485,23 @@ impl Engine {
                 let paths = event.changes.into_iter().map(|change| change.path);
                 announced.paths.extend(paths);
             }
-            if !paused && (announced.imports || !announced.paths.is_empty()) {
-                return true;
+            if !paused && (announced.uncertain || !announced.paths.is_empty()) {
+                return Awaited::Changes;
             }
             drop(announced);
             let now = Instant::now();
             if import_due.is_some_and(|due| due <= now) {
-                lock(&self.announced).imports = true;
-                return true;
+                return Awaited::Imports;
             }
             if deadline.is_some_and(|deadline| deadline <= now) {
-                return false;
+                return Awaited::Nothing;
             }
             let until = [import_due, deadline].into_iter().flatten().min();
             let timer = until.map_or_else(crossbeam_channel::never, crossbeam_channel::at);
             select! {
                 recv(events) -> event => match event {
                     Ok(event) => lock(&self.announced).paths.extend(event.changes.into_iter().map(|change| change.path)),
-                    Err(_) => return false,
+                    Err(_) => return Awaited::Nothing,
                 },
                 recv(self.bell.1) -> _ => {}
                 recv(self.imports.1) -> _ => import_due = Some(Instant::now() + IMPORT_QUIET),

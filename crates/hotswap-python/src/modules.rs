@@ -13,8 +13,10 @@ use crate::disk::{self, FileState, Stamp};
 use crate::session::Session;
 
 impl Session {
-    /// Notes the modules that were loaded since the last look.
-    pub(crate) fn note_modules(&mut self, py: Python<'_>) -> PyResult<()> {
+    /// Notes the modules that were loaded since the last look. True: some are being
+    /// initialised and are left for the next look.
+    pub(crate) fn note_modules(&mut self, py: Python<'_>) -> PyResult<bool> {
+        let mut unfinished = false;
         let modules = py
             .import("sys")?
             .getattr("modules")?
@@ -29,13 +31,14 @@ impl Session {
                 continue;
             }
             if is_initializing(&module) && name != "__main__" {
+                unfinished = true;
                 continue;
             }
             self.seen.insert(name.clone(), (pointer, spec));
             self.note_module(py, &name, &module)?;
         }
         self.drop_replaced(py, &modules);
-        Ok(())
+        Ok(unfinished)
     }
 
     fn note_module(
