@@ -170,10 +170,27 @@ def test_instance_of_another_layout_is_refused_while_a_frame_holds_it(load: Load
 
 
 def test_removed_call_is_named_with_what_it_leaves(load: Load) -> None:
+    source = "LOG = []\ndef note(word):\n    LOG.append(word)\n"
+    program = load(source + "note(1)\n")
+    report = program.edit(source)
+    assert [(change.qualname, change.action) for change in report.changes] == [("note(1)", "removed")]
+    assert "not undone" in report.changes[0].reason
+    assert program.module.LOG == [1]
+
+
+def test_removed_augmentation_is_taken_out_of_a_value_nobody_changed(load: Load) -> None:
     program = load("LOG = []\nLOG.append(1)\n")
     report = program.edit("LOG = []\n")
-    assert [(change.qualname, change.action) for change in report.changes] == [("LOG.append(1)", "removed")]
-    assert "not undone" in report.changes[0].reason
+    assert [(change.qualname, change.action) for change in report.changes] == [("LOG", "re-ran")]
+    assert program.module.LOG == []
+
+
+def test_removed_augmentation_of_a_value_the_program_changed_is_named(load: Load) -> None:
+    program = load("LOG = []\nLOG.append(1)\n")
+    program.module.LOG.append(2)
+    report = program.edit("LOG = []\n")
+    assert [(change.qualname, change.action) for change in report.changes] == [("LOG", "stale")]
+    assert program.module.LOG == [1, 2]
 
 
 def test_rollback_brings_the_code_back_and_keeps_state(load: Load) -> None:

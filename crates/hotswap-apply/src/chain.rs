@@ -1,12 +1,12 @@
 //! Statements that augment what others made: `X += …`, a loop that fills a table.
 
-use hotswap_plan::{Kind, Outline, Skeleton, Statement};
+use hotswap_plan::{Kind, Outline, Statement};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::codes;
 use crate::contents::{copy_of, set_content};
 use crate::stage::{Changed, Stage};
+use crate::timeline::{Place, links};
 use crate::transaction::Write;
 use crate::values;
 
@@ -34,12 +34,10 @@ impl<'py> Stage<'_, 'py> {
         module: usize,
         statement: &Statement,
         outline: &Outline,
+        name: Option<&str>,
     ) -> PyResult<bool> {
-        let Some(name) = &self.chained_name(module, statement, outline) else {
+        if self.committed {
             return Ok(false);
-        };
-        if self.chained.contains(&(module, name.clone())) {
-            return Ok(true);
         }
         let (old_outline, old_text) = match self.edits.get(&module) {
             Some(edited) => (edited.old_outline.clone(), edited.old_text.clone()),
@@ -48,117 +46,207 @@ impl<'py> Stage<'_, 'py> {
                 None => return Ok(false),
             },
         };
+        let names = match name {
+            Some(name) => vec![name.to_string()],
+            None => chained(statement, outline, &old_outline),
+        };
+        if names.is_empty() {
+            return Ok(false);
+        }
+        let known = |name: &String| self.chained.contains(&(module, name.clone()));
+        if name.is_none() && names.iter().all(known) {
+            return Ok(true);
+        }
         let live = self.live_dict(module);
-        let Some(now) = live.get_item(name)? else {
-            return Ok(false);
+        let (before, after) = (all_links(&old_outline, &names), all_links(outline, &names));
+        let bound_first = names.iter().all(|name| {
+            let first = links(outline, name).first().copied();
+            first.is_some_and(|first| outline.statements[first].binds.contains(name))
+        });
+        let harmless = |outline: &Outline, links: &[usize]| {
+            links
+                .iter()
+                .all(|link| !self.link_impurity(module, &outline.statements[*link], &names))
         };
-        let (before, after) = (links(&old_outline, name), links(outline, name));
-        if before.is_empty()
-            || !after
-                .first()
-                .is_some_and(|first| first.binds.contains(name))
-        {
+        if !bound_first || !harmless(&old_outline, &before) || !harmless(outline, &after) {
             return Ok(false);
         }
-        let pure = |link: &&Statement| {
-            let mut facts = link.facts.clone();
-            facts.stores.retain(|other| other != name);
-            facts.calls.retain(|call| {
-                !matches!(call, hotswap_plan::Call::Path(path)
-                    if path.len() == 2 && path[0] == *name && hotswap_plan::changes_in_place(&path[1]))
-            });
-            self.impurity(module, &facts).is_none()
+        let Some(base) = self.run_apart(
+            module,
+            &live,
+            &old_text,
+            &old_outline,
+            &before,
+            &names,
+            false,
+        )?
+        else {
+            return Ok(false);
         };
-        if !before.iter().all(pure) || !after.iter().all(pure) {
-            return Ok(false);
-        }
-        let base = self.run_apart(module, &live, &old_text, &old_outline, &before, name)?;
-        let base = base.map(|ran| ran.get_item(name)).transpose()?.flatten();
-        if !base.is_some_and(|base| values::equal(&base, &now)) {
-            return Ok(false);
+        for name in &names {
+            match (base.get_item(name)?, live.get_item(name)?) {
+                (Some(base), Some(now)) if values::equal(&base, &now) => {}
+                (None, None) => {}
+                _ => return Ok(false),
+            }
         }
         let namespace = self.namespace(module)?;
         let text = self.text(module);
-        let Some(ran) = self.run_apart(module, &namespace, &text, outline, &after, name)? else {
+        let Some(ran) = self.run_apart(module, &namespace, &text, outline, &after, &names, true)?
+        else {
             return Ok(false);
         };
-        let Some(value) = ran.get_item(name)? else {
-            return Ok(false);
-        };
-        self.chained.insert((module, name.clone()));
-        if values::equal(&value, &now) {
-            return Ok(true);
+        let mut changed = false;
+        for name in &names {
+            self.chained.insert((module, name.clone()));
+            changed |= self.take_chained(module, name, ran.get_item(name)?)?;
         }
-        if value.get_type().is(now.get_type()) && !values::is_plain(&value) {
-            self.stand_in(&namespace, name, value, now)?;
-            self.changed.insert((module, name.clone()), Changed::Value);
-        } else {
-            self.bind(module, name, Some(value.clone()))?;
-            self.note_value(module, name, Some(now), Some(value));
-        }
-        // What else the statements bind, such as the variable of a loop.
-        let others: Vec<&String> = after.iter().flat_map(|link| &link.binds).collect();
-        for other in others.into_iter().filter(|other| *other != name) {
+        // What else the statement binds, such as the variable of a loop.
+        let own = index_of(outline, statement);
+        for other in statement
+            .binds
+            .iter()
+            .filter(|other| !names.contains(other))
+        {
+            if links(outline, other).last().copied() != own {
+                continue;
+            }
             if let Some(value) = ran.get_item(other)? {
                 let was = live.get_item(other)?;
                 self.bind(module, other, Some(value.clone()))?;
                 self.note_value(module, other, was, Some(value));
             }
         }
-        let label = statement.label(&text);
-        self.entry(module, &label, Some(statement), "statement", "re-ran");
+        if changed {
+            let label = match name {
+                Some(name) => name.to_string(),
+                None => statement.label(&text),
+            };
+            self.entry(module, &label, Some(statement), "statement", "re-ran");
+        }
         Ok(true)
     }
 
-    /// The name that a statement augments, or that it binds for others to augment.
-    fn chained_name(
-        &self,
+    /// The value that a chain gave to a name goes where the old one was. False: there is no difference.
+    fn take_chained(
+        &mut self,
         module: usize,
-        statement: &Statement,
-        outline: &Outline,
-    ) -> Option<String> {
-        if let [name] = &augmented(statement)[..] {
-            return Some(name.clone());
+        name: &str,
+        value: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<bool> {
+        let now = self.live_dict(module).get_item(name)?;
+        match (value, now) {
+            (None, None) => Ok(false),
+            (Some(value), Some(now)) if values::equal(&value, &now) => Ok(false),
+            (Some(value), Some(now))
+                if value.get_type().is(now.get_type()) && values::is_container(&value) =>
+            {
+                let namespace = self.namespace(module)?;
+                self.stand_in(&namespace, name, value, now)?;
+                self.changed
+                    .insert((module, name.to_string()), Changed::Value);
+                Ok(true)
+            }
+            (value, now) => {
+                self.bind(module, name, value.clone())?;
+                self.note_value(module, name, now, value);
+                Ok(true)
+            }
         }
-        let (Kind::Assign { .. }, [name]) = (&statement.kind, &statement.binds[..]) else {
-            return None;
-        };
-        let before = self
-            .edits
-            .get(&module)
-            .map(|edited| edited.old_outline.clone());
-        let statements = before
-            .iter()
-            .flat_map(|before| &before.statements)
-            .chain(&outline.statements);
-        let mut others = statements.filter(|other| augmented(other).contains(name));
-        others.next().map(|_| name.clone())
     }
 
     /// A copy of a namespace in which a chain of statements ran. None: one of them raised.
+    #[allow(clippy::too_many_arguments)]
     fn run_apart(
-        &self,
+        &mut self,
         module: usize,
         namespace: &Bound<'py, PyDict>,
         text: &str,
         outline: &Outline,
-        chain: &[&Statement],
-        name: &str,
+        chain: &[usize],
+        names: &[String],
+        new: bool,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
         let copy = namespace.copy()?;
-        if copy.contains(name)? {
-            copy.del_item(name)?;
+        for name in names {
+            if copy.contains(name)? {
+                copy.del_item(name)?;
+            }
+        }
+        if chain
+            .iter()
+            .any(|link| !outline.statements[*link].codes.is_empty())
+        {
+            self.shadows.push((copy.clone(), module));
         }
         for link in chain {
-            let code = self.compile(
-                module,
-                &Skeleton::new(text, outline).statement(link).finish(),
-            )?;
-            if codes::execute(&code, &copy, None).is_err() {
+            let place = Place {
+                outline,
+                text,
+                index: *link,
+                new,
+            };
+            if !self.run_link(module, place, &copy, names)? {
                 return Ok(None);
             }
         }
         Ok(Some(copy))
+    }
+
+    /// After a statement gave a name a new value: the unchanged statements below that
+    /// augment it do so with the new one.
+    pub(crate) fn augment_again(
+        &mut self,
+        module: usize,
+        index: usize,
+        name: &str,
+        outline: &Outline,
+    ) -> PyResult<()> {
+        let Some(edited) = self.edits.get(&module) else {
+            return Ok(());
+        };
+        let due: Vec<usize> = links(outline, name)
+            .into_iter()
+            .filter(|link| *link > index)
+            .filter(|link| {
+                matches!(
+                    edited.plan.steps[*link].change,
+                    hotswap_plan::Change::Same | hotswap_plan::Change::Bodies
+                )
+            })
+            .collect();
+        let text = self.text(module);
+        let namespace = self.namespace(module)?;
+        for link in due {
+            let statement = &outline.statements[link];
+            let place = Place {
+                outline,
+                text: &text,
+                index: link,
+                new: true,
+            };
+            let chained = [name.to_string()];
+            let label = statement.label(&text);
+            if self.link_impurity(module, statement, &chained)
+                || !self.run_link(module, place, &namespace, &chained)?
+            {
+                let entry = self.entry(module, &label, Some(statement), "statement", "stale");
+                entry.reason =
+                    format!("{name} was made anew above it; running it again may not be harmless");
+                entry.advice = "# hotswap: rerun".to_string();
+                continue;
+            }
+            if !statement.codes.is_empty()
+                && let Some(staging) = self.staging.get_mut(&module)
+            {
+                staging.made_functions = true;
+            }
+            let value = namespace.get_item(name)?;
+            self.bind(module, name, value)?;
+            self.entry(module, &label, Some(statement), "statement", "re-ran")
+                .reason = format!("{name} was made anew above it");
+        }
+        Ok(())
     }
 
     /// Copies of the containers that a statement changes in place.
@@ -272,7 +360,7 @@ impl<'py> Stage<'_, 'py> {
 }
 
 /// The names whose values a statement changes in place or augments.
-fn augmented(statement: &Statement) -> Vec<String> {
+pub(crate) fn augmented(statement: &Statement) -> Vec<String> {
     let mut names = statement.facts.stores.clone();
     if let Kind::AugAssign { .. } = statement.kind {
         names.extend(statement.binds.iter().cloned());
@@ -282,11 +370,38 @@ fn augmented(statement: &Statement) -> Vec<String> {
     names
 }
 
-/// The statements that bind or augment a name, in order.
-fn links<'o>(outline: &'o Outline, name: &str) -> Vec<&'o Statement> {
-    let touches = |statement: &&Statement| {
-        let mut names = statement.binds.iter().cloned().chain(augmented(statement));
-        names.any(|other| other == name)
+/// The names of a statement whose values other statements have a part in.
+fn chained(statement: &Statement, outline: &Outline, old: &Outline) -> Vec<String> {
+    let mut names = augmented(statement);
+    if !names.is_empty() {
+        return names;
+    }
+    let Some(index) = index_of(outline, statement) else {
+        return names;
     };
-    outline.statements.iter().filter(touches).collect()
+    if !matches!(statement.kind, Kind::Assign { .. } | Kind::Compound(_)) {
+        return names;
+    }
+    names.extend(statement.binds.iter().cloned());
+    names.retain(|name| {
+        (links(outline, name).len() > 1 || links(old, name).len() > 1)
+            && !Stage::is_overruled(outline, index, name)
+    });
+    names
+}
+
+/// The statements that have a part in any of some names, in order.
+fn all_links(outline: &Outline, names: &[String]) -> Vec<usize> {
+    let mut all: Vec<usize> = names.iter().flat_map(|name| links(outline, name)).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Where a statement stands in its outline.
+pub(crate) fn index_of(outline: &Outline, statement: &Statement) -> Option<usize> {
+    outline
+        .statements
+        .iter()
+        .position(|other| other.span == statement.span)
 }

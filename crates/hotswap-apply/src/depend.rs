@@ -95,6 +95,21 @@ impl<'py> Stage<'_, 'py> {
             .any(|path| self.call_changed_inner(module, path, seen))
     }
 
+    /// Whether a path leads to a name that is bound only after the commit.
+    pub(crate) fn is_late(&self, module: usize, path: &[String], seen: &mut Vec<usize>) -> bool {
+        if self.late_names.is_empty() || seen.contains(&module) {
+            return false;
+        }
+        if self.late_names.contains(&(module, path[0].clone())) {
+            return true;
+        }
+        seen.push(module);
+        path.len() > 1
+            && self
+                .module_at(module, &path[0])
+                .is_some_and(|inner| self.is_late(inner, &path[1..], seen))
+    }
+
     /// Whether a statement that runs now would call code that is not committed yet.
     pub(crate) fn must_wait(&self, module: usize, facts: &Facts) -> bool {
         if self.committed {
@@ -103,7 +118,7 @@ impl<'py> Stage<'_, 'py> {
         if facts
             .reads
             .iter()
-            .any(|path| self.late_names.contains(&(module, path[0].clone())))
+            .any(|path| self.is_late(module, path, &mut Vec::new()))
         {
             return true;
         }
@@ -113,24 +128,19 @@ impl<'py> Stage<'_, 'py> {
         facts.reads.iter().any(|path| {
             // A plain value is staged; only code that would run in its old version waits.
             match self.change_of(module, path) {
-                Some(Changed::Value) => self.is_foreign(module, path),
+                Some(Changed::Value) => false,
                 Some(_) => true,
                 None => self.call_changed(module, path),
             }
         })
     }
 
-    /// A value read through a module object: the staging namespace cannot show it.
-    fn is_foreign(&self, module: usize, path: &[String]) -> bool {
-        path.len() > 1
-            && !self.changed.contains_key(&(module, path[0].clone()))
-            && self.module_at(module, &path[0]).is_some()
-    }
-
     /// The first name that an unchanged statement reads and that has another value now.
     pub(crate) fn cause(&self, module: usize, facts: &Facts) -> Option<String> {
         for path in &facts.reads {
-            if self.change_of(module, path) == Some(Changed::Value) {
+            if self.change_of(module, path) == Some(Changed::Value)
+                || self.is_late(module, path, &mut Vec::new())
+            {
                 return Some(path.join("."));
             }
         }
@@ -312,7 +322,7 @@ impl<'py> Stage<'_, 'py> {
     /// of the old inputs: the statements are evaluated once more, in a copy of the
     /// namespace; they are known to be harmless.
     pub(crate) fn untouched(
-        &self,
+        &mut self,
         module: usize,
         statements: &[usize],
         names: &[String],
@@ -327,12 +337,13 @@ impl<'py> Stage<'_, 'py> {
         let live = self.live_dict(module);
         let copy = live.copy()?;
         for index in statements {
-            let Some(statement) = outline.statements.get(*index) else {
-                return Ok(false);
+            let place = crate::timeline::Place {
+                outline: &outline,
+                text: &text,
+                index: *index,
+                new: false,
             };
-            let skeleton = hotswap_plan::Skeleton::new(&text, &outline).statement(statement);
-            let code = self.compile(module, &skeleton.finish())?;
-            if crate::codes::execute(&code, &copy, None).is_err() {
+            if *index >= outline.statements.len() || !self.run_link(module, place, &copy, names)? {
                 return Ok(false);
             }
         }

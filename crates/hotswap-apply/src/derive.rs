@@ -7,11 +7,13 @@ use pyo3::prelude::*;
 
 use crate::codes;
 use crate::stage::{Late, Stage};
+use crate::timeline::Place;
+use crate::transaction::Write;
 
 impl<'py> Stage<'_, 'py> {
     /// Derives statements of a module that was not edited.
     pub(crate) fn derive_module(&mut self, module: usize) -> PyResult<()> {
-        if self.changed.is_empty() {
+        if self.changed.is_empty() && self.late_names.is_empty() {
             return Ok(());
         }
         let Some(outline) = self.outline(module) else {
@@ -32,7 +34,11 @@ impl<'py> Stage<'_, 'py> {
         outline: &Arc<Outline>,
     ) -> PyResult<()> {
         let statement = &outline.statements[index];
-        if self.changed.is_empty() {
+        if self.changed.is_empty()
+            && self.late_names.is_empty()
+            && self.early.is_empty()
+            && !self.edits.contains_key(&module)
+        {
             return Ok(());
         }
         match &statement.kind {
@@ -41,9 +47,15 @@ impl<'py> Stage<'_, 'py> {
             Kind::Import(_) | Kind::Future | Kind::Docstring | Kind::MainGuard => return Ok(()),
             _ => {}
         }
-        let Some(cause) = self.cause(module, &statement.facts) else {
-            return Ok(());
+        let cause = match self.cause(module, &statement.facts) {
+            Some(cause) => Some(cause),
+            None => self.early_cause(module, index, &statement.facts, outline),
         };
+        let Some(cause) = cause else { return Ok(()) };
+        // A bare call is something that was done, not a value that could be out of date.
+        if matches!(statement.kind, Kind::Expression) && statement.pragma != Some(Pragma::Rerun) {
+            return Ok(());
+        }
         let label = statement.label(&self.text(module));
         if statement.pragma == Some(Pragma::Keep) {
             self.entry(module, &label, Some(statement), "statement", "kept")
@@ -51,22 +63,19 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         }
         let old_index = self.old_index(module, index);
-        if self.run_chain(module, statement, outline)? {
+        if self.run_chain(module, statement, outline, None)? {
             return Ok(());
         }
         if statement.pragma != Some(Pragma::Rerun) {
-            let stale = self.why_not_derive(module, statement, old_index, outline)?;
+            let stale = self.why_not_derive(module, statement, old_index)?;
             if let Some(reason) = stale {
-                // A bare call is something that was done, not a value that could be stale.
-                if !statement.binds.is_empty() {
-                    let entry = self.entry(module, &label, Some(statement), "statement", "stale");
-                    entry.reason = format!("depends on {cause}; {reason}");
-                    entry.advice = "# hotswap: rerun".to_string();
-                }
+                let entry = self.entry(module, &label, Some(statement), "statement", "stale");
+                entry.reason = format!("depends on {cause}; {reason}");
+                entry.advice = "# hotswap: rerun".to_string();
                 return Ok(());
             }
         }
-        if self.must_wait(module, &statement.facts) {
+        if self.must_wait(module, &statement.facts) && !self.can_show(module, &statement.facts) {
             if let Some(step) = self.step_of(module, index) {
                 self.late.push(Late {
                     module,
@@ -97,10 +106,37 @@ impl<'py> Stage<'_, 'py> {
         let namespace = self.namespace(module)?;
         let code = self.compile_statement(module, statement, outline)?;
         let before = self.values_before(&namespace, statement)?;
-        codes::execute(&code, &namespace, None)?;
+        let index = crate::chain::index_of(outline, statement).unwrap_or(usize::MAX);
+        let text = self.text(module);
+        let place = Place {
+            outline,
+            text: &text,
+            index,
+            new: true,
+        };
+        let mut view = self.view(module, place, &statement.facts, &namespace, &[])?;
+        let ran = codes::execute(&code, &namespace, None);
+        view.leave()?;
+        for (old, new) in view.copies.drain(..) {
+            self.transaction.push(Write::Reference { old, new });
+        }
+        ran?;
+        if !statement.codes.is_empty()
+            && let Some(staging) = self.staging.get_mut(&module)
+        {
+            staging.made_functions = true;
+        }
         for name in &statement.binds {
             let was = before.get_item(name)?;
             if let Some(now) = namespace.get_item(name)? {
+                if !self.committed && Self::is_overruled(outline, index, name) {
+                    self.early.insert((module, index, name.clone()), now);
+                    match &was {
+                        Some(was) => namespace.set_item(name, was)?,
+                        None => namespace.del_item(name)?,
+                    }
+                    continue;
+                }
                 self.bind(module, name, Some(now.clone()))?;
                 self.note_value(module, name, was, Some(now));
             }
@@ -138,7 +174,6 @@ impl<'py> Stage<'_, 'py> {
         module: usize,
         statement: &Statement,
         old_index: Option<usize>,
-        outline: &Outline,
     ) -> PyResult<Option<String>> {
         if let Some(reason) = self.impurity(module, &statement.facts) {
             return Ok(Some(reason));
@@ -146,39 +181,42 @@ impl<'py> Stage<'_, 'py> {
         let Some(old_index) = old_index else {
             return Ok(None);
         };
-        let chain = self.chain(module, old_index, &statement.binds, outline);
-        if !self.untouched(module, &chain, &statement.binds)? {
+        if !crate::chain::augmented(statement).is_empty() {
+            return Ok(Some(
+                "the other statements that make it cannot be run again, or the program changed its value since".to_string(),
+            ));
+        }
+        let baseline = match self.edits.get(&module) {
+            Some(edited) => Some(edited.old_outline.clone()),
+            None => self.outline(module),
+        };
+        let Some(baseline) = baseline else {
+            return Ok(None);
+        };
+        // Where a later statement decides, the live value says nothing about this one.
+        let names: Vec<String> = statement
+            .binds
+            .iter()
+            .filter(|name| !Self::is_overruled(&baseline, old_index, name))
+            .cloned()
+            .collect();
+        let mut chain = vec![old_index];
+        for name in &names {
+            chain.extend(crate::timeline::links(&baseline, name));
+        }
+        chain.sort_unstable();
+        chain.dedup();
+        if chain
+            .iter()
+            .any(|link| self.link_impurity(module, &baseline.statements[*link], &names))
+        {
+            return Ok(Some(
+                "another statement that makes it may not be harmless to run again".to_string(),
+            ));
+        }
+        if !self.untouched(module, &chain, &names)? {
             return Ok(Some("the program changed its value since".to_string()));
         }
         Ok(None)
-    }
-
-    /// The statements of the baseline that bind or augment the same names, up to the
-    /// last of them, so that the value after them can be compared.
-    fn chain(
-        &self,
-        module: usize,
-        index: usize,
-        names: &[String],
-        _outline: &Outline,
-    ) -> Vec<usize> {
-        let baseline = match self.edits.get(&module) {
-            Some(edited) => Some(edited.old_outline.clone()),
-            None => self.world.modules[module].outline(),
-        };
-        let Some(baseline) = baseline else {
-            return vec![index];
-        };
-        let mut chain: Vec<usize> = baseline
-            .statements
-            .iter()
-            .enumerate()
-            .filter(|(at, other)| {
-                *at == index || other.binds.iter().any(|name| names.contains(name))
-            })
-            .map(|(at, _)| at)
-            .collect();
-        chain.dedup();
-        chain
     }
 }

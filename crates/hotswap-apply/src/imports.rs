@@ -56,7 +56,7 @@ impl<'py> Stage<'_, 'py> {
     /// statements nominate the bindings; one is rebound only if that import was the
     /// last to bind the name and the name still holds the old object.
     pub(crate) fn rebind_imports(&mut self, module: usize) -> PyResult<()> {
-        if self.changed.is_empty() {
+        if self.changed.is_empty() && self.late_names.is_empty() {
             return Ok(());
         }
         let Some(outline) = self.outline(module) else {
@@ -78,6 +78,9 @@ impl<'py> Stage<'_, 'py> {
             if name == "*" {
                 self.rebind_star(module, source, &outline)?;
                 continue;
+            }
+            if self.late_names.contains(&(source, name.clone())) {
+                self.late_names.insert((module, import.bound.clone()));
             }
             match self.changed.get(&(source, name.clone())).copied() {
                 Some(Changed::Value) => {}

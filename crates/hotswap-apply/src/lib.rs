@@ -33,9 +33,11 @@ mod rename;
 mod report;
 mod stage;
 mod statement;
+mod timeline;
 mod transaction;
 mod update;
 mod values;
+mod views;
 mod world;
 
 #[cfg(debug_assertions)]

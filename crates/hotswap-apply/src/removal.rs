@@ -18,7 +18,11 @@ impl<'py> Stage<'_, 'py> {
         );
         for index in &plan.removed {
             let statement = &old_outline.statements[*index];
+            // What only augmented a value is looked after with the other statements that make it.
+            let augments = !statement.facts.stores.is_empty()
+                && !self.link_impurity(module, statement, &statement.facts.stores);
             if statement.binds.is_empty()
+                && !augments
                 && !matches!(statement.kind, Kind::Future | Kind::MainGuard)
             {
                 let label = statement.label(&self.edits[&module].old_text.clone());

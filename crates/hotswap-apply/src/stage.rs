@@ -115,6 +115,11 @@ pub(crate) struct Stage<'w, 'py> {
     pub chained: FxHashSet<(usize, String)>,
     /// Containers that stand in staging for live ones.
     pub stand_ins: Vec<crate::chain::StandIn<'py>>,
+    /// What statements that ran gave to names that later ones bind again, by statement.
+    pub early: FxHashMap<(usize, usize, String), Bound<'py, PyAny>>,
+    pub early_depth: usize,
+    /// Namespaces made for statements that ran apart, and the modules they stand for.
+    pub shadows: Vec<(Bound<'py, PyDict>, usize)>,
     /// What is left to do right after the commit.
     pub after: Vec<After<'py>>,
 }

@@ -10,6 +10,7 @@ use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
 use crate::codes;
 use crate::stage::{Changed, Late, Stage};
+use crate::timeline::Place;
 use crate::transaction::Write;
 use crate::values;
 
@@ -28,6 +29,7 @@ impl<'py> Stage<'_, 'py> {
             self.stage_step(module, step)?;
         }
         self.remove_statements(module)?;
+        self.settle_chains(module)?;
         self.settle_annotations(module)
     }
 
@@ -45,8 +47,9 @@ impl<'py> Stage<'_, 'py> {
             _ => false,
         };
         if hooks
-            || self.must_wait(module, &new.facts)
-                && !matches!(change, Change::Same | Change::Bodies | Change::Annotation)
+            || !matches!(change, Change::Same | Change::Bodies | Change::Annotation)
+                && self.must_wait(module, &new.facts)
+                && !self.can_show(module, &new.facts)
         {
             self.late.push(Late {
                 module,
@@ -113,9 +116,10 @@ impl<'py> Stage<'_, 'py> {
         if new.kind == Kind::MainGuard {
             return Ok(());
         }
-        if self.run_chain(module, new, outline)? {
+        if self.run_chain(module, new, outline, None)? {
             return Ok(());
         }
+        let index = crate::chain::index_of(outline, new);
         let namespace = self.namespace(module)?;
         let code = self.compile_statement(module, new, outline)?;
         let before = self.values_before(&namespace, new)?;
@@ -123,10 +127,30 @@ impl<'py> Stage<'_, 'py> {
         let unbound = self.unbind_removed(module, &namespace, new)?;
         let contents = self.contents_before(&namespace, new)?;
         self.note_effect(module, new);
+        let text = self.text(module);
+        let mut view = match index {
+            Some(index) => {
+                let place = Place {
+                    outline,
+                    text: &text,
+                    index,
+                    new: true,
+                };
+                let augmented = crate::chain::augmented(new);
+                Some(self.view(module, place, &new.facts, &namespace, &augmented)?)
+            }
+            None => None,
+        };
         let result = match &new.kind {
             Kind::Import(_) => self.run_import(&code, &namespace),
             _ => codes::execute(&code, &namespace, None),
         };
+        if let Some(view) = &mut view {
+            view.leave()?;
+            for (old, new) in view.copies.drain(..) {
+                self.transaction.push(Write::Reference { old, new });
+            }
+        }
         self.settle_contents(&namespace, contents)?;
         result?;
         if !new.codes.is_empty()
@@ -167,7 +191,25 @@ impl<'py> Stage<'_, 'py> {
                 namespace.set_item(&name, was)?;
                 continue;
             }
+            if let (Some(index), false) = (index, self.committed) {
+                if crate::timeline::links(outline, &name).len() > 1 {
+                    self.early
+                        .insert((module, index, name.clone()), now.clone());
+                }
+                if Self::is_overruled(outline, index, &name) {
+                    match &was {
+                        Some(was) => namespace.set_item(&name, was)?,
+                        None => namespace.del_item(&name)?,
+                    }
+                    continue;
+                }
+            }
             self.take_value(module, &name, was, now, old, new)?;
+            if let Some(index) = index
+                && crate::timeline::replaces(new, &name)
+            {
+                self.augment_again(module, index, &name, outline)?;
+            }
         }
         for name in &new.deletes {
             if !namespace.contains(name)? {

@@ -162,6 +162,23 @@ impl<'py> Transaction<'py> {
         });
     }
 
+    /// The value that an attribute will have; None: it is not written, or Some(None): deleted.
+    #[allow(clippy::option_option)]
+    pub(crate) fn pending_attribute(
+        &self,
+        object: &Bound<'py, PyAny>,
+        attribute: &str,
+    ) -> Option<Option<Bound<'py, PyAny>>> {
+        self.writes.iter().rev().find_map(|write| match write {
+            Write::Attribute {
+                object: other,
+                name,
+                value,
+            } if *name == attribute && other.is(object) => Some(value.clone()),
+            _ => None,
+        })
+    }
+
     pub(crate) fn keep(&mut self, value: Bound<'py, PyAny>) {
         self.kept.push(value);
     }

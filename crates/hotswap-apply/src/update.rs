@@ -382,6 +382,9 @@ fn begin<'w, 'py>(
         changed: FxHashMap::default(),
         late_names: FxHashSet::default(),
         late: Vec::new(),
+        early: FxHashMap::default(),
+        early_depth: 0,
+        shadows: Vec::new(),
         pairs: Vec::new(),
         shifted: FxHashSet::default(),
         committed: false,
@@ -481,12 +484,15 @@ impl<'py> Stage<'_, 'py> {
 
     /// Functions that were made in a staging namespace move to the live one.
     fn rehome(&mut self) -> PyResult<()> {
-        let made: Vec<usize> = self
+        let mut made: Vec<usize> = self
             .staging
             .iter()
             .filter(|(_, staging)| staging.made_functions)
             .map(|(module, _)| *module)
             .collect();
+        made.extend(self.shadows.iter().map(|(_, module)| *module));
+        made.sort_unstable();
+        made.dedup();
         if made.is_empty() {
             return Ok(());
         }
@@ -497,14 +503,18 @@ impl<'py> Stage<'_, 'py> {
         for function in cpython::functions_in_files(self.py, &files)? {
             let function = function.into_any();
             let globals = function.getattr("__globals__")?;
-            for module in &made {
-                let staging = &self.staging[module];
-                if globals.is(&staging.namespace) {
-                    self.transaction.push(Write::Globals {
-                        function: function.clone().into_any(),
-                        globals: staging.live.clone(),
-                    });
-                }
+            let staged = self.staging.iter();
+            let home = staged
+                .map(|(module, staging)| (&staging.namespace, *module))
+                .chain(
+                    self.shadows
+                        .iter()
+                        .map(|(shadow, module)| (shadow, *module)),
+                )
+                .find(|(namespace, _)| globals.is(*namespace));
+            if let Some((_, module)) = home {
+                let globals = self.live_dict(module);
+                self.transaction.push(Write::Globals { function, globals });
             }
         }
         Ok(())

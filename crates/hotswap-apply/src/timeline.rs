@@ -1,0 +1,307 @@
+//! Names that several statements bind: what they hold at each place of the source.
+
+use hotswap_plan::{Facts, Kind, Outline, Skeleton, Statement};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::codes;
+use crate::stage::Stage;
+
+/// A place in a source, before one of its statements.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'o> {
+    pub outline: &'o Outline,
+    pub text: &'o str,
+    pub index: usize,
+    /// The source is the new one.
+    pub new: bool,
+}
+
+/// Beyond this many statements that need one another's early values, none is made.
+const DEPTH: usize = 8;
+
+impl<'py> Stage<'_, 'py> {
+    /// The names that code at a place reads and that hold something else there than at
+    /// the end of the module, with what they hold there; as far as it can be made again
+    /// without effects.
+    pub(crate) fn early_values(
+        &mut self,
+        module: usize,
+        place: Place<'_>,
+        facts: &Facts,
+        namespace: &Bound<'py, PyDict>,
+        skip: &[String],
+    ) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
+        let mut values: Vec<(String, Bound<'py, PyAny>)> = Vec::new();
+        if self.early_depth >= DEPTH {
+            return Ok(values);
+        }
+        for path in &facts.reads {
+            let name = &path[0];
+            if skip.contains(name) || values.iter().any(|(known, _)| known == name) {
+                continue;
+            }
+            let links = links(place.outline, name);
+            let before = links.partition_point(|link| *link < place.index);
+            let later = links[before..].iter().any(|link| *link != place.index);
+            if before == 0 || !later {
+                continue;
+            }
+            self.early_depth += 1;
+            let value = self.value_after(module, place, &links[..before], name, namespace);
+            self.early_depth -= 1;
+            if let Some(value) = value? {
+                values.push((name.clone(), value));
+            }
+        }
+        Ok(values)
+    }
+
+    /// The first name that a statement reads before its last statement, and that the
+    /// statements up to there give another value than before.
+    pub(crate) fn early_cause(
+        &self,
+        module: usize,
+        index: usize,
+        facts: &Facts,
+        outline: &Outline,
+    ) -> Option<String> {
+        let edited = self.edits.get(&module)?;
+        let old_index = edited.plan.steps.get(index)?.old?;
+        for path in &facts.reads {
+            let name = &path[0];
+            let (old, new) = (links(&edited.old_outline, name), links(outline, name));
+            if old.len() < 2 && new.len() < 2 {
+                continue;
+            }
+            let prefix = |links: &[usize], outline: &Outline, at: usize| -> Vec<usize> {
+                let before = &links[..links.partition_point(|link| *link < at)];
+                let base = before
+                    .iter()
+                    .rposition(|link| replaces(&outline.statements[*link], name));
+                before[base.unwrap_or(0)..].to_vec()
+            };
+            let before = prefix(&old, &edited.old_outline, old_index);
+            let after = prefix(&new, outline, index);
+            let same = before.len() == after.len()
+                && before.iter().zip(&after).all(|(was, is)| {
+                    let step = &edited.plan.steps[*is];
+                    step.old == Some(*was)
+                        && step.change != hotswap_plan::Change::Run
+                        && !self.early.contains_key(&(module, *is, name.clone()))
+                });
+            if !same {
+                return Some(name.clone());
+            }
+        }
+        None
+    }
+
+    /// What a name holds after some of the statements that bind it. None: unknown, or
+    /// only to be had by running something with effects.
+    fn value_after(
+        &mut self,
+        module: usize,
+        place: Place<'_>,
+        links: &[usize],
+        name: &str,
+        namespace: &Bound<'py, PyDict>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let base = links
+            .iter()
+            .rposition(|link| replaces(&place.outline.statements[*link], name))
+            .unwrap_or(0);
+        let copy = namespace.copy()?;
+        let mut rest = &links[base..];
+        let made = place
+            .new
+            .then(|| self.early.get(&(module, links[base], name.to_string())))
+            .flatten();
+        if let Some(made) = made {
+            copy.set_item(name, made)?;
+            rest = &rest[1..];
+        }
+        for link in rest {
+            let statement = &place.outline.statements[*link];
+            if self.link_impurity(module, statement, &[name.to_string()]) {
+                return Ok(None);
+            }
+            if !self.run_link(
+                module,
+                Place {
+                    index: *link,
+                    ..place
+                },
+                &copy,
+                &[name.to_string()],
+            )? {
+                return Ok(None);
+            }
+        }
+        Ok(copy.get_item(name)?)
+    }
+
+    /// Runs one statement in a copy of a namespace. False: it raised.
+    pub(crate) fn run_link(
+        &mut self,
+        module: usize,
+        place: Place<'_>,
+        copy: &Bound<'py, PyDict>,
+        chained: &[String],
+    ) -> PyResult<bool> {
+        let statement = &place.outline.statements[place.index];
+        let skeleton = Skeleton::new(place.text, place.outline).statement(statement);
+        let code = self.compile(module, &skeleton.finish())?;
+        let mut view = self.view(module, place, &statement.facts, copy, chained)?;
+        let ran = codes::execute(&code, copy, None);
+        view.leave()?;
+        Ok(ran.is_ok())
+    }
+
+    /// Whether running a statement may do more than to give some names their values.
+    pub(crate) fn link_impurity(
+        &self,
+        module: usize,
+        statement: &Statement,
+        names: &[String],
+    ) -> bool {
+        let mut facts = statement.facts.clone();
+        facts.stores.retain(|other| !names.contains(other));
+        facts.calls.retain(|call| {
+            !matches!(call, hotswap_plan::Call::Path(path)
+                if path.len() == 2 && names.contains(&path[0]) && hotswap_plan::changes_in_place(&path[1]))
+        });
+        self.impurity(module, &facts).is_some()
+    }
+
+    /// Whether a later statement decides what a name holds in the end, whatever this one gave it.
+    pub(crate) fn is_overruled(outline: &Outline, index: usize, name: &str) -> bool {
+        links(outline, name)
+            .iter()
+            .any(|link| *link > index && replaces(&outline.statements[*link], name))
+    }
+
+    /// Names whose statements are fewer than before, or in another order, and of which no
+    /// other statement of the update took care.
+    pub(crate) fn settle_chains(&mut self, module: usize) -> PyResult<()> {
+        let edited = &self.edits[&module];
+        let (old, new) = (edited.old_outline.clone(), edited.outline.clone());
+        let plan = edited.plan.clone();
+        if plan.removed.is_empty() && plan.steps.is_sorted_by_key(|step| step.old) {
+            return Ok(());
+        }
+        let mut names: Vec<String> = Vec::new();
+        for statement in &old.statements {
+            for name in touched(statement) {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+        for name in names {
+            let before = links(&old, &name);
+            let after = links(&new, &name);
+            if before.len() < 2 || after.is_empty() {
+                continue;
+            }
+            let counterparts: Vec<Option<usize>> = after
+                .iter()
+                .map(|link| plan.steps.get(*link).and_then(|step| step.old))
+                .collect();
+            let unchanged = after.iter().all(|link| {
+                matches!(
+                    plan.steps[*link].change,
+                    hotswap_plan::Change::Same | hotswap_plan::Change::Bodies
+                )
+            });
+            let from = |links: &[usize], outline: &Outline| {
+                links
+                    .iter()
+                    .rposition(|link| replaces(&outline.statements[*link], &name))
+                    .unwrap_or(0)
+            };
+            let (old_base, new_base) = (from(&before, &old), from(&after, &new));
+            let had: Vec<Option<usize>> = before[old_base..].iter().copied().map(Some).collect();
+            if !unchanged || had == counterparts[new_base..] {
+                continue;
+            }
+            self.settle_chain(module, &name, after[new_base], &after, &new)?;
+        }
+        Ok(())
+    }
+
+    fn settle_chain(
+        &mut self,
+        module: usize,
+        name: &str,
+        base: usize,
+        links: &[usize],
+        outline: &std::sync::Arc<Outline>,
+    ) -> PyResult<()> {
+        let statement = &outline.statements[base];
+        let single = base == links[links.len() - 1];
+        let definition = matches!(
+            statement.kind,
+            Kind::Function(_) | Kind::Class(_) | Kind::Import(_)
+        );
+        if single && definition {
+            let old = self.old_statement(module, base);
+            return self.run(module, old.as_ref(), statement, outline);
+        }
+        if statement.deletes.iter().any(|gone| gone == name) && single {
+            return self.bind(module, name, None);
+        }
+        if self.run_chain(module, statement, outline, Some(name))? {
+            return Ok(());
+        }
+        let entry = self.entry(module, name, Some(statement), "statement", "stale");
+        entry.reason =
+            "a statement that had a part in it is gone or elsewhere; it cannot be made again without effects, or the program changed it"
+                .to_string();
+        entry.advice = "# hotswap: rerun".to_string();
+        Ok(())
+    }
+
+    fn old_statement(&self, module: usize, index: usize) -> Option<Statement> {
+        let edited = self.edits.get(&module)?;
+        let old = edited.plan.steps.get(index)?.old?;
+        Some(edited.old_outline.statements[old].clone())
+    }
+}
+
+/// All names that a statement binds, deletes or changes in place.
+pub(crate) fn touched(statement: &Statement) -> Vec<String> {
+    let mut names = statement.binds.clone();
+    names.extend(statement.deletes.iter().cloned());
+    names.extend(statement.facts.stores.iter().cloned());
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The statements that bind, delete or augment a name, in order.
+pub(crate) fn links(outline: &Outline, name: &str) -> Vec<usize> {
+    let has = |names: &[String]| names.iter().any(|other| other == name);
+    outline
+        .statements
+        .iter()
+        .enumerate()
+        .filter(|(_, statement)| {
+            has(&statement.binds) || has(&statement.deletes) || has(&statement.facts.stores)
+        })
+        .map(|(index, _)| index)
+        .collect()
+}
+
+/// Whether what a name holds after a statement has nothing to do with what it held before.
+pub(crate) fn replaces(statement: &Statement, name: &str) -> bool {
+    let reads = || statement.facts.reads.iter().any(|path| path[0] == name);
+    match &statement.kind {
+        Kind::Assign { .. } | Kind::Function(_) | Kind::Class(_) => {
+            statement.binds.iter().any(|bound| bound == name) && !reads()
+        }
+        Kind::Import(_) => statement.binds.iter().any(|bound| bound == name),
+        Kind::Other => statement.deletes.iter().any(|gone| gone == name),
+        _ => false,
+    }
+}

@@ -1,0 +1,334 @@
+//! What a statement sees while it runs apart from the live program: other modules as
+//! they will be, functions with their new code, names as they are at its place.
+
+use hotswap_plan::{Call, Facts};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyFunction, PyModule};
+use rustc_hash::FxHashMap;
+
+use crate::codes;
+use crate::stage::Stage;
+use crate::timeline::Place;
+
+/// Names of a namespace that stand for something else while a statement runs.
+pub(crate) struct View<'py> {
+    namespace: Bound<'py, PyDict>,
+    shown: Vec<Shown<'py>>,
+    /// Containers made for an earlier place of the source, and the live ones.
+    pub(crate) copies: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+}
+
+struct Shown<'py> {
+    name: String,
+    before: Option<Bound<'py, PyAny>>,
+    value: Bound<'py, PyAny>,
+}
+
+impl<'py> View<'py> {
+    fn new(namespace: &Bound<'py, PyDict>) -> Self {
+        View {
+            namespace: namespace.clone(),
+            shown: Vec::new(),
+            copies: Vec::new(),
+        }
+    }
+
+    fn show(&mut self, name: &str, value: Bound<'py, PyAny>) -> PyResult<()> {
+        let before = self.namespace.get_item(name)?;
+        self.namespace.set_item(name, &value)?;
+        self.shown.push(Shown {
+            name: name.to_string(),
+            before,
+            value,
+        });
+        Ok(())
+    }
+
+    /// Puts back what the names held, where the statement has not bound them itself.
+    pub(crate) fn leave(&mut self) -> PyResult<()> {
+        while let Some(Shown {
+            name,
+            before,
+            value,
+        }) = self.shown.pop()
+        {
+            let now = self.namespace.get_item(&name)?;
+            if now.is_some_and(|now| now.is(&value)) {
+                match before {
+                    Some(before) => self.namespace.set_item(name, before)?,
+                    None => self.namespace.del_item(name)?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Namespaces that were made for one view, by module.
+#[derive(Default)]
+struct Shadows<'py> {
+    globals: FxHashMap<usize, Bound<'py, PyDict>>,
+    functions: FxHashMap<usize, Bound<'py, PyAny>>,
+}
+
+impl<'py> Stage<'_, 'py> {
+    /// Lets a statement of the new source see what it would see after a fresh start.
+    /// `skip` names what the caller has put into the namespace itself.
+    pub(crate) fn view(
+        &mut self,
+        module: usize,
+        place: Place<'_>,
+        facts: &Facts,
+        namespace: &Bound<'py, PyDict>,
+        skip: &[String],
+    ) -> PyResult<View<'py>> {
+        let mut view = View::new(namespace);
+        if self.committed {
+            return Ok(view);
+        }
+        for (name, early) in self.early_values(module, place, facts, namespace, skip)? {
+            if let Some(live) = namespace.get_item(&name)?
+                && crate::values::is_container(&early)
+                && live.get_type().is(early.get_type())
+            {
+                view.copies.push((early.clone(), live));
+            }
+            view.show(&name, early)?;
+        }
+        if place.new {
+            let mut shadows = Shadows::default();
+            for (name, value) in self.shown_names(module, facts, namespace, &mut shadows)? {
+                if !skip.contains(&name) {
+                    view.show(&name, value)?;
+                }
+            }
+            let made = shadows.globals.into_iter();
+            self.shadows
+                .extend(made.map(|(module, globals)| (globals, module)));
+        }
+        Ok(view)
+    }
+
+    /// Whether everything changed that a harmless statement calls can be shown to it.
+    pub(crate) fn can_show(&self, module: usize, facts: &Facts) -> bool {
+        if facts
+            .reads
+            .iter()
+            .any(|path| self.is_late(module, path, &mut Vec::new()))
+            || self.impurity(module, facts).is_some()
+        {
+            return false;
+        }
+        let mut seen = Vec::new();
+        self.can_show_calls(module, facts, &mut seen)
+    }
+
+    fn can_show_calls(
+        &self,
+        module: usize,
+        facts: &Facts,
+        seen: &mut Vec<(usize, String)>,
+    ) -> bool {
+        use crate::stage::Changed;
+        facts.reads.iter().all(|path| {
+            match self.change_of(module, path) {
+                Some(Changed::Value) => return true,
+                None if !self.call_changed(module, path) => return true,
+                _ => {}
+            }
+            // Passed on as a value it would be the copy that is kept.
+            let called = facts
+                .calls
+                .iter()
+                .any(|call| matches!(call, Call::Path(called) if called == path));
+            let Some((source, name)) = self.definition_of(module, path) else {
+                return false;
+            };
+            let Some(outline) = self.outline(source) else {
+                return false;
+            };
+            let Some(function) = outline
+                .last_binder(&name)
+                .and_then(|at| outline.statements[at].function())
+            else {
+                return false;
+            };
+            if !called || !function.decorators.is_empty() {
+                return false;
+            }
+            let key = (source, name);
+            if seen.contains(&key) {
+                return true;
+            }
+            seen.push(key);
+            self.can_show_calls(source, &function.facts, seen)
+        })
+    }
+
+    /// The names that must hold something else for some code to see the new program.
+    fn shown_names(
+        &self,
+        module: usize,
+        facts: &Facts,
+        namespace: &Bound<'py, PyDict>,
+        shadows: &mut Shadows<'py>,
+    ) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
+        let mut shown: Vec<(String, Bound<'py, PyAny>)> = Vec::new();
+        for path in &facts.reads {
+            let changed = self.change_of(module, path).is_some() || self.call_changed(module, path);
+            let Some(head) = namespace.get_item(&path[0])? else {
+                continue;
+            };
+            if !changed {
+                continue;
+            }
+            let called = facts
+                .calls
+                .iter()
+                .any(|call| matches!(call, Call::Path(called) if called == path));
+            if let Ok(original) = head.cast::<PyModule>()
+                && path.len() > 1
+            {
+                let known = shown.iter().position(|(name, _)| *name == path[0]);
+                let copy = match known {
+                    Some(at) => shown[at].1.clone(),
+                    None => {
+                        let copy = self.module_stand_in(original)?;
+                        shown.push((path[0].clone(), copy.clone()));
+                        copy
+                    }
+                };
+                self.fill_stand_in(&copy, original, &path[1..], called, shadows)?;
+            } else if path.len() == 1
+                && called
+                && let Some(copy) = self.shadow_function(&head, shadows)?
+            {
+                shown.push((path[0].clone(), copy));
+            }
+        }
+        Ok(shown)
+    }
+
+    /// A module object that shows what the module will hold.
+    fn module_stand_in(&self, module: &Bound<'py, PyModule>) -> PyResult<Bound<'py, PyAny>> {
+        let copy = self
+            .py
+            .get_type::<PyModule>()
+            .call1((module.getattr("__name__")?,))?;
+        let dict = copy.getattr("__dict__")?.cast_into::<PyDict>()?;
+        let staged = self
+            .world
+            .by_dict(module.dict().as_any())
+            .and_then(|index| self.staging.get(&index));
+        match staged {
+            Some(staging) => dict.update(staging.namespace.as_mapping())?,
+            None => dict.update(module.dict().as_mapping())?,
+        }
+        Ok(copy)
+    }
+
+    fn fill_stand_in(
+        &self,
+        copy: &Bound<'py, PyAny>,
+        original: &Bound<'py, PyModule>,
+        rest: &[String],
+        called: bool,
+        shadows: &mut Shadows<'py>,
+    ) -> PyResult<()> {
+        let dict = copy.getattr("__dict__")?.cast_into::<PyDict>()?;
+        let Some(value) = dict.get_item(&rest[0])? else {
+            return Ok(());
+        };
+        if let Ok(inner) = value.cast::<PyModule>() {
+            if rest.len() == 1 {
+                return Ok(());
+            }
+            let shown = original.dict().get_item(&rest[0])?;
+            let (inner_copy, inner_original) = match shown {
+                Some(shown) if !shown.is(inner) && shown.cast::<PyModule>().is_ok() => {
+                    (value.clone(), shown.cast_into::<PyModule>()?)
+                }
+                _ => (self.module_stand_in(inner)?, inner.clone()),
+            };
+            dict.set_item(&rest[0], &inner_copy)?;
+            return self.fill_stand_in(&inner_copy, &inner_original, &rest[1..], called, shadows);
+        }
+        if rest.len() == 1
+            && called
+            && let Some(function) = self.shadow_function(&value, shadows)?
+        {
+            dict.set_item(&rest[0], function)?;
+        }
+        Ok(())
+    }
+
+    /// A copy of a project function with its new code and defaults, in a namespace
+    /// where all that it calls is new as well. None: the function itself will do.
+    fn shadow_function(
+        &self,
+        function: &Bound<'py, PyAny>,
+        shadows: &mut Shadows<'py>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if function.cast::<PyFunction>().is_err() {
+            return Ok(None);
+        }
+        if let Some(known) = shadows.functions.get(&(function.as_ptr() as usize)) {
+            return Ok(Some(known.clone()));
+        }
+        let Some(module) = self.world.by_dict(&function.getattr("__globals__")?) else {
+            return Ok(None);
+        };
+        let code = function.getattr("__code__")?;
+        let pair = self.pairs.iter().find(|pair| pair.old.is(&code));
+        let code = match pair {
+            Some(pair)
+                if codes::free_variables(&pair.new)? != codes::free_variables(&pair.old)? =>
+            {
+                return Ok(None);
+            }
+            Some(pair) => pair.new.clone(),
+            None => code,
+        };
+        let globals = match shadows.globals.get(&module) {
+            Some(globals) => globals.clone(),
+            None => {
+                let globals = match self.staging.get(&module) {
+                    Some(staging) => staging.namespace.copy()?,
+                    None => self.live_dict(module).copy()?,
+                };
+                shadows.globals.insert(module, globals.clone());
+                globals
+            }
+        };
+        let setting = |name: &'static str| -> PyResult<Bound<'py, PyAny>> {
+            match self.transaction.pending_attribute(function, name) {
+                Some(value) => Ok(value.unwrap_or_else(|| self.py.None().into_bound(self.py))),
+                None => function.getattr(name),
+            }
+        };
+        let copy = self.py.get_type::<PyFunction>().call1((
+            code,
+            &globals,
+            function.getattr("__name__")?,
+            setting("__defaults__")?,
+            function.getattr("__closure__")?,
+        ))?;
+        copy.setattr("__kwdefaults__", setting("__kwdefaults__")?)?;
+        shadows
+            .functions
+            .insert(function.as_ptr() as usize, copy.clone());
+        let name: String = function.getattr("__name__")?.extract()?;
+        let Some(outline) = self.outline(module) else {
+            return Ok(Some(copy));
+        };
+        if let Some(definition) = outline
+            .last_binder(&name)
+            .and_then(|at| outline.statements[at].function())
+        {
+            for (name, value) in self.shown_names(module, &definition.facts, &globals, shadows)? {
+                globals.set_item(name, value)?;
+            }
+        }
+        Ok(Some(copy))
+    }
+}
