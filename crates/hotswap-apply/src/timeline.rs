@@ -138,7 +138,7 @@ impl<'py> Stage<'_, 'py> {
                 return Ok(None);
             }
         }
-        Ok(copy.get_item(name)?)
+        copy.get_item(name)
     }
 
     /// Runs one statement in a copy of a namespace. False: it raised.
