@@ -324,9 +324,10 @@ def _process(where: str, modules: dict[str, Any], walk: _Walk) -> Fields:
             fields[f"{parent}.{child}"] = id(vars(holder).get(child))
         spec = getattr(module, "__spec__", None)
         fields[f"{name} is being imported"] = getattr(spec, "_initializing", None)
-    for file, entry in list(linecache.cache.items()):
-        if str(file).startswith(where):
-            fields[f"linecache {file}"] = tuple(entry[2]) if len(entry) > 1 else "lazy"
+        # What tracebacks and `inspect` show of it.
+        file = vars(module).get("__file__")
+        linecache.checkcache(file)
+        fields[f"source of {name}"] = tuple(linecache.getlines(file))
     # Which folders have finders; what a finder remembers of a folder is made anew at any time.
     fields["folders with finders"] = sorted(
         folder for folder in sys.path_importer_cache if str(folder).startswith(where)

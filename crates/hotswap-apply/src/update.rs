@@ -153,6 +153,7 @@ pub fn update(
         for (index, mut stage, error) in failed {
             outcomes[index].failure = Some(failure(py, &error, world, &groups[index]));
             outcomes[index].notes = stage.give_up();
+            outcomes[index].collect = stage.transaction.collect;
         }
         committed
     };
@@ -476,6 +477,11 @@ impl<'py> Stage<'_, 'py> {
         if let Err(error) = self.withdraw_staged() {
             notes.push(format!(
                 "what the failed update had registered could not be withdrawn: {error}"
+            ));
+        }
+        if let Err(error) = self.hide_staged_classes() {
+            notes.push(format!(
+                "classes that the failed update had made still show: {error}"
             ));
         }
         notes.append(&mut self.transaction.conflicts);

@@ -138,6 +138,41 @@ impl<'py> Stage<'_, 'py> {
         Ok(None)
     }
 
+    /// After a failure: the classes that were made in staging leave the
+    /// `__subclasses__()` of their bases, as if they had never been.
+    pub(crate) fn hide_staged_classes(&mut self) -> PyResult<()> {
+        let mut dead: Vec<Bound<'py, PyType>> =
+            self.rebuilt.iter().map(|(made, _)| made.clone()).collect();
+        for staging in self.staging.values() {
+            for (name, value) in staging.namespace.iter() {
+                let Ok(class) = value.cast_into::<PyType>() else {
+                    continue;
+                };
+                let home = cpython::type_dict(&class).get_item("__module__")?;
+                let own = staging.live.get_item("__name__")?;
+                let here = matches!((&home, &own), (Some(home), Some(own)) if home.eq(own)?);
+                let live = staging.live.get_item(&name)?;
+                if here && !live.is_some_and(|live| live.is(&class)) && !self.is_live(&class)? {
+                    dead.push(class);
+                }
+            }
+        }
+        for class in dead {
+            self.hide_class(&class)?;
+        }
+        self.transaction.commit(self.py)
+    }
+
+    /// Whether a class has a name in one of the live namespaces.
+    fn is_live(&self, class: &Bound<'py, PyType>) -> PyResult<bool> {
+        for staging in self.staging.values() {
+            if staging.live.values().iter().any(|value| value.is(class)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Hangs a dead class under a class of its own, so that its bases no longer name it.
     pub(crate) fn hide_class(&mut self, class: &Bound<'py, PyType>) -> PyResult<()> {
         let object = self.py.get_type::<PyAny>();
