@@ -192,6 +192,13 @@ impl<'py> Stage<'_, 'py> {
                     self.run_class_body(module, class, &qualname, path, change, &body, &due)?;
             }
         }
+        for step in &change.steps {
+            let member = &after.body[step.new];
+            if let (Kind::Function(_), Some(old)) = (&member.kind, step.old) {
+                let scope = Some((&names[..], class));
+                self.derive_defaults(module, &before.body[old], member, scope)?;
+            }
+        }
         self.settle_class_annotations(class, before, after, change, annotations)?;
         self.remove_members(module, class, before, after, change, &qualname)?;
         self.finish_class(module, class, before, after)

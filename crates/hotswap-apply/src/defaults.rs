@@ -1,98 +1,133 @@
 //! Default values of unchanged parameters that read something changed.
 
-use std::sync::Arc;
-
-use hotswap_plan::{Expression, Outline, Statement};
+use hotswap_plan::{Expression, Facts, Statement};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyTuple, PyType};
 
+use crate::native as cpython;
 use crate::stage::Stage;
-use crate::statement::evaluate;
+use crate::statement::evaluate_in;
 use crate::transaction::Write;
 use crate::values;
 
 impl<'py> Stage<'_, 'py> {
-    /// Default values of an unchanged parameter that read something changed.
+    /// Default values of a function whose source is unchanged and which read something
+    /// that changed. `old` is the definition as it was; `class` is where it is a method,
+    /// with the names of the classes around it.
     pub(crate) fn derive_defaults(
         &mut self,
         module: usize,
-        statement: &Statement,
-        outline: &Arc<Outline>,
+        old: &Statement,
+        new: &Statement,
+        class: Option<(&[String], &Bound<'py, PyType>)>,
     ) -> PyResult<()> {
-        let Some(function) = statement.function() else {
+        let (Some(before), Some(after), Some(site)) =
+            (old.function(), new.function(), old.codes.last())
+        else {
             return Ok(());
         };
-        let due: Vec<(usize, &Expression)> = function
-            .parameters
-            .iter()
-            .enumerate()
-            .filter_map(|(index, parameter)| {
-                parameter.default.as_ref().map(|default| (index, default))
-            })
-            .filter(|(_, default)| self.cause(module, &default.facts).is_some())
-            .collect();
+        let mut due = Vec::new();
+        for (index, parameter) in after.parameters.iter().enumerate() {
+            let Some(default) = &parameter.default else {
+                continue;
+            };
+            // A default whose own source changed is evaluated with the header.
+            let Some(was) = before.parameters.iter().position(|other| {
+                other.name == parameter.name
+                    && other.keyword_only == parameter.keyword_only
+                    && other
+                        .default
+                        .as_ref()
+                        .is_some_and(|other| other.fingerprint == default.fingerprint)
+            }) else {
+                continue;
+            };
+            if let Some(cause) = self.default_cause(module, &default.facts, class) {
+                due.push(Due {
+                    was,
+                    index,
+                    default,
+                    cause,
+                });
+            }
+        }
         if due.is_empty() {
             return Ok(());
         }
-        let old_line = match self.edits.get(&module) {
-            Some(edited) => edited
-                .plan
-                .steps
-                .iter()
-                .find(|step| outline.statements[step.new].span == statement.span)
-                .and_then(|step| step.old)
-                .and_then(|old| edited.old_outline.statements[old].codes.last())
-                .map(|site| site.line),
-            None => statement.codes.last().map(|site| site.line),
-        };
-        let Some(line) = old_line else { return Ok(()) };
-        let live = self.functions_at(module, &function.name, line);
-        for target in live {
-            self.derive_defaults_of(module, statement, &target.function, &due)?;
+        for target in self.functions_at(module, &before.name, site.line) {
+            self.derive_defaults_of(module, old, new, class, &target.function, &due)?;
         }
         Ok(())
+    }
+
+    /// What a default reads that changed, in its module or in the class around it.
+    fn default_cause(
+        &self,
+        module: usize,
+        facts: &Facts,
+        class: Option<(&[String], &Bound<'py, PyType>)>,
+    ) -> Option<String> {
+        let mut facts = facts.clone();
+        if let Some((path, _)) = class {
+            for read in facts.reads.clone() {
+                facts.reads.push(path.iter().cloned().chain(read).collect());
+            }
+        }
+        self.cause(module, &facts)
     }
 
     fn derive_defaults_of(
         &mut self,
         module: usize,
-        statement: &Statement,
+        old: &Statement,
+        new: &Statement,
+        class: Option<(&[String], &Bound<'py, PyType>)>,
         target: &Bound<'py, PyAny>,
-        due: &[(usize, &Expression)],
+        due: &[Due<'_>],
     ) -> PyResult<()> {
-        let Some(function) = statement.function() else {
+        let (Some(before), Some(after)) = (old.function(), new.function()) else {
             return Ok(());
         };
         let text = self.text(module);
         let live = self.live_dict(module);
         let namespace = self.namespace(module)?;
-        for (index, default) in due {
-            let parameter = &function.parameters[*index];
-            let cause = self.cause(module, &default.facts).unwrap_or_default();
-            let source = default.span.of(&text);
-            let mut stale = self.impurity(module, &default.facts);
+        let (mut old_scope, mut new_scope) = (None, None);
+        if let Some((_, class)) = class {
+            let members = cpython::type_dict(class).copy()?;
+            old_scope = Some(members.copy()?);
+            self.transaction.pending_members(class, &members)?;
+            new_scope = Some(members);
+        }
+        for each in due {
+            let parameter = &after.parameters[each.index];
+            let source = each.default.span.of(&text);
+            let mut stale = self.impurity(module, &each.default.facts);
             if stale.is_none() {
-                let was = evaluate(self.py, source, &live.copy()?);
-                let now = parameter_default(target, function, *index)?;
+                let was = evaluate_in(self.py, source, &live.copy()?, old_scope.as_ref());
+                let now = parameter_default(target, before, each.was)?;
                 if !matches!((&was, &now), (Ok(was), Some(now)) if values::equal(was, now)) {
                     stale = Some("the program changed its value since".to_string());
                 }
             }
-            let name = format!("{}({})", function.name, parameter.name);
+            let name = match class {
+                Some((path, _)) => format!("{}.{}({})", path.join("."), after.name, parameter.name),
+                None => format!("{}({})", after.name, parameter.name),
+            };
             if let Some(reason) = stale {
-                let entry = self.entry(module, &name, Some(statement), "function", "stale");
-                entry.reason = format!("the default depends on {cause}; {reason}");
+                let entry = self.entry(module, &name, Some(new), "function", "stale");
+                entry.reason = format!("the default depends on {}; {reason}", each.cause);
                 entry.advice = "# hotswap: rerun".to_string();
                 continue;
             }
-            let value = evaluate(self.py, source, &namespace)?;
-            self.set_default(target, function, *index, value)?;
-            self.entry(module, &name, Some(statement), "function", "re-ran")
-                .reason = format!("the default reads {cause}");
+            let value = evaluate_in(self.py, source, &namespace, new_scope.as_ref())?;
+            self.set_default(target, after, each.index, value)?;
+            self.entry(module, &name, Some(new), "function", "re-ran")
+                .reason = format!("the default reads {}", each.cause);
         }
         Ok(())
     }
 
+    /// Sets one default on top of what this update has planned for the function.
     fn set_default(
         &mut self,
         target: &Bound<'py, PyAny>,
@@ -101,34 +136,46 @@ impl<'py> Stage<'_, 'py> {
         value: Bound<'py, PyAny>,
     ) -> PyResult<()> {
         let parameter = &function.parameters[index];
-        if parameter.keyword_only {
-            let defaults = target.getattr("__kwdefaults__")?.call_method0("copy")?;
+        let name = if parameter.keyword_only {
+            "__kwdefaults__"
+        } else {
+            "__defaults__"
+        };
+        let present = match self.transaction.pending_attribute(target, name) {
+            Some(planned) => planned,
+            None => target.getattr(name)?,
+        };
+        let changed = if parameter.keyword_only {
+            let defaults = present.cast_into::<PyDict>()?.copy()?;
             defaults.set_item(&parameter.name, value)?;
-            self.transaction.push(Write::Attribute {
-                object: target.clone(),
-                name: "__kwdefaults__",
-                value: Some(defaults),
-            });
-            return Ok(());
-        }
-        let at = default_position(function, index);
-        let defaults: Vec<Bound<'py, PyAny>> = target
-            .getattr("__defaults__")?
-            .cast_into::<PyTuple>()?
-            .iter()
-            .collect();
-        let mut defaults = defaults;
-        if let Some(slot) = defaults.get_mut(at) {
-            *slot = value;
-        }
-        let defaults = PyTuple::new(self.py, defaults)?.into_any();
+            defaults.into_any()
+        } else {
+            let at = default_position(function, index);
+            let mut defaults: Vec<Bound<'py, PyAny>> =
+                present.cast_into::<PyTuple>()?.iter().collect();
+            if let Some(slot) = defaults.get_mut(at) {
+                *slot = value;
+            }
+            PyTuple::new(self.py, defaults)?.into_any()
+        };
         self.transaction.push(Write::Attribute {
             object: target.clone(),
-            name: "__defaults__",
-            value: Some(defaults),
+            name,
+            value: Some(changed),
         });
         Ok(())
     }
+}
+
+/// A default that must be evaluated again.
+struct Due<'o> {
+    /// Its parameter in the old definition.
+    was: usize,
+    /// Its parameter in the new one.
+    index: usize,
+    default: &'o Expression,
+    /// The name that it reads.
+    cause: String,
 }
 
 fn default_position(function: &hotswap_plan::FunctionDef, index: usize) -> usize {

@@ -42,7 +42,18 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         }
         match &statement.kind {
-            Kind::Function(_) => return self.derive_defaults(module, statement, outline),
+            Kind::Function(_) => {
+                let before = match self.edits.get(&module) {
+                    Some(edited) => edited.old_outline.clone(),
+                    None => outline.clone(),
+                };
+                return match self.old_index(module, index) {
+                    Some(old) => {
+                        self.derive_defaults(module, &before.statements[old], statement, None)
+                    }
+                    None => Ok(()),
+                };
+            }
             Kind::Class(_) => return self.derive_class(module, statement, outline),
             Kind::Import(_) | Kind::Future | Kind::Docstring | Kind::MainGuard => return Ok(()),
             _ => {}

@@ -408,7 +408,7 @@ impl<'py> Stage<'_, 'py> {
         }
         self.note_code(module, &function.name, crate::stage::Changed::Code);
         self.entry(module, &function.name, Some(new), "function", "patched");
-        self.derive_defaults(module, new, outline)
+        self.derive_defaults(module, old, new, None)
     }
 
     /// Runs a definition whose decorators are stubbed and takes out what it made.
@@ -460,10 +460,22 @@ pub(crate) fn evaluate<'py>(
     source: &str,
     namespace: &Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    evaluate_in(py, source, namespace, None)
+}
+
+/// The same with the names of a class body before those of the module.
+pub(crate) fn evaluate_in<'py>(
+    py: Python<'py>,
+    source: &str,
+    namespace: &Bound<'py, PyDict>,
+    locals: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
     let text = format!("({source}\n)");
-    py.import("builtins")?
-        .getattr("eval")?
-        .call1((text, namespace))
+    let eval = py.import("builtins")?.getattr("eval")?;
+    match locals {
+        Some(locals) => eval.call1((text, namespace, locals)),
+        None => eval.call1((text, namespace)),
+    }
 }
 
 /// A C function that returns its argument.

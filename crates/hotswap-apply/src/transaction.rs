@@ -286,6 +286,42 @@ impl<'py> Transaction<'py> {
         Ok(())
     }
 
+    /// What an attribute of an object will be, if this update is about to set it.
+    pub(crate) fn pending_attribute(
+        &self,
+        target: &Bound<'py, PyAny>,
+        wanted: &str,
+    ) -> Option<Bound<'py, PyAny>> {
+        self.writes.iter().rev().find_map(|write| match write {
+            Write::Attribute {
+                object,
+                name,
+                value: Some(value),
+            } if object.is(target) && *name == wanted => Some(value.clone()),
+            _ => None,
+        })
+    }
+
+    /// Brings a copy of a class's members up to what they will be.
+    pub(crate) fn pending_members(
+        &self,
+        target: &Bound<'py, PyType>,
+        members: &Bound<'py, PyDict>,
+    ) -> PyResult<()> {
+        for write in &self.writes {
+            if let Write::ClassAttribute { class, name, value } = write
+                && class.is(target)
+            {
+                match value {
+                    Some(value) => members.set_item(name, value)?,
+                    None if members.contains(name)? => members.del_item(name)?,
+                    None => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The code objects that are about to be replaced.
     pub(crate) fn doomed_codes(&self) -> Vec<Bound<'py, pyo3::types::PyCode>> {
         let mut codes: Vec<Bound<'py, pyo3::types::PyCode>> = Vec::new();
