@@ -4,7 +4,7 @@ use hotswap_plan::{
     Change, CodeSite, FunctionChange, FunctionDef, Kind, Skeleton, Statement, Step,
 };
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyFunction, PyTuple, PyType};
 
 use crate::codes;
 use crate::live::LiveFunction;
@@ -511,11 +511,22 @@ impl<'py> Stage<'_, 'py> {
         value: Bound<'py, PyAny>,
     ) -> PyResult<()> {
         let old = function.getattr(name)?;
+        if name == "__annotations__" {
+            self.set_annotations(function, value.clone())?;
+        } else {
+            self.transaction.push(Write::Attribute {
+                object: function.clone(),
+                name,
+                value: Some(value.clone()),
+            });
+        }
         for holder in self.wrappers_of(function)? {
             if !cpython::runs_code(&holder, &self.intern(name))
-                && holder
-                    .getattr(name)
-                    .is_ok_and(|copy| copy.is(&old) || copy.eq(&old).unwrap_or(false))
+                && holder.getattr(name).is_ok_and(|copy| {
+                    // The same dict has been changed in place.
+                    copy.is(&old) && name != "__annotations__"
+                        || !copy.is(&old) && copy.eq(&old).unwrap_or(false)
+                })
             {
                 self.transaction.push(Write::Attribute {
                     object: holder,
@@ -524,11 +535,6 @@ impl<'py> Stage<'_, 'py> {
                 });
             }
         }
-        self.transaction.push(Write::Attribute {
-            object: function.clone(),
-            name,
-            value: Some(value),
-        });
         Ok(())
     }
 
@@ -570,42 +576,64 @@ impl<'py> Stage<'_, 'py> {
         Ok(())
     }
 
-    /// What stands at the function's name and leads to it by `__wrapped__`.
+    /// What stands at the function's name or at another name of its module and leads to
+    /// it: wrappers by `functools.wraps`, properties, static and class methods.
     fn wrappers_of(&self, function: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let globals = function.getattr("__globals__")?.cast_into::<PyDict>()?;
-        let qualname: String = function.getattr("__qualname__")?.extract()?;
-        let mut parts = qualname.split('.');
-        let Some(mut object) = parts
-            .next()
-            .and_then(|name| globals.get_item(name).ok().flatten())
-        else {
+        let mut wrappers = named_wrappers(&globals, function)?;
+        for value in globals.values() {
+            if value.is_exact_instance_of::<PyFunction>()
+                && value
+                    .getattr("__dict__")?
+                    .cast_into::<PyDict>()?
+                    .get_item("__wrapped__")?
+                    .is_some_and(|inner| inner.is(function))
+                && !wrappers.iter().any(|known| known.is(&value))
+            {
+                wrappers.push(value);
+            }
+        }
+        Ok(wrappers)
+    }
+}
+
+/// What stands at a function's own name and leads to it.
+fn named_wrappers<'py>(
+    globals: &Bound<'py, PyDict>,
+    function: &Bound<'py, PyAny>,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let qualname: String = function.getattr("__qualname__")?.extract()?;
+    let mut parts = qualname.split('.');
+    let Some(mut object) = parts
+        .next()
+        .and_then(|name| globals.get_item(name).ok().flatten())
+    else {
+        return Ok(Vec::new());
+    };
+    for name in parts {
+        let Ok(class) = object.cast_into::<PyType>() else {
             return Ok(Vec::new());
         };
-        for name in parts {
-            let Ok(class) = object.cast_into::<PyType>() else {
-                return Ok(Vec::new());
-            };
-            match crate::native::type_dict(&class).get_item(name)? {
-                Some(inner) => object = inner,
-                None => return Ok(Vec::new()),
-            }
+        match crate::native::type_dict(&class).get_item(name)? {
+            Some(inner) => object = inner,
+            None => return Ok(Vec::new()),
         }
-        let mut chain = Vec::new();
-        for _ in 0..20 {
-            if object.is(function) {
-                return Ok(chain);
-            }
-            let next = ["__wrapped__", "__func__"]
-                .iter()
-                .find_map(|name| object.getattr(*name).ok());
-            chain.push(object);
-            match next {
-                Some(next) => object = next,
-                None => break,
-            }
-        }
-        Ok(Vec::new())
     }
+    let mut chain = Vec::new();
+    for _ in 0..20 {
+        if object.is(function) {
+            return Ok(chain);
+        }
+        let next = ["__wrapped__", "__func__", "fget", "func"]
+            .iter()
+            .find_map(|name| object.getattr(*name).ok());
+        chain.push(object);
+        match next {
+            Some(next) => object = next,
+            None => break,
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// Whether a live function belongs to the class at a path, as far as its name tells.

@@ -30,7 +30,7 @@ impl<'py> Stage<'_, 'py> {
                     .reason = "what it did when it ran is not undone".to_string();
             }
             for name in &statement.binds {
-                if outline.last_binder(name).is_some()
+                if self.binds_at_start(module, &outline, name)
                     || outline.globals_declared.contains(name)
                     || name == "*"
                 {
@@ -53,6 +53,16 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a fresh start would run a statement that binds the name: the main guard
+    /// runs in `__main__` alone.
+    fn binds_at_start(&self, module: usize, outline: &Outline, name: &str) -> bool {
+        let is_main = self.world.modules[module].name == "__main__";
+        outline.statements.iter().any(|statement| {
+            (is_main || statement.kind != Kind::MainGuard)
+                && statement.binds.iter().any(|bound| bound == name)
+        })
     }
 
     /// Names that only removed statements had bound before, and that a block such as

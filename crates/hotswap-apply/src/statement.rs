@@ -269,6 +269,13 @@ impl<'py> Stage<'_, 'py> {
         }
         if let Some(was) = &was {
             let definition = matches!(new.kind, Kind::Function(_) | Kind::Class(_));
+            if let (Kind::Function(_), Some(old)) = (&new.kind, old)
+                && self.adopt_definition(module, was, &now, old)?
+            {
+                self.bind(module, name, Some(was.clone()))?;
+                self.note_code(module, name, Changed::Code);
+                return Ok(());
+            }
             if definition && values::has_identity(was) && self.defined_here(module, was, old) {
                 self.transaction.push(Write::Reference {
                     old: was.clone(),

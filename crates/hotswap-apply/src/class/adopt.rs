@@ -1,8 +1,10 @@
 //! Functions that live take over what newly made ones are.
 
+use hotswap_plan::Statement;
 use pyo3::prelude::*;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::{PyDict, PyFunction, PyTuple, PyType};
 
+use crate::codes;
 use crate::stage::Stage;
 use crate::transaction::Write;
 
@@ -15,24 +17,28 @@ impl<'py> Stage<'_, 'py> {
         class: Option<Bound<'py, PyType>>,
     ) -> PyResult<()> {
         let (old_code, new_code) = (live.getattr("__code__")?, made.getattr("__code__")?);
-        if self.live.with_code(&old_code).is_empty() {
-            // Not a function of an edited file: its holders were not looked for.
+        let is_plain = |code: &Bound<'py, PyAny>| -> PyResult<bool> {
+            let free = codes::free_variables(code)?;
+            Ok(free.iter().all(|name| name == "__class__"))
+        };
+        // A closure's code is shared by all that its maker made, such as the wrappers of
+        // one decorator: only this one changes. Nor were the holders of code in files
+        // that were not edited looked for.
+        if self.live.with_code(&old_code).is_empty()
+            || !is_plain(&old_code)?
+            || !is_plain(&new_code)?
+        {
             let closure = made.getattr("__closure__")?.cast_into::<PyTuple>().ok();
             self.transaction.push(Write::Code {
                 function: live.clone(),
                 code: new_code,
                 closure,
             });
+            self.transaction.keep(old_code);
         } else {
             self.pair(&old_code, &new_code, class)?;
         }
-        let mut names: Vec<&'static str> = vec!["__defaults__", "__kwdefaults__", "__doc__"];
-        names.push(if cfg!(Py_3_14) {
-            "__annotate__"
-        } else {
-            "__annotations__"
-        });
-        for name in names {
+        for name in ["__defaults__", "__kwdefaults__", "__doc__"] {
             let value = made.getattr(name)?;
             self.transaction.push(Write::Attribute {
                 object: live.clone(),
@@ -40,7 +46,102 @@ impl<'py> Stage<'_, 'py> {
                 value: Some(value),
             });
         }
+        if cfg!(Py_3_14) {
+            let value = made.getattr("__annotate__")?;
+            self.transaction.push(Write::Attribute {
+                object: live.clone(),
+                name: "__annotate__",
+                value: Some(value),
+            });
+        } else {
+            self.set_annotations(live, made.getattr("__annotations__")?)?;
+        }
         Ok(())
+    }
+
+    /// The annotations of a function, in place: the wrappers that `functools.wraps`
+    /// made share the dict.
+    pub(crate) fn set_annotations(
+        &mut self,
+        function: &Bound<'py, PyAny>,
+        value: Bound<'py, PyAny>,
+    ) -> PyResult<()> {
+        let present = function.getattr("__annotations__")?;
+        if present.is_exact_instance_of::<PyDict>() && value.is_exact_instance_of::<PyDict>() {
+            if !present.is(&value) {
+                self.transaction.push(Write::Content {
+                    container: present,
+                    content: value,
+                });
+            }
+        } else {
+            self.transaction.push(Write::Attribute {
+                object: function.clone(),
+                name: "__annotations__",
+                value: Some(value),
+            });
+        }
+        Ok(())
+    }
+
+    /// A function whose definition ran again keeps its identity, if what came out is a
+    /// function of the same name again: it takes over all that the new one is, and who
+    /// took hold of the new one gets the live one. False: it is another kind of object.
+    pub(crate) fn adopt_definition(
+        &mut self,
+        module: usize,
+        live: &Bound<'py, PyAny>,
+        made: &Bound<'py, PyAny>,
+        old: &Statement,
+    ) -> PyResult<bool> {
+        let Some(before) = old.function() else {
+            return Ok(false);
+        };
+        let own = self.live_dict(module).get_item("__name__")?;
+        for function in [live, made] {
+            // What a decorator returned to everybody, such as the dummy of
+            // `typing.overload`, has another name.
+            if !function.is_exact_instance_of::<PyFunction>()
+                || !function.getattr("__qualname__")?.eq(&before.name)?
+                || !own.as_ref().is_some_and(|own| {
+                    function
+                        .getattr("__module__")
+                        .is_ok_and(|name| name.eq(own).unwrap_or(false))
+                })
+            {
+                return Ok(false);
+            }
+        }
+        self.adopt_function(live, made, None)?;
+        let (from, to) = (
+            made.getattr("__dict__")?.cast_into::<PyDict>()?,
+            live.getattr("__dict__")?.cast_into::<PyDict>()?,
+        );
+        for (key, value) in from.iter() {
+            self.transaction.push(Write::Item {
+                dict: to.clone(),
+                key,
+                value: Some(value),
+            });
+        }
+        // What the old decorators had set goes with them; what the program set on an
+        // undecorated function stays.
+        if !before.decorators.is_empty() {
+            for (key, _) in to.iter() {
+                if !from.contains(&key)? {
+                    self.transaction.push(Write::Item {
+                        dict: to.clone(),
+                        key,
+                        value: None,
+                    });
+                }
+            }
+        }
+        self.transaction.push(Write::Reference {
+            old: made.clone(),
+            new: live.clone(),
+        });
+        Ok(true)
     }
 
     /// `property`, `classmethod` and `staticmethod` keep the functions they hold.
