@@ -30,7 +30,8 @@ fn inner_unused(code: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// Follows names to functions: modules, classes, descriptors, wrappers.
 #[derive(Default)]
 struct Walk<'py> {
-    file: String,
+    /// All files at once: a class that one module imports from another is met once.
+    files: FxHashSet<String>,
     functions: Vec<Bound<'py, PyAny>>,
     seen: FxHashSet<usize>,
 }
@@ -49,7 +50,7 @@ impl<'py> Walk<'py> {
         }
         if let Ok(function) = value.cast::<PyFunction>() {
             let file: Bound<'py, PyAny> = value.getattr("__code__")?.getattr("co_filename")?;
-            if file.extract::<&str>()? == self.file {
+            if self.files.contains(file.extract::<&str>()?) {
                 self.functions.push(function.clone().into_any());
             }
             // What a decorator's wrapper calls.
@@ -158,8 +159,9 @@ impl<'py> LiveFunctions<'py> {
         retired: &RefCell<Vec<Py<PyAny>>>,
     ) -> PyResult<Option<Self>> {
         let mut walk = Walk::default();
-        for (namespace, file) in namespaces {
-            walk.file.clone_from(file);
+        walk.files
+            .extend(namespaces.iter().map(|(_, file)| file.clone()));
+        for (namespace, _) in namespaces {
             walk.namespace(namespace, 0)?;
         }
         let mut live = LiveFunctions::empty();

@@ -30,7 +30,7 @@ impl<'py> Stage<'_, 'py> {
                     .reason = "what it did when it ran is not undone".to_string();
             }
             for name in &statement.binds {
-                if self.binds_at_start(module, &outline, name)
+                if self.binders(module, &outline, name) > 0
                     || outline.globals_declared.contains(name)
                     || name == "*"
                 {
@@ -55,14 +55,15 @@ impl<'py> Stage<'_, 'py> {
         Ok(())
     }
 
-    /// Whether a fresh start would run a statement that binds the name: the main guard
-    /// runs in `__main__` alone.
-    fn binds_at_start(&self, module: usize, outline: &Outline, name: &str) -> bool {
+    /// How many of the statements that a fresh start would run bind the name: the main
+    /// guard runs in `__main__` alone.
+    fn binders(&self, module: usize, outline: &Outline, name: &str) -> usize {
         let is_main = self.world.modules[module].name == "__main__";
-        outline.statements.iter().any(|statement| {
+        let binders = outline.statements.iter().filter(|statement| {
             (is_main || statement.kind != Kind::MainGuard)
                 && statement.binds.iter().any(|bound| bound == name)
-        })
+        });
+        binders.count()
     }
 
     /// Names that only removed statements had bound before, and that a block such as
@@ -80,19 +81,15 @@ impl<'py> Stage<'_, 'py> {
         };
         let mut names = Vec::new();
         for name in &new.binds {
-            let binders = |outline: &Outline| {
-                outline
-                    .statements
-                    .iter()
-                    .filter(|other| other.binds.contains(name))
-                    .count()
-            };
             let removed = edited
                 .plan
                 .removed
                 .iter()
                 .any(|at| edited.old_outline.statements[*at].binds.contains(name));
-            if removed && binders(&edited.outline) == 1 && namespace.contains(name)? {
+            if removed
+                && self.binders(module, &edited.outline, name) == 1
+                && namespace.contains(name)?
+            {
                 namespace.del_item(name)?;
                 names.push(name.clone());
             }
