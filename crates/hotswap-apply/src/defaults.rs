@@ -142,8 +142,8 @@ impl<'py> Stage<'_, 'py> {
             "__defaults__"
         };
         let present = match self.transaction.pending_attribute(target, name) {
-            Some(planned) => planned,
-            None => target.getattr(name)?,
+            Some(Some(planned)) => planned,
+            _ => target.getattr(name)?,
         };
         let changed = if parameter.keyword_only {
             let defaults = present.cast_into::<PyDict>()?.copy()?;

@@ -286,22 +286,6 @@ impl<'py> Transaction<'py> {
         Ok(())
     }
 
-    /// What an attribute of an object will be, if this update is about to set it.
-    pub(crate) fn pending_attribute(
-        &self,
-        target: &Bound<'py, PyAny>,
-        wanted: &str,
-    ) -> Option<Bound<'py, PyAny>> {
-        self.writes.iter().rev().find_map(|write| match write {
-            Write::Attribute {
-                object,
-                name,
-                value: Some(value),
-            } if object.is(target) && *name == wanted => Some(value.clone()),
-            _ => None,
-        })
-    }
-
     /// Brings a copy of a class's members up to what they will be.
     pub(crate) fn pending_members(
         &self,
