@@ -7,6 +7,9 @@ import name. One object of it is made per update:
         def begin(self) -> None: ...           # before the statements of the update run, in the same thread
         def end(self, report) -> notes: ...    # afterwards; `report` is the engine's, as plain dicts, or None
 
+A class attribute `owns` may name the packages whose objects the engine leaves to the plugin; it is the
+framework's own package where there is none.
+
 `end` puts back what statements of rejected files registered (of all of them if `report` is None), and
 withdraws what the old run of a definition had registered. The strings it returns become notes of the report.
 """
@@ -46,6 +49,7 @@ _lock = threading.Lock()
 _waiting: dict[str, str] | None = None
 """Import name of a framework that was not seen yet, and where its plugin is. None: not looked up yet."""
 _loaded: list[Callable[[], Plugin]] = []
+_owned: list[str] = ["hotswap"]
 _updating: set[int] = set()
 _diffs: dict[int, Callable[[], str]] = {}
 
@@ -99,6 +103,11 @@ def updating() -> bool:
     return threading.get_ident() in _updating
 
 
+def owned_packages() -> list[str]:
+    """The packages whose registries the loaded plugins look after; the engine leaves them alone."""
+    return _owned
+
+
 def update_diff() -> str:
     """What the update that this thread has just run changed in the sources, as a unified diff; for `end`."""
     diff = _diffs.get(threading.get_ident())
@@ -148,8 +157,8 @@ def _load_all() -> None:
     assert _waiting is not None
     with _lock:
         due = [name for name in _waiting if _is_imported(name)]
-        places = [_waiting.pop(name) for name in due]
-    for place in places:
+        places = [(name, _waiting.pop(name)) for name in due]
+    for name, place in places:
         module, _, attribute = place.partition(":")
         try:
             make = getattr(import_module(module), attribute)
@@ -157,6 +166,7 @@ def _load_all() -> None:
             apply_logger.exception("the plugin %s cannot be loaded", place)
         else:
             _loaded.append(make)
+            _owned.extend(getattr(make, "owns", (name,)))
 
 
 def _is_imported(name: str) -> bool:

@@ -16,6 +16,7 @@ from hotswap import _plugins
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_plugins, "_waiting", None)
     monkeypatch.setattr(_plugins, "_loaded", [])
+    monkeypatch.setattr(_plugins, "_owned", ["hotswap"])
     monkeypatch.setattr(_plugins, "BUILT_IN", {})
 
 

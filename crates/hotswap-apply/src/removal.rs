@@ -23,6 +23,7 @@ impl<'py> Stage<'_, 'py> {
                 && !self.link_impurity(module, statement, &statement.facts.stores);
             if statement.binds.is_empty()
                 && !augments
+                && !self.withdrawn_statements.contains(&(module, *index))
                 && !matches!(statement.kind, Kind::Future | Kind::MainGuard)
             {
                 let label = statement.label(&self.edits[&module].old_text.clone());

@@ -101,12 +101,6 @@ pub(crate) struct Stage<'w, 'py> {
     pub replaced: Vec<(Bound<'py, PyType>, Bound<'py, PyType>)>,
     /// Instances that move to another layout, by address, and what takes their place.
     pub moved: FxHashMap<usize, Bound<'py, PyAny>>,
-    /// Entries of containers that a new registration took the place of.
-    pub displaced: Vec<(
-        Bound<'py, PyAny>,
-        crate::rebind::Key<'py>,
-        Bound<'py, PyAny>,
-    )>,
     /// What statements that ran may have done outside, in words, should the update fail.
     pub effects: Vec<String>,
     /// Classes of which it must be told anew what is abstract.
@@ -120,6 +114,10 @@ pub(crate) struct Stage<'w, 'py> {
     pub early_depth: usize,
     /// Namespaces made for statements that ran apart, and the modules they stand for.
     pub shadows: Vec<(Bound<'py, PyDict>, usize)>,
+    /// What statements of this update did to containers of the program.
+    pub registered: Vec<crate::registrations::Journaled<'py>>,
+    /// Removed statements whose registrations were withdrawn, by module and old index.
+    pub withdrawn_statements: FxHashSet<(usize, usize)>,
     /// What is left to do right after the commit.
     pub after: Vec<After<'py>>,
 }

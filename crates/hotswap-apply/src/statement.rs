@@ -123,7 +123,7 @@ impl<'py> Stage<'_, 'py> {
         let namespace = self.namespace(module)?;
         let code = self.compile_statement(module, new, outline)?;
         let before = self.values_before(&namespace, new)?;
-        let registered = self.registrations_before(module, old, new)?;
+        let survey = self.survey(module, old, new)?;
         let unbound = self.unbind_removed(module, &namespace, new)?;
         let contents = self.contents_before(&namespace, new)?;
         self.note_effect(module, new);
@@ -145,6 +145,12 @@ impl<'py> Stage<'_, 'py> {
             Kind::Import(_) => self.run_import(&code, &namespace),
             _ => codes::execute(&code, &namespace, None),
         };
+        if let Some(survey) = survey {
+            match &result {
+                Ok(()) => self.settle_survey(survey, module, old, new, outline)?,
+                Err(_) => self.restore_survey(&survey)?,
+            }
+        }
         if let Some(view) = &mut view {
             view.leave()?;
             for (old, new) in view.copies.drain(..) {
@@ -216,7 +222,7 @@ impl<'py> Stage<'_, 'py> {
                 self.bind(module, name, None)?;
             }
         }
-        self.settle_registrations(registered, module, new)
+        Ok(())
     }
 
     /// Notes what a statement that is about to run may do outside the staging namespace.

@@ -395,10 +395,11 @@ fn begin<'w, 'py>(
         rebuilt: Vec::new(),
         replaced: Vec::new(),
         moved: FxHashMap::default(),
-        displaced: Vec::new(),
         effects: Vec::new(),
         chained: FxHashSet::default(),
         stand_ins: Vec::new(),
+        registered: Vec::new(),
+        withdrawn_statements: FxHashSet::default(),
     })
 }
 
@@ -449,6 +450,10 @@ fn run_everything(plan: &mut Plan, outline: &Outline) {
 impl<'py> Stage<'_, 'py> {
     /// Everything up to the commit.
     fn prepare_all(&mut self) -> PyResult<()> {
+        // What is gone is withdrawn first: what moved to another place registers anew there.
+        for module in self.order.clone() {
+            self.withdraw_removed(module)?;
+        }
         for module in self.order.clone() {
             fault::point("a module")?;
             self.stage_module(module)?;

@@ -80,6 +80,8 @@ pub struct World {
     /// Code objects that were left behind in an old version; kept alive so that
     /// no new object takes their address.
     pub(crate) retired: RefCell<Vec<Py<PyAny>>>,
+    /// Packages whose registries a plugin looks after.
+    pub owned_packages: Vec<String>,
 }
 
 impl World {

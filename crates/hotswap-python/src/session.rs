@@ -614,6 +614,7 @@ impl Session {
                     .collect()
             })
             .collect();
+        self.world.owned_packages = owned_packages(py);
         let began = self.began.clone();
         let imported = move || {
             let mut began = began.lock().unwrap_or_else(PoisonError::into_inner);
@@ -1087,4 +1088,15 @@ pub(crate) fn empty_outcome(files: Vec<PathBuf>) -> Outcome {
         files,
         ..Outcome::default()
     }
+}
+
+/// The packages whose registries the plugins that are loaded look after. None where
+/// the engine is used without the Python package.
+fn owned_packages(py: Python<'_>) -> Vec<String> {
+    let plugins = py
+        .import("sys")
+        .and_then(|sys| sys.getattr("modules")?.get_item("hotswap._plugins"));
+    plugins
+        .and_then(|plugins| plugins.call_method0("owned_packages")?.extract())
+        .unwrap_or_default()
 }

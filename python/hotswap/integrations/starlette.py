@@ -46,6 +46,8 @@ _ADDING_API = ("add_api_route", "add_api_websocket_route", "include_router", *_A
 class StarlettePlugin:
     """One update's view of the routers of this process."""
 
+    owns = ("starlette", "fastapi")
+
     def __init__(self) -> None:
         self._journal = Journal()
         self._routes = Reruns()

@@ -73,8 +73,16 @@ impl<'py> Stage<'_, 'py> {
         }
         let namespace = self.namespace(module)?;
         let code = self.compile_statement(module, statement, outline)?;
-        let registered = self.containers_of(&[class.clone().into_any()])?;
-        codes::execute(&code, &namespace, None)?;
+        let old = self.counterpart(module, statement);
+        let survey = self.survey(module, Some(&old), statement)?;
+        let result = codes::execute(&code, &namespace, None);
+        if let Some(survey) = survey {
+            match &result {
+                Ok(()) => self.settle_survey(survey, module, Some(&old), statement, outline)?,
+                Err(_) => self.restore_survey(&survey)?,
+            }
+        }
+        result?;
         if let Some(staging) = self.staging.get_mut(&module) {
             staging.made_functions = true;
         }
@@ -91,7 +99,6 @@ impl<'py> Stage<'_, 'py> {
         if made.is(class) {
             return Ok(());
         }
-        self.settle_registrations(registered, module, statement)?;
         self.settle_made(&Remade {
             module,
             class: class.clone(),

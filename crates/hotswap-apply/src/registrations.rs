@@ -1,0 +1,1027 @@
+//! Registrations belong to the statement that made them.
+//!
+//! Before a statement runs again, or when it is gone, what its earlier run had put
+//! into the containers that its call can reach is taken out: entries that hold the
+//! very object the statement defined or passed. What the new run puts in stands
+//! where a fresh start would have put it. Entries that cannot be told from those of
+//! the program or of another statement stay, and the report says so.
+
+use hotswap_plan::{Call, Expression, Kind, Outline, Statement};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyFunction, PyTuple, PyType};
+
+use crate::collections::{self, Entry, Shape};
+use crate::reach::Reach;
+use crate::stage::Stage;
+use crate::values;
+
+/// An entry that was taken out of a container before its statement ran again.
+pub(crate) struct Taken<'py> {
+    pub place: usize,
+    pub index: usize,
+    pub entry: Entry<'py>,
+    /// What stands there instead: a sequence without the registered item.
+    rest: Option<Bound<'py, PyAny>>,
+}
+
+/// The containers that a statement can reach, and what they held before it ran.
+pub(crate) struct Survey<'w, 'py> {
+    reach: Reach<'w, 'py>,
+    before: Vec<Vec<Entry<'py>>>,
+    taken: Vec<Taken<'py>>,
+}
+
+/// What a statement did to a container, for the way back.
+pub(crate) struct Journaled<'py> {
+    container: Bound<'py, PyAny>,
+    shape: Shape,
+    before: Vec<Entry<'py>>,
+    after: Vec<Entry<'py>>,
+}
+
+/// What an old statement registered, and with what arguments.
+struct Owned<'py> {
+    /// The definition's objects, or the functions and objects that a call passed.
+    objects: Vec<Bound<'py, PyAny>>,
+    /// Plain values among the arguments of the registering calls.
+    constants: Vec<Bound<'py, PyAny>>,
+    /// How many calls registered.
+    calls: usize,
+}
+
+struct Candidate<'py> {
+    place: usize,
+    index: usize,
+    entry: Entry<'py>,
+    rest: Option<Bound<'py, PyAny>>,
+    score: usize,
+    depth: u32,
+}
+
+impl<'w, 'py> Stage<'w, 'py> {
+    /// Takes out what a statement had registered that is about to run again.
+    pub(crate) fn survey(
+        &mut self,
+        module: usize,
+        old: Option<&Statement>,
+        new: &Statement,
+    ) -> PyResult<Option<Survey<'w, 'py>>> {
+        if !registers(new) && !old.is_some_and(registers) {
+            return Ok(None);
+        }
+        let mut reach = Reach::new(self.py, &self.world.owned_packages);
+        self.add_roots(module, new, &mut reach)?;
+        if let Some(old) = old.filter(|old| registers(old)) {
+            self.add_roots(module, old, &mut reach)?;
+        }
+        reach.finish()?;
+        let mut survey = self.snapshot(reach)?;
+        if let Some(old) = old.filter(|old| registers(old)) {
+            self.take_out(module, old, &mut survey)?;
+        }
+        Ok(Some(survey))
+    }
+
+    /// What a statement of the new source was before; itself where it did not change.
+    pub(crate) fn counterpart(&self, module: usize, statement: &Statement) -> Statement {
+        let before = self.edits.get(&module).and_then(|edited| {
+            let steps = &edited.plan.steps;
+            let step = steps
+                .iter()
+                .find(|step| edited.outline.statements[step.new].span == statement.span)?;
+            Some(edited.old_outline.statements[step.old?].clone())
+        });
+        before.unwrap_or_else(|| statement.clone())
+    }
+
+    /// Takes out what statements had registered that the new source has no more.
+    pub(crate) fn withdraw_removed(&mut self, module: usize) -> PyResult<()> {
+        let Some(edited) = self.edits.get(&module) else {
+            return Ok(());
+        };
+        let (old, removed) = (edited.old_outline.clone(), edited.plan.removed.clone());
+        for at in removed {
+            let statement = &old.statements[at];
+            if !registers(statement) {
+                continue;
+            }
+            let mut reach = Reach::new(self.py, &self.world.owned_packages);
+            self.add_roots(module, statement, &mut reach)?;
+            reach.finish()?;
+            let mut survey = self.snapshot(reach)?;
+            self.take_out(module, statement, &mut survey)?;
+            if survey.taken.is_empty() {
+                continue;
+            }
+            self.withdrawn_statements.insert((module, at));
+            let edited = &self.edits[&module];
+            let label = statement.label(&edited.old_text.clone());
+            self.drop_emptied(&survey)?;
+            self.entry(module, &label, None, "statement", "removed")
+                .reason = "the registration that it had made".to_string();
+            self.note_changes(&survey)?;
+        }
+        Ok(())
+    }
+
+    /// After a failure of the statement itself: everything is as it was before it ran.
+    pub(crate) fn restore_survey(&mut self, survey: &Survey<'_, 'py>) -> PyResult<()> {
+        for (place, before) in survey.reach.places.iter().zip(&survey.before) {
+            collections::write(&place.container, place.shape, before)?;
+        }
+        Ok(())
+    }
+
+    /// The statement ran: what it registered goes to its place, and what it did not
+    /// register again either stays withdrawn or was somebody else's and returns.
+    pub(crate) fn settle_survey(
+        &mut self,
+        survey: Survey<'w, 'py>,
+        module: usize,
+        old: Option<&Statement>,
+        new: &Statement,
+        outline: &Outline,
+    ) -> PyResult<()> {
+        let mut fresh: Vec<Vec<usize>> = Vec::new();
+        for (index, place) in survey.reach.places.iter().enumerate() {
+            let now = collections::read(&place.container, place.shape)?;
+            fresh.push(collections::added(&survey.without(index), &now));
+        }
+        let same_calls = old.is_some_and(|old| decorators_stay(old, new));
+        let mut withdrawn = false;
+        for taken in &survey.taken {
+            let family = survey.reach.places[taken.place].family;
+            let again = fresh
+                .iter()
+                .enumerate()
+                .any(|(at, added)| survey.reach.places[at].family == family && !added.is_empty());
+            if again || !same_calls {
+                withdrawn |= !survey.is_there_again(taken, &fresh)?;
+                continue;
+            }
+            // The same calls did not register it again: the program had put it there.
+            let place = &survey.reach.places[taken.place];
+            let mut entries = collections::read(&place.container, place.shape)?;
+            entries.insert(taken.index.min(entries.len()), taken.entry.clone());
+            collections::write(&place.container, place.shape, &entries)?;
+        }
+        for (index, place) in survey.reach.places.iter().enumerate() {
+            if place.shape.is_ordered() && !fresh[index].is_empty() {
+                self.put_in_order(&survey, index, module, new, outline)?;
+            }
+        }
+        self.drop_emptied(&survey)?;
+        self.note_changes(&survey)?;
+        if withdrawn {
+            let label = new.label(&self.text(module));
+            self.entry(module, &label, Some(new), "statement", "removed")
+                .reason = "the registration that its earlier run had made".to_string();
+        }
+        Ok(())
+    }
+
+    /// Puts back what statements of a failed update did to containers, newest first.
+    pub(crate) fn undo_registrations(&mut self) -> PyResult<()> {
+        while let Some(done) = self.registered.pop() {
+            collections::undo(&done.container, done.shape, &done.before, &done.after)?;
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self, reach: Reach<'w, 'py>) -> PyResult<Survey<'w, 'py>> {
+        let mut before = Vec::new();
+        for place in &reach.places {
+            before.push(collections::read(&place.container, place.shape)?);
+        }
+        Ok(Survey {
+            reach,
+            before,
+            taken: Vec::new(),
+        })
+    }
+
+    fn note_changes(&mut self, survey: &Survey<'_, 'py>) -> PyResult<()> {
+        for (place, before) in survey.reach.places.iter().zip(&survey.before) {
+            let after = collections::read(&place.container, place.shape)?;
+            if !collections::same(before, &after) {
+                self.registered.push(Journaled {
+                    container: place.container.clone(),
+                    shape: place.shape,
+                    before: before.clone(),
+                    after,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What a statement calls: where the search for containers starts.
+    fn add_roots(
+        &mut self,
+        module: usize,
+        statement: &Statement,
+        reach: &mut Reach<'_, 'py>,
+    ) -> PyResult<()> {
+        let mut paths: Vec<Vec<String>> = Vec::new();
+        match &statement.kind {
+            Kind::Function(function) => {
+                for decorator in &function.decorators {
+                    paths.extend(callees(decorator));
+                }
+            }
+            Kind::Class(class) => {
+                for decorator in &class.decorators {
+                    paths.extend(callees(decorator));
+                }
+                for argument in &class.arguments {
+                    self.class_hooks(module, argument, reach)?;
+                }
+            }
+            kind => {
+                for call in &statement.facts.calls {
+                    match call {
+                        Call::Path(path) => paths.push(path.clone()),
+                        Call::Method { name, .. } => drop(reach.names.insert(name.clone())),
+                        _ => {}
+                    }
+                }
+                for name in &statement.facts.stores {
+                    paths.push(vec![name.clone()]);
+                }
+                if let Kind::Assign { targets, .. } = kind {
+                    paths.extend(targets.iter().filter_map(|target| stored_in(target)));
+                }
+            }
+        }
+        for path in paths {
+            for length in (1..=path.len()).rev() {
+                let Some(object) = self.resolve(module, &path[..length])? else {
+                    continue;
+                };
+                // The module in `reg.on(f)` is on the way, not what is called.
+                if length == path.len() || !object.is_instance_of::<pyo3::types::PyModule>() {
+                    reach.root(&object)?;
+                }
+                if length < path.len() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What creating a class calls: `__init_subclass__` of its bases, its metaclass.
+    fn class_hooks(
+        &mut self,
+        module: usize,
+        argument: &Expression,
+        reach: &mut Reach<'_, 'py>,
+    ) -> PyResult<()> {
+        let Some(base) = self.resolve(module, &argument.head)? else {
+            return Ok(());
+        };
+        let Ok(class) = base.cast::<PyType>() else {
+            return Ok(());
+        };
+        let plain = self.py.get_type::<PyType>();
+        let metaclass = class.get_type();
+        let is_metaclass = class.is_subclass(&plain)?;
+        if is_metaclass || !metaclass.is(&plain) {
+            let meta = if is_metaclass { class } else { &metaclass };
+            for hook in ["__new__", "__init__", "__call__"] {
+                if let Some(hook) = crate::reach::lookup(meta, hook)? {
+                    reach.root(&hook)?;
+                }
+            }
+            reach.root(meta.as_any())?;
+        }
+        if let Some(hook) = crate::reach::lookup(class, "__init_subclass__")?
+            && hook.getattr("__func__").is_ok()
+        {
+            reach.root(&hook)?;
+            reach.root(&base)?;
+        }
+        Ok(())
+    }
+
+    fn resolve(&self, module: usize, path: &[String]) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(first) = path.first() else {
+            return Ok(None);
+        };
+        // What stands in staging for a live container is what the statement sees.
+        let namespace = match self.staging.get(&module) {
+            Some(staging) if !self.committed => staging.namespace.clone(),
+            _ => self.live_dict(module),
+        };
+        let Some(mut object) = namespace.get_item(first)? else {
+            return Ok(None);
+        };
+        for name in &path[1..] {
+            match object.getattr(name.as_str()) {
+                Ok(next) => object = next,
+                Err(_) => return Ok(None),
+            }
+        }
+        Ok(Some(object))
+    }
+
+    /// The objects and plain arguments by which a statement's entries are known.
+    fn owned(&self, module: usize, old: &Statement) -> PyResult<Owned<'py>> {
+        let mut objects: Vec<Bound<'py, PyAny>> = Vec::new();
+        let mut constants = Vec::new();
+        let mut calls = 1;
+        let text = match self.edits.get(&module) {
+            Some(edited) => edited.old_text.clone(),
+            None => self.text(module),
+        };
+        let mut texts: Vec<(&str, &hotswap_plan::Facts)> = Vec::new();
+        let decorators = match &old.kind {
+            Kind::Function(function) => Some(&function.decorators),
+            Kind::Class(class) => Some(&class.decorators),
+            _ => None,
+        };
+        let named = |name: &String| self.live_dict(module).get_item(name);
+        if let Some(decorators) = decorators {
+            for name in &old.binds {
+                objects.extend(named(name)?.filter(values::has_identity));
+                constants.push(pyo3::types::PyString::new(self.py, name).into_any());
+            }
+            if let (Kind::Function(function), Some(site)) = (&old.kind, old.codes.last()) {
+                for live in self.functions_at(module, &function.name, site.line) {
+                    objects.push(live.function);
+                }
+            }
+            calls = decorators.len().max(1);
+            for decorator in decorators {
+                texts.push((decorator.span.of(&text), &decorator.facts));
+            }
+        } else {
+            for site in &old.codes {
+                for live in self.functions_at(module, &site.name, site.line) {
+                    objects.push(live.function);
+                }
+            }
+            let called = |path: &Vec<String>| {
+                let call = |call: &Call| matches!(call, Call::Path(other) if other == path);
+                old.facts.calls.iter().any(call)
+            };
+            for path in old.facts.reads.iter().filter(|path| !called(path)) {
+                if let Some(object) = self.resolve(module, path)?
+                    && values::has_identity(&object)
+                    && Shape::of(&object).is_none()
+                    && !object.is_instance_of::<pyo3::types::PyModule>()
+                {
+                    objects.push(object);
+                }
+            }
+            if let Kind::Compound(_) = old.kind {
+                calls = usize::MAX;
+            }
+            texts.push((old.span.of(&text), &old.facts));
+        }
+        for (text, facts) in texts {
+            let source = if decorators.is_some() {
+                format!("({text}\n)")
+            } else {
+                text.to_string()
+            };
+            let code = crate::codes::compile(self.py, &source, "<registration>")?;
+            plain_constants(&code.getattr("co_consts")?, &mut constants)?;
+            for path in &facts.reads {
+                constants.extend(
+                    self.resolve(module, path)?
+                        .filter(|value| values::is_plain(value) && !value.is_none()),
+                );
+            }
+        }
+        Ok(Owned {
+            objects,
+            constants,
+            calls,
+        })
+    }
+
+    fn take_out(
+        &mut self,
+        module: usize,
+        old: &Statement,
+        survey: &mut Survey<'_, 'py>,
+    ) -> PyResult<()> {
+        let owned = self.owned(module, old)?;
+        if owned.objects.is_empty() {
+            return Ok(());
+        }
+        let mut candidates: Vec<Candidate<'py>> = Vec::new();
+        for (at, entries) in survey.before.iter().enumerate() {
+            for (index, entry) in entries.iter().enumerate() {
+                candidates.extend(self.candidate(survey, at, index, entry, &owned)?);
+            }
+        }
+        let claims = self.other_claims(module, old, &owned)?;
+        let mut families: Vec<usize> = candidates
+            .iter()
+            .map(|candidate| survey.reach.places[candidate.place].family)
+            .collect();
+        families.sort_unstable();
+        families.dedup();
+        for family in families {
+            let (own, rest): (Vec<_>, Vec<_>) = candidates
+                .into_iter()
+                .partition(|each| survey.reach.places[each.place].family == family);
+            candidates = rest;
+            let chosen = choose(own, &owned, claims);
+            survey.taken.extend(chosen.into_iter().map(|each| Taken {
+                place: each.place,
+                index: each.index,
+                entry: each.entry,
+                rest: each.rest,
+            }));
+        }
+        for at in 0..survey.reach.places.len() {
+            if survey.taken.iter().any(|taken| taken.place == at) {
+                let place = &survey.reach.places[at];
+                collections::write(&place.container, place.shape, &survey.without(at))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many other statements pass what this one defined or passed.
+    fn other_claims(&self, module: usize, old: &Statement, owned: &Owned<'py>) -> PyResult<usize> {
+        let Some(edited) = self.edits.get(&module) else {
+            return Ok(0);
+        };
+        let mut claims = 0;
+        for other in &edited.old_outline.statements {
+            if other.span == old.span || !registers(other) {
+                continue;
+            }
+            if matches!(other.kind, Kind::Function(_) | Kind::Class(_)) {
+                // A decorated definition of the object that a call passes.
+                for name in &other.binds {
+                    if let Some(object) = self.live_dict(module).get_item(name)?
+                        && owned.objects.iter().any(|known| known.is(&object))
+                    {
+                        claims += 1;
+                    }
+                }
+                continue;
+            }
+            for path in &other.facts.reads {
+                if let Some(object) = self.resolve(module, path)?
+                    && owned.objects.iter().any(|known| is_one(known, &object))
+                {
+                    claims += 1;
+                    break;
+                }
+            }
+        }
+        Ok(claims)
+    }
+
+    fn candidate(
+        &self,
+        survey: &Survey<'_, 'py>,
+        at: usize,
+        index: usize,
+        entry: &Entry<'py>,
+        owned: &Owned<'py>,
+    ) -> PyResult<Option<Candidate<'py>>> {
+        let reach = &survey.reach;
+        let mut rest = None;
+        let as_key = match &entry.key {
+            Some(key) => depth_of(reach, key, &owned.objects, 1)?,
+            None => None,
+        };
+        let inner = Shape::of(&entry.value);
+        let depth = if inner.is_some() && !is_record(reach, &entry.value, &owned.objects)? {
+            as_key
+        } else if let Some(sequence) = functions_only(&entry.value)? {
+            // `(f, g)`: the entry is one item of it.
+            let kept: Vec<_> = sequence
+                .iter()
+                .filter(|item| !owned.objects.iter().any(|known| is_one(known, item)))
+                .collect();
+            if kept.len() == sequence.len() {
+                as_key
+            } else {
+                if !kept.is_empty() {
+                    rest = Some(PyTuple::new(self.py, kept)?.into_any());
+                }
+                Some(1)
+            }
+        } else {
+            let value = depth_of(reach, &entry.value, &owned.objects, 4)?;
+            as_key.or(value)
+        };
+        let Some(depth) = depth else {
+            return Ok(None);
+        };
+        let mut known: Vec<Bound<'py, PyAny>> = entry.key.iter().cloned().collect();
+        let mut place = &reach.places[at];
+        while let Some((parent, key)) = &place.parent {
+            known.extend(key.iter().cloned());
+            place = &reach.places[*parent];
+        }
+        fields(&entry.value, &mut known)?;
+        let score = owned
+            .constants
+            .iter()
+            .filter(|constant| known.iter().any(|value| values::equal(value, constant)))
+            .count();
+        Ok(Some(Candidate {
+            place: at,
+            index,
+            entry: entry.clone(),
+            rest,
+            score,
+            depth,
+        }))
+    }
+
+    /// Entries that were appended go where a fresh start would have appended them.
+    fn put_in_order(
+        &self,
+        survey: &Survey<'_, 'py>,
+        at: usize,
+        module: usize,
+        new: &Statement,
+        outline: &Outline,
+    ) -> PyResult<()> {
+        let place = &survey.reach.places[at];
+        let sorts = [
+            "sort",
+            "sorted",
+            "insort",
+            "insort_left",
+            "insort_right",
+            "heappush",
+        ];
+        if sorts.iter().any(|name| survey.reach.names.contains(*name)) {
+            return Ok(());
+        }
+        let now = collections::read(&place.container, place.shape)?;
+        let without = survey.without(at);
+        let fresh = collections::added(&without, &now);
+        let mut entries: Vec<Entry<'py>> = Vec::new();
+        let mut appended = Vec::new();
+        for (index, entry) in now.iter().enumerate() {
+            if fresh.contains(&index) {
+                appended.push(entry.clone());
+            } else {
+                entries.push(entry.clone());
+            }
+        }
+        let at_end = fresh.first().is_some_and(|first| *first == entries.len());
+        let replaced: Vec<&Taken<'py>> = survey
+            .taken
+            .iter()
+            .filter(|taken| taken.place == at && taken.rest.is_none())
+            .collect();
+        // What overwrote a key in place is where it belongs.
+        if !at_end {
+            return Ok(());
+        }
+        let order = |entry: &Entry<'py>| self.source_order(module, entry, outline);
+        for (nth, entry) in appended.into_iter().enumerate() {
+            let position = match replaced.get(nth) {
+                Some(taken) => position_of(&survey.before[at], taken.index, &entries) + nth,
+                None => {
+                    let own = outline
+                        .statements
+                        .iter()
+                        .position(|statement| statement.span == new.span)
+                        .unwrap_or(usize::MAX);
+                    let known: Vec<Option<usize>> = entries.iter().map(order).collect();
+                    let in_source_order = known
+                        .iter()
+                        .flatten()
+                        .zip(known.iter().flatten().skip(1))
+                        .all(|(one, next)| one <= next);
+                    if in_source_order {
+                        known
+                            .iter()
+                            .position(|index| index.is_some_and(|index| index > own))
+                            .unwrap_or(entries.len())
+                    } else {
+                        entries.len()
+                    }
+                }
+            };
+            entries.insert(position.min(entries.len()), entry);
+        }
+        collections::write(&place.container, place.shape, &entries)
+    }
+
+    /// The index of the statement that made an entry, as far as its object tells.
+    fn source_order(&self, module: usize, entry: &Entry<'py>, outline: &Outline) -> Option<usize> {
+        let live = self.live_dict(module);
+        let staged = self
+            .staging
+            .get(&module)
+            .map(|staging| staging.namespace.clone());
+        let mut found = None;
+        for (index, statement) in outline.statements.iter().enumerate() {
+            if !registers(statement) {
+                continue;
+            }
+            let names: Vec<String> = match &statement.kind {
+                Kind::Function(_) | Kind::Class(_) => statement.binds.clone(),
+                _ => statement
+                    .facts
+                    .reads
+                    .iter()
+                    .filter(|path| path.len() == 1)
+                    .map(|path| path[0].clone())
+                    .collect(),
+            };
+            for name in names {
+                for namespace in [Some(&live), staged.as_ref()].into_iter().flatten() {
+                    let Ok(Some(object)) = namespace.get_item(&name) else {
+                        continue;
+                    };
+                    if values::has_identity(&object)
+                        && Shape::of(&object).is_none()
+                        && holds(&entry.value, &object).unwrap_or(false)
+                    {
+                        found = Some(index);
+                    }
+                }
+            }
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    }
+
+    /// A list that a registration had made for its key goes with the last entry.
+    fn drop_emptied(&self, survey: &Survey<'_, 'py>) -> PyResult<()> {
+        for at in (0..survey.reach.places.len()).rev() {
+            let place = &survey.reach.places[at];
+            let Some((parent, Some(key))) = &place.parent else {
+                continue;
+            };
+            let lost = survey.taken.iter().any(|taken| taken.place == at)
+                || survey
+                    .reach
+                    .places
+                    .iter()
+                    .enumerate()
+                    .any(|(child, other)| {
+                        other.parent.as_ref().is_some_and(|(up, _)| *up == at)
+                            && survey.before[child].len()
+                                > other.container.len().unwrap_or(usize::MAX)
+                    });
+            let holder = &survey.reach.places[*parent];
+            if !lost || place.container.len()? > 0 || !holder.shape.is_mapping() {
+                continue;
+            }
+            let made_on_demand = survey.reach.names.contains("setdefault")
+                || holder.container.get_type().name()?.to_str()? == "defaultdict";
+            if made_on_demand && holder.container.contains(key)? {
+                holder.container.del_item(key)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'py> Survey<'_, 'py> {
+    /// The entries of a place without those that were taken out.
+    fn without(&self, at: usize) -> Vec<Entry<'py>> {
+        let mut entries = Vec::new();
+        for (index, entry) in self.before[at].iter().enumerate() {
+            match self
+                .taken
+                .iter()
+                .find(|taken| taken.place == at && taken.index == index)
+            {
+                None => entries.push(entry.clone()),
+                Some(Taken {
+                    rest: Some(rest), ..
+                }) => entries.push(Entry {
+                    key: entry.key.clone(),
+                    value: rest.clone(),
+                }),
+                Some(_) => {}
+            }
+        }
+        entries
+    }
+
+    /// Whether a new entry stands for one that was taken out.
+    fn is_there_again(&self, taken: &Taken<'py>, fresh: &[Vec<usize>]) -> PyResult<bool> {
+        let place = &self.reach.places[taken.place];
+        let now = collections::read(&place.container, place.shape)?;
+        if taken.entry.key.is_some() {
+            return Ok(now
+                .iter()
+                .any(|entry| collections::same_key(entry, &taken.entry)));
+        }
+        let gone = self
+            .taken
+            .iter()
+            .filter(|other| other.place == taken.place)
+            .count();
+        Ok(fresh[taken.place].len() >= gone)
+    }
+}
+
+/// Whether a statement may have registered something.
+pub(crate) fn registers(statement: &Statement) -> bool {
+    match &statement.kind {
+        Kind::Function(function) => !function.decorators.is_empty(),
+        Kind::Class(class) => !class.decorators.is_empty() || !class.arguments.is_empty(),
+        Kind::Expression | Kind::Compound(_) => !statement.facts.calls.is_empty(),
+        Kind::Assign { targets, .. } => targets.iter().any(|target| stored_in(target).is_some()),
+        _ => false,
+    }
+}
+
+/// `a.b` of the target `a.b["x"]`.
+fn stored_in(target: &str) -> Option<Vec<String>> {
+    let (head, _) = target.split_once('[')?;
+    let path: Vec<String> = head
+        .split('.')
+        .map(|part| part.trim().to_string())
+        .collect();
+    let is_name = |part: &String| {
+        !part.is_empty()
+            && part
+                .chars()
+                .all(|letter| letter == '_' || letter.is_alphanumeric())
+    };
+    path.iter().all(is_name).then_some(path)
+}
+
+fn callees(decorator: &Expression) -> Vec<Vec<String>> {
+    let mut paths = vec![decorator.head.clone()];
+    for call in &decorator.facts.calls {
+        if let Call::Path(path) = call {
+            paths.push(path.clone());
+        }
+    }
+    paths.retain(|path| !path.is_empty());
+    paths.dedup();
+    paths
+}
+
+/// Whether every decorator of the old definition stands above the new one.
+fn decorators_stay(old: &Statement, new: &Statement) -> bool {
+    let marks = |statement: &Statement| match &statement.kind {
+        Kind::Function(function) => prints(&function.decorators),
+        Kind::Class(class) => [prints(&class.decorators), prints(&class.arguments)].concat(),
+        _ => Vec::new(),
+    };
+    if !matches!(old.kind, Kind::Function(_) | Kind::Class(_)) {
+        return false;
+    }
+    let now = marks(new);
+    marks(old).iter().all(|mark| now.contains(mark))
+}
+
+fn prints(expressions: &[Expression]) -> Vec<u64> {
+    expressions.iter().map(|each| each.fingerprint).collect()
+}
+
+/// Which entries of one container, and of those inside it, a statement had made.
+fn choose<'py>(
+    mut candidates: Vec<Candidate<'py>>,
+    owned: &Owned<'py>,
+    claims: usize,
+) -> Vec<Candidate<'py>> {
+    let best = candidates.iter().map(|each| each.score).max().unwrap_or(0);
+    if best > 0 {
+        // Its arguments tell its entries from those of others; each call has its own.
+        let least = if owned.calls == 1 { best } else { 1 };
+        candidates.retain(|each| each.score >= least);
+    }
+    candidates.sort_by_key(|each| (each.depth, each.place, each.index));
+    let direct = candidates.first().map_or(0, |first| first.depth);
+    if candidates.len() > owned.calls {
+        candidates.retain(|each| each.depth == direct);
+    }
+    if candidates.len() > owned.calls && (claims > 0 || best == 0) {
+        candidates.truncate(owned.calls);
+    }
+    candidates
+}
+
+/// How deep inside an entry one of the objects is; None: not in it.
+fn depth_of<'py>(
+    reach: &Reach<'_, 'py>,
+    value: &Bound<'py, PyAny>,
+    objects: &[Bound<'py, PyAny>],
+    left: u32,
+) -> PyResult<Option<u32>> {
+    if objects.iter().any(|object| is_one(object, value)) {
+        return Ok(Some(0));
+    }
+    if left == 0 || values::is_plain(value) {
+        return Ok(None);
+    }
+    for part in parts(reach, value)? {
+        if let Some(depth) = depth_of(reach, &part, objects, left - 1)? {
+            return Ok(Some(depth + 1));
+        }
+    }
+    Ok(None)
+}
+
+/// What a record, a wrapper or a reference holds.
+fn parts<'py>(
+    reach: &Reach<'_, 'py>,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let mut found = Vec::new();
+    if let Ok(tuple) = value.cast::<PyTuple>() {
+        found.extend(tuple.iter());
+    } else if let Some(shape) = Shape::of(value) {
+        found.extend(
+            collections::read(value, shape)?
+                .into_iter()
+                .map(|entry| entry.value),
+        );
+    } else if value.is_instance_of::<PyFunction>() {
+        let cells = value.getattr("__closure__")?;
+        if let Ok(cells) = cells.cast::<PyTuple>() {
+            found.extend(
+                cells
+                    .iter()
+                    .filter_map(|cell| cell.getattr("cell_contents").ok()),
+            );
+        }
+    } else {
+        let kind = value.get_type();
+        match kind.name()?.to_str()? {
+            "method" => found.extend([value.getattr("__func__")?, value.getattr("__self__")?]),
+            "partial" => found.extend([value.getattr("func")?, value.getattr("args")?]),
+            "staticmethod" | "classmethod" => found.push(value.getattr("__func__")?),
+            "ReferenceType" | "weakref" | "WeakMethod" => found.push(value.call0()?),
+            _ if reach.classes.iter().any(|class| class.is(&kind)) => {
+                // Made by the registering code itself: a record.
+                attributes(value, &mut found)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+fn attributes<'py>(value: &Bound<'py, PyAny>, found: &mut Vec<Bound<'py, PyAny>>) -> PyResult<()> {
+    if let Ok(dict) = value.getattr("__dict__")
+        && let Ok(dict) = dict.cast::<PyDict>()
+    {
+        found.extend(dict.values().iter());
+    }
+    for class in value.get_type().mro().iter() {
+        if let Ok(class) = class.cast::<PyType>() {
+            for (name, member) in crate::native::type_dict(class).iter() {
+                if member.get_type().name()?.to_str()? == "member_descriptor" {
+                    found.extend(value.getattr(name.cast::<pyo3::types::PyString>()?).ok());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The plain values of a record, by which it can be told from others.
+fn fields<'py>(value: &Bound<'py, PyAny>, known: &mut Vec<Bound<'py, PyAny>>) -> PyResult<()> {
+    let mut found = Vec::new();
+    if let Ok(tuple) = value.cast::<PyTuple>() {
+        found.extend(tuple.iter());
+    } else if let Some(shape) = Shape::of(value) {
+        for entry in collections::read(value, shape)?.into_iter().take(32) {
+            found.push(entry.value);
+        }
+    } else if !value.is_instance_of::<PyFunction>() && !value.is_instance_of::<PyType>() {
+        attributes(value, &mut found)?;
+    }
+    known.extend(
+        found
+            .into_iter()
+            .filter(|value| values::is_plain(value) && !value.is_none()),
+    );
+    Ok(())
+}
+
+/// Whether a list or dict inside a container is one entry of it, not a container of entries.
+fn is_record<'py>(
+    reach: &Reach<'_, 'py>,
+    value: &Bound<'py, PyAny>,
+    objects: &[Bound<'py, PyAny>],
+) -> PyResult<bool> {
+    let Some(shape) = Shape::of(value) else {
+        return Ok(false);
+    };
+    let entries = collections::read(value, shape)?;
+    if entries.len() > 16
+        || !entries
+            .iter()
+            .any(|each| objects.iter().any(|o| is_one(o, &each.value)))
+    {
+        return Ok(false);
+    }
+    if shape.is_mapping() {
+        // `{"name": name, "call": function}`: its keys stand in the registering code.
+        return Ok(entries.iter().all(|entry| {
+            entry
+                .key
+                .as_ref()
+                .and_then(|key| key.extract::<String>().ok())
+                .is_some_and(|key| reach.names.contains(&key))
+        }));
+    }
+    Ok(shape == Shape::List && entries.iter().any(|entry| values::is_plain(&entry.value)))
+}
+
+/// A tuple of nothing but functions and classes: a list of entries that cannot be changed.
+fn functions_only<'a, 'py>(
+    value: &'a Bound<'py, PyAny>,
+) -> PyResult<Option<&'a Bound<'py, PyTuple>>> {
+    let Ok(tuple) = value.cast_exact::<PyTuple>() else {
+        return Ok(None);
+    };
+    let all = !tuple.is_empty() && tuple.iter().all(|item| item.is_callable());
+    Ok(all.then_some(tuple))
+}
+
+/// Whether two references mean one thing: the same object, or the same method of the
+/// same object.
+fn is_one(one: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> bool {
+    if one.is(other) {
+        return true;
+    }
+    let kind = one.get_type();
+    if !kind.is(other.get_type()) || kind.name().is_ok_and(|name| name != "method") {
+        return false;
+    }
+    let same = |name: &str| match (one.getattr(name), other.getattr(name)) {
+        (Ok(a), Ok(b)) => a.is(&b),
+        _ => false,
+    };
+    same("__self__") && same("__func__")
+}
+
+/// Whether an entry is the object or a tuple, function or record around it.
+fn holds(value: &Bound<'_, PyAny>, object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if is_one(value, object) {
+        return Ok(true);
+    }
+    let mut inner = Vec::new();
+    if let Ok(tuple) = value.cast::<PyTuple>() {
+        inner.extend(tuple.iter());
+    } else if Shape::of(value).is_none()
+        && !values::is_plain(value)
+        && !value.is_instance_of::<PyType>()
+    {
+        if let Ok(cells) = value.getattr("__closure__")
+            && let Ok(cells) = cells.cast::<PyTuple>()
+        {
+            inner.extend(
+                cells
+                    .iter()
+                    .filter_map(|cell| cell.getattr("cell_contents").ok()),
+            );
+        } else {
+            attributes(value, &mut inner)?;
+        }
+    } else if let Some(shape) = Shape::of(value) {
+        inner.extend(
+            collections::read(value, shape)?
+                .into_iter()
+                .take(16)
+                .map(|entry| entry.value),
+        );
+    }
+    Ok(inner.iter().any(|part| is_one(part, object)))
+}
+
+/// Where an index of the old entries is among those that are left.
+fn position_of(before: &[Entry<'_>], index: usize, entries: &[Entry<'_>]) -> usize {
+    before[..index]
+        .iter()
+        .filter(|entry| {
+            entries
+                .iter()
+                .any(|other| collections::is_same(other, entry))
+        })
+        .count()
+}
+
+fn plain_constants<'py>(
+    constants: &Bound<'py, PyAny>,
+    found: &mut Vec<Bound<'py, PyAny>>,
+) -> PyResult<()> {
+    for constant in constants.cast::<PyTuple>()?.iter() {
+        if let Ok(tuple) = constant.cast::<PyTuple>() {
+            plain_constants(tuple.as_any(), found)?;
+        }
+        if values::is_plain(&constant) && !constant.is_none() {
+            found.push(constant);
+        }
+    }
+    Ok(())
+}
