@@ -398,6 +398,13 @@ fn all_links(outline: &Outline, names: &[String]) -> Vec<usize> {
     all
 }
 
+/// The top-level statement that is or holds a statement.
+pub(crate) fn holder_of(outline: &Outline, statement: &Statement) -> Option<usize> {
+    outline.statements.iter().position(|other| {
+        other.span.start <= statement.span.start && statement.span.end <= other.span.end
+    })
+}
+
 /// Where a statement stands in its outline.
 pub(crate) fn index_of(outline: &Outline, statement: &Statement) -> Option<usize> {
     outline

@@ -68,6 +68,13 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         }
         let label = statement.label(&self.text(module));
+        if let Kind::Compound(_) = &statement.kind
+            && statement.pragma.is_none()
+            && let Some(old) = self.old_statement(module, index)
+            && self.stage_block(module, &old, statement, outline, false)?
+        {
+            return Ok(());
+        }
         if statement.pragma == Some(Pragma::Keep) {
             self.entry(module, &label, Some(statement), "statement", "kept")
                 .reason = "# hotswap: keep".to_string();
@@ -117,7 +124,7 @@ impl<'py> Stage<'_, 'py> {
         let namespace = self.namespace(module)?;
         let code = self.compile_statement(module, statement, outline)?;
         let before = self.values_before(&namespace, statement)?;
-        let index = crate::chain::index_of(outline, statement).unwrap_or(usize::MAX);
+        let index = crate::chain::holder_of(outline, statement).unwrap_or(usize::MAX);
         let text = self.text(module);
         let place = Place {
             outline,

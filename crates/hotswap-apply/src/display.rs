@@ -40,7 +40,10 @@ impl<'py> Stage<'_, 'py> {
         {
             return Ok(None);
         }
-        let old_text = self.edits[&module].old_text.clone();
+        let old_text = match self.edits.get(&module) {
+            Some(edited) => edited.old_text.clone(),
+            None => self.text(module),
+        };
         let Ok(base) = evaluate(
             self.py,
             old_value.span.of(&old_text),
@@ -108,7 +111,7 @@ fn merge<'py>(
     merge_lists(py, base, live, edited)
 }
 
-fn merge_lists<'py>(
+pub(crate) fn merge_lists<'py>(
     py: Python<'py>,
     base: &Bound<'py, PyAny>,
     live: &Bound<'py, PyAny>,

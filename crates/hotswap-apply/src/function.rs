@@ -28,20 +28,43 @@ impl<'py> Stage<'_, 'py> {
     pub(crate) fn patch_bodies(&mut self, module: usize) -> PyResult<()> {
         let edited = &self.edits[&module];
         let (old_outline, new_outline) = (edited.old_outline.clone(), edited.outline.clone());
-        let (plan, text, old_text) = (
-            edited.plan.clone(),
-            edited.text.clone(),
-            edited.old_text.clone(),
-        );
+        let plan = edited.plan.clone();
+        let (old, new) = (&old_outline.statements, &new_outline.statements);
+        self.patch_statements(module, &plan.steps, old, new)
+    }
+
+    /// The same for a part of the module's statements, or for those of a block.
+    pub(crate) fn patch_statements(
+        &mut self,
+        module: usize,
+        steps: &[Step],
+        old_statements: &[Statement],
+        new_statements: &[Statement],
+    ) -> PyResult<()> {
+        let (old_outline, new_outline, text, old_text) = match self.edits.get(&module) {
+            Some(edited) => (
+                edited.old_outline.clone(),
+                edited.outline.clone(),
+                edited.text.clone(),
+                edited.old_text.clone(),
+            ),
+            None => match self.outline(module) {
+                Some(outline) => {
+                    let text = self.text(module);
+                    (outline.clone(), outline, text.clone(), text)
+                }
+                None => return Ok(()),
+            },
+        };
         let mut sites = Vec::new();
         let mut skeleton = Skeleton::new(&text, &new_outline);
         let mut old_skeleton = Skeleton::new(&old_text, &old_outline);
         let mut any = false;
         let mut moved = Vec::new();
         collect_sites(
-            &plan.steps,
-            &old_outline.statements,
-            &new_outline.statements,
+            steps,
+            old_statements,
+            new_statements,
             &mut Vec::new(),
             &mut |scope, old, new| {
                 let differs = |before: &CodeSite, after: &CodeSite| {
@@ -96,13 +119,7 @@ impl<'py> Stage<'_, 'py> {
         for (first, last, delta) in moved {
             self.shift(module, first, last, delta)?;
         }
-        self.note_bodies(
-            module,
-            &plan.steps,
-            &old_outline.statements,
-            &new_outline.statements,
-            "",
-        );
+        self.note_bodies(module, steps, old_statements, new_statements, "");
         Ok(())
     }
 

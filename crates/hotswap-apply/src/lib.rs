@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod annotations;
+mod block;
 mod chain;
 mod class;
 mod codes;
@@ -19,6 +20,7 @@ mod defaults;
 mod depend;
 mod derive;
 mod display;
+mod elements;
 mod enums;
 mod fault;
 mod function;

@@ -99,7 +99,12 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Whether a star import of the new source gives the name.
-    fn comes_by_star(&mut self, module: usize, name: &str, outline: &Outline) -> PyResult<bool> {
+    pub(crate) fn comes_by_star(
+        &mut self,
+        module: usize,
+        name: &str,
+        outline: &Outline,
+    ) -> PyResult<bool> {
         let stars: Vec<hotswap_plan::Import> = outline
             .imports()
             .filter(|(_, import)| import.bound == "*")

@@ -19,6 +19,8 @@ pub(crate) struct Edited {
     pub old_text: Arc<str>,
     pub old_outline: Arc<Outline>,
     pub plan: Plan,
+    /// The whole module runs: nothing inside a statement is spared.
+    pub whole: bool,
 }
 
 /// The staging namespace of one module.
@@ -112,6 +114,10 @@ pub(crate) struct Stage<'w, 'py> {
     /// What statements that ran gave to names that later ones bind again, by statement.
     pub early: FxHashMap<(usize, usize, String), Bound<'py, PyAny>>,
     pub early_depth: usize,
+    /// The blocks that had run before the update, by where their statement starts.
+    pub ran_before: FxHashMap<(usize, u32), Option<Vec<usize>>>,
+    /// Statements inside blocks that were looked at, by where they start.
+    pub inner_done: FxHashSet<(usize, u32)>,
     /// Namespaces made for statements that ran apart, and the modules they stand for.
     pub shadows: Vec<(Bound<'py, PyDict>, usize)>,
     /// What statements of this update did to containers of the program.
@@ -129,6 +135,11 @@ impl<'w, 'py> Stage<'w, 'py> {
             Some(edited) => Some(edited.outline.clone()),
             None => self.world.modules[module].outline(),
         }
+    }
+
+    /// Whether all of a module runs again.
+    pub(crate) fn is_whole(&self, module: usize) -> bool {
+        self.edits.get(&module).is_some_and(|edited| edited.whole)
     }
 
     pub(crate) fn text(&self, module: usize) -> Arc<str> {

@@ -89,6 +89,12 @@ impl<'py> Stage<'_, 'py> {
                     .reason = "# hotswap: keep".to_string();
                 Ok(())
             }
+            (_, Some(old)) if !self.committed || matches!(new.kind, Kind::Compound(_)) => {
+                if self.is_whole(module) || !self.stage_block(module, old, new, &outline, true)? {
+                    self.run(module, Some(old), new, &outline)?;
+                }
+                Ok(())
+            }
             _ => self.run(module, old, new, &outline),
         }
     }
@@ -119,7 +125,15 @@ impl<'py> Stage<'_, 'py> {
         if self.run_chain(module, new, outline, None)? {
             return Ok(());
         }
-        let index = crate::chain::index_of(outline, new);
+        if let Some(old) = old
+            && !self.committed
+            && !self.is_whole(module)
+            && old.fingerprint != new.fingerprint
+            && self.run_elements(module, old, new, outline)?
+        {
+            return Ok(());
+        }
+        let index = crate::chain::holder_of(outline, new);
         let namespace = self.namespace(module)?;
         let code = self.compile_statement(module, new, outline)?;
         let before = self.values_before(&namespace, new)?;
@@ -226,7 +240,7 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Notes what a statement that is about to run may do outside the staging namespace.
-    fn note_effect(&mut self, module: usize, statement: &Statement) {
+    pub(crate) fn note_effect(&mut self, module: usize, statement: &Statement) {
         if matches!(statement.kind, Kind::Import(_) | Kind::Future)
             || self.impurity(module, &statement.facts).is_none()
         {
@@ -389,7 +403,7 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Evaluates the changed header of a function and patches the live ones.
-    fn stage_function(
+    pub(crate) fn stage_function(
         &mut self,
         module: usize,
         old: &Statement,

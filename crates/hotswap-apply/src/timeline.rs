@@ -262,8 +262,11 @@ impl<'py> Stage<'_, 'py> {
         Ok(())
     }
 
-    fn old_statement(&self, module: usize, index: usize) -> Option<Statement> {
-        let edited = self.edits.get(&module)?;
+    /// The counterpart of a statement in the baseline.
+    pub(crate) fn old_statement(&self, module: usize, index: usize) -> Option<Statement> {
+        let Some(edited) = self.edits.get(&module) else {
+            return self.outline(module)?.statements.get(index).cloned();
+        };
         let old = edited.plan.steps.get(index)?.old?;
         Some(edited.old_outline.statements[old].clone())
     }

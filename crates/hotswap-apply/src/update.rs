@@ -353,6 +353,7 @@ fn begin<'w, 'py>(
                 old_text: module.text.clone(),
                 old_outline,
                 plan,
+                whole: options.reload && module.name != "__main__",
             },
         );
     }
@@ -385,6 +386,8 @@ fn begin<'w, 'py>(
         late: Vec::new(),
         early: FxHashMap::default(),
         early_depth: 0,
+        ran_before: FxHashMap::default(),
+        inner_done: FxHashSet::default(),
         shadows: Vec::new(),
         pairs: Vec::new(),
         shifted: FxHashSet::default(),

@@ -109,6 +109,12 @@ pub fn diff(old: &Outline, new: &Outline) -> Plan {
     }
 }
 
+/// Compares two blocks of statements that are no modules.
+#[must_use]
+pub fn diff_bodies(old: &[Statement], new: &[Statement]) -> (Vec<Step>, Vec<usize>) {
+    diff_statements(old, new, false)
+}
+
 fn diff_statements(old: &[Statement], new: &[Statement], futures: bool) -> (Vec<Step>, Vec<usize>) {
     let (pairs, renamed) = pair(old, new);
     let mut used = FxHashSet::default();
@@ -261,7 +267,7 @@ fn key(statement: &Statement) -> String {
         Kind::Future => "future".to_string(),
         Kind::Docstring => "doc".to_string(),
         Kind::MainGuard => "main".to_string(),
-        Kind::Compound(compound) => format!("{} {}", compound.keyword, statement.binds.join(",")),
+        Kind::Compound(compound) => compound.keyword.to_string(),
         Kind::Expression => "expression".to_string(),
         Kind::Other => "other".to_string(),
     }
@@ -276,8 +282,26 @@ fn header(statement: &Statement) -> u64 {
         Kind::Class(class) => {
             crate::outline::hash_of(&(fingerprints(&class.decorators), class.header))
         }
+        Kind::Compound(compound) => {
+            crate::outline::hash_of(&(compound.heads, &statement.binds, &statement.facts.stores))
+        }
         _ => statement.shape,
     }
+}
+
+/// Whether two compound statements have a head and a name in common, or look after the same names.
+fn akin(old: &Statement, new: &Statement) -> bool {
+    let (Kind::Compound(before), Kind::Compound(after)) = (&old.kind, &new.kind) else {
+        return true;
+    };
+    let names = |statement: &Statement| {
+        let mut names = statement.binds.clone();
+        names.extend(statement.facts.stores.iter().cloned());
+        names
+    };
+    let (left, right) = (names(old), names(new));
+    let shared = left.iter().any(|name| right.contains(name));
+    left == right || shared || before.heads == after.heads && before.keyword == "if"
 }
 
 fn decorators(statement: &Statement) -> u64 {
@@ -322,8 +346,16 @@ fn pair(old: &[Statement], new: &[Statement]) -> (FxHashMap<usize, usize>, FxHas
                 }
             });
         }
-        if !anonymous {
-            pairs.extend(right.iter().copied().zip(left));
+        if anonymous {
+            continue;
+        }
+        for candidate in right {
+            if let Some(at) = left
+                .iter()
+                .position(|other| akin(&old[*other], &new[candidate]))
+            {
+                pairs.insert(candidate, left.remove(at));
+            }
         }
     }
     let renamed = pair_renamed(old, new, &mut pairs);

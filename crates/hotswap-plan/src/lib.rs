@@ -21,11 +21,11 @@ mod shift;
 mod skeleton;
 mod source;
 
-pub use diff::{Change, ClassChange, FunctionChange, Plan, Shift, Step, diff};
+pub use diff::{Change, ClassChange, FunctionChange, Plan, Shift, Step, diff, diff_bodies};
 pub use facts::{Call, Facts, Receiver, changes_in_place};
 pub use outline::{
-    ClassDef, CodeSite, Compound, Expression, FunctionDef, Import, Kind, Outline, Parameter,
-    Pragma, Span, Statement, SyntaxProblem,
+    Branch, ClassDef, CodeSite, Compound, Expression, FunctionDef, Import, Item, Kind, Outline,
+    Parameter, Pragma, Span, Statement, SyntaxProblem,
 };
 pub use purity::{is_pure_builtin, is_pure_library, is_pure_method};
 pub use skeleton::{DECORATOR_STUB, Skeleton};

@@ -164,6 +164,23 @@ pub struct Compound {
     pub keyword: &'static str,
     /// Imports found in its blocks.
     pub imports: Vec<Import>,
+    /// The blocks of an `if` or `try`; empty for the others.
+    pub branches: Vec<Branch>,
+    /// Hash of what stands in its heads.
+    pub heads: u64,
+}
+
+/// One block of an `if` or `try` statement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Branch {
+    /// `if`, `elif`, `else`, `try`, `except` or `finally`.
+    pub role: &'static str,
+    /// The condition, or the exceptions that are caught.
+    pub test: Option<Expression>,
+    /// From the keyword to the first statement.
+    pub head: Span,
+    /// The statements.
+    pub body: Vec<Statement>,
 }
 
 /// One name that an import statement binds.
@@ -192,8 +209,19 @@ pub struct Expression {
     pub facts: Facts,
     /// `dict`, `list` or `set` for a display without unpacking.
     pub display: Option<&'static str>,
+    /// The elements of such a display, or of a tuple; empty if there are very many.
+    pub items: Vec<Item>,
     /// The called name of `a.b(...)`, or the name itself.
     pub head: Vec<String>,
+}
+
+/// An element of a display.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// The key, in a dict.
+    pub key: Option<Expression>,
+    /// The element.
+    pub value: Expression,
 }
 
 /// A parameter of a function.

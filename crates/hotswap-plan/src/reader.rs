@@ -8,10 +8,13 @@ use ruff_text_size::Ranged;
 
 use crate::facts::{Facts, dotted};
 use crate::outline::{
-    ClassDef, Compound, Expression, FunctionDef, Import, Kind, Parameter, Pragma, Span, Statement,
-    hash_of,
+    Branch, ClassDef, Compound, Expression, FunctionDef, Import, Item, Kind, Parameter, Pragma,
+    Span, Statement, hash_of,
 };
 use crate::scan::{Binds, Masker, Sites};
+
+/// The elements of longer displays are not looked at one by one.
+const MANY_ITEMS: usize = 1_000;
 
 /// Start offsets of lines.
 pub(crate) struct Lines {
@@ -174,7 +177,37 @@ impl Reader<'_> {
             fingerprint: hash_of(&ComparableExpr::from(expr)),
             facts: Facts::of_expr(expr),
             display,
+            items: self.items(expr),
             head: head.unwrap_or_default(),
+        }
+    }
+
+    /// The elements of a display or a tuple.
+    fn items(&self, expr: &Expr) -> Vec<Item> {
+        let element = |value: &Expr| Item {
+            key: None,
+            value: self.expression(value),
+        };
+        match expr {
+            Expr::Dict(dict) if dict.items.len() <= MANY_ITEMS => dict
+                .items
+                .iter()
+                .map(|item| {
+                    item.key.as_ref().map(|key| Item {
+                        key: Some(self.expression(key)),
+                        value: self.expression(&item.value),
+                    })
+                })
+                .collect::<Option<Vec<Item>>>()
+                .unwrap_or_default(),
+            Expr::List(ast::ExprList { elts, .. })
+            | Expr::Set(ast::ExprSet { elts, .. })
+            | Expr::Tuple(ast::ExprTuple { elts, .. })
+                if elts.len() <= MANY_ITEMS && !elts.iter().any(Expr::is_starred_expr) =>
+            {
+                elts.iter().map(element).collect()
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -231,6 +264,8 @@ impl Reader<'_> {
                     _ => "match",
                 },
                 imports: imports.to_vec(),
+                branches: self.branches(stmt),
+                heads: heads(stmt),
             }),
             Stmt::Expr(_) => Kind::Expression,
             _ => Kind::Other,
@@ -253,6 +288,61 @@ impl Reader<'_> {
             }
         };
         annotation
+    }
+
+    /// The blocks of an `if` or `try`.
+    fn branches(&self, stmt: &Stmt) -> Vec<Branch> {
+        let branch = |role, test: Option<&Expr>, start: u32, body: &[Stmt]| {
+            let first = body.first().map_or(start, |first| first.start().to_u32());
+            Branch {
+                role,
+                test: test.map(|test| self.expression(test)),
+                head: Span { start, end: first },
+                body: body
+                    .iter()
+                    .map(|inner| self.statement(inner, false, false))
+                    .collect(),
+            }
+        };
+        let mut branches = Vec::new();
+        match stmt {
+            Stmt::If(inner) => {
+                let start = stmt.start().to_u32();
+                branches.push(branch("if", Some(&inner.test), start, &inner.body));
+                for clause in &inner.elif_else_clauses {
+                    let role = if clause.test.is_some() {
+                        "elif"
+                    } else {
+                        "else"
+                    };
+                    let start = clause.start().to_u32();
+                    branches.push(branch(role, clause.test.as_ref(), start, &clause.body));
+                }
+            }
+            Stmt::Try(inner) if !inner.is_star => {
+                let start = stmt.start().to_u32();
+                branches.push(branch("try", None, start, &inner.body));
+                let mut end = inner.body.last().map_or(start, |last| last.end().to_u32());
+                for handler in &inner.handlers {
+                    let ast::ExceptHandler::ExceptHandler(handler) = handler;
+                    let start = handler.start().to_u32();
+                    let test = handler.type_.as_deref();
+                    branches.push(branch("except", test, start, &handler.body));
+                    end = handler.end().to_u32();
+                }
+                for (role, body) in [("else", &inner.orelse), ("finally", &inner.finalbody)] {
+                    let (Some(first), Some(last)) = (body.first(), body.last()) else {
+                        continue;
+                    };
+                    let between = &self.text[end as usize..first.start().to_usize()];
+                    let keyword = between.rfind(role).unwrap_or(0) as u32;
+                    branches.push(branch(role, None, end + keyword, body));
+                    end = last.end().to_u32();
+                }
+            }
+            _ => {}
+        }
+        branches
     }
 
     fn compact(&self, expr: &Expr) -> String {
@@ -399,6 +489,37 @@ fn type_params_hash(params: Option<&ast::TypeParams>, text: &str) -> u64 {
                 .collect::<Vec<_>>(),
         )
     })
+}
+
+/// Hash of the conditions, subjects, context managers and loop heads of a statement.
+fn heads(stmt: &Stmt) -> u64 {
+    let test = |expr: Option<&Expr>| expr.map(|expr| hash_of(&ComparableExpr::from(expr)));
+    let heads: Vec<Option<u64>> = match stmt {
+        Stmt::If(inner) => std::iter::once(Some(&*inner.test))
+            .chain(inner.elif_else_clauses.iter().map(|it| it.test.as_ref()))
+            .map(test)
+            .collect(),
+        Stmt::For(inner) => vec![test(Some(&inner.target)), test(Some(&inner.iter))],
+        Stmt::While(inner) => vec![test(Some(&inner.test))],
+        Stmt::With(inner) => inner
+            .items
+            .iter()
+            .flat_map(|item| {
+                [
+                    test(Some(&item.context_expr)),
+                    test(item.optional_vars.as_deref()),
+                ]
+            })
+            .collect(),
+        Stmt::Try(inner) => inner
+            .handlers
+            .iter()
+            .map(|ast::ExceptHandler::ExceptHandler(handler)| test(handler.type_.as_deref()))
+            .collect(),
+        Stmt::Match(inner) => vec![test(Some(&inner.subject))],
+        _ => Vec::new(),
+    };
+    hash_of(&heads)
 }
 
 fn is_main_guard(test: &Expr) -> bool {

@@ -17,6 +17,12 @@ impl Span {
 impl Expression {
     fn shift(&mut self, bytes: i64) {
         self.span.shift(bytes);
+        for item in &mut self.items {
+            item.value.shift(bytes);
+            if let Some(key) = &mut item.key {
+                key.shift(bytes);
+            }
+        }
     }
 }
 
@@ -64,6 +70,18 @@ impl Statement {
                 .iter_mut()
                 .chain(annotation.as_deref_mut())
                 .for_each(|expression| expression.shift(bytes)),
+            Kind::Compound(compound) => {
+                for branch in &mut compound.branches {
+                    branch.head.shift(bytes);
+                    if let Some(test) = &mut branch.test {
+                        test.shift(bytes);
+                    }
+                    branch
+                        .body
+                        .iter_mut()
+                        .for_each(|inner| inner.shift(bytes, lines));
+                }
+            }
             _ => {}
         }
     }

@@ -10,6 +10,7 @@ pub const DECORATOR_STUB: &str = "__hotswap_same__";
 #[derive(Clone, Debug)]
 pub struct Skeleton<'a> {
     text: &'a str,
+    outline: &'a Outline,
     bytes: Vec<u8>,
     insertions: Vec<(u32, String)>,
     end: u32,
@@ -21,7 +22,7 @@ impl<'a> Skeleton<'a> {
     /// CPython 3.12 a call `mod.f()` is compiled in another way where the same
     /// unit imports `mod`.
     #[must_use]
-    pub fn new(text: &'a str, outline: &Outline) -> Skeleton<'a> {
+    pub fn new(text: &'a str, outline: &'a Outline) -> Skeleton<'a> {
         let bytes = text
             .bytes()
             .map(|byte| {
@@ -34,6 +35,7 @@ impl<'a> Skeleton<'a> {
             .collect();
         let mut skeleton = Skeleton {
             text,
+            outline,
             bytes,
             insertions: Vec::new(),
             end: 0,
@@ -65,6 +67,33 @@ impl<'a> Skeleton<'a> {
         self.end = self.end.max(span.end);
     }
 
+    /// Puts `if 1:` in the place of the heads of the blocks around a statement.
+    fn enclose(&mut self, span: Span) {
+        let outline = self.outline;
+        let mut statements = &outline.statements;
+        while let Some(Kind::Compound(compound)) = statements
+            .iter()
+            .find(|outer| {
+                outer.span.start <= span.start && span.end <= outer.span.end && outer.span != span
+            })
+            .map(|outer| &outer.kind)
+        {
+            let Some(branch) = compound.branches.iter().find(|branch| {
+                branch
+                    .body
+                    .iter()
+                    .any(|inner| inner.span.start <= span.start && span.end <= inner.span.end)
+            }) else {
+                return;
+            };
+            let head = branch.head.start;
+            if !self.insertions.iter().any(|(at, _)| *at == head) {
+                self.insertions.push((head, "if 1:".to_string()));
+            }
+            statements = &branch.body;
+        }
+    }
+
     fn blank(&mut self, span: Span) {
         for byte in &mut self.bytes[span.start as usize..span.end as usize] {
             if !byte.is_ascii_whitespace() {
@@ -78,6 +107,7 @@ impl<'a> Skeleton<'a> {
     pub fn statement(mut self, statement: &Statement) -> Skeleton<'a> {
         self.insertions
             .retain(|(at, _)| *at != statement.span.start);
+        self.enclose(statement.span);
         self.keep(statement.span);
         self.anchor(statement.span.start);
         self
@@ -108,6 +138,7 @@ impl<'a> Skeleton<'a> {
             ..
         } = &statement.kind
         {
+            self.enclose(statement.span);
             self.keep(Span {
                 start: statement.span.start,
                 end: annotation.span.end,
@@ -127,6 +158,7 @@ impl<'a> Skeleton<'a> {
         defaults: &[usize],
         annotations: bool,
     ) -> Skeleton<'a> {
+        self.enclose(statement.span);
         self.keep(statement.span);
         self.anchor(statement.span.start);
         if function.def_start > statement.span.start {
@@ -151,6 +183,16 @@ impl<'a> Skeleton<'a> {
         self
     }
 
+    /// Keeps an assignment and puts a number in the place of some expressions inside it.
+    #[must_use]
+    pub fn masked(self, statement: &Statement, spans: &[Span]) -> Skeleton<'a> {
+        let mut skeleton = self.statement(statement);
+        for span in spans {
+            skeleton.mask(*span);
+        }
+        skeleton
+    }
+
     fn mask(&mut self, span: Span) {
         self.blank(span);
         self.bytes[span.start as usize] = b'0';
@@ -161,6 +203,7 @@ impl<'a> Skeleton<'a> {
     /// code object is taken out of the result.
     #[must_use]
     pub fn class(mut self, class: &ClassDef) -> Skeleton<'a> {
+        self.enclose(class.head);
         let head = class.head.of(self.text);
         // Without the comments that may follow the colon.
         let trimmed = head.trim_end();
