@@ -58,11 +58,9 @@ pub(crate) enum Write<'py> {
     },
     /// The first line of a code object, in place.
     Shift { code: Bound<'py, PyAny>, delta: i32 },
-    /// The globals of a function that was made in a staging namespace.
-    Globals {
-        function: Bound<'py, PyAny>,
-        globals: Bound<'py, PyDict>,
-    },
+    /// Functions that were made in staging namespaces, and calls of them that are
+    /// running by now, move to the live ones.
+    Home { homes: Vec<cpython::Home<'py>> },
     /// All items of a list, dict or set, in place.
     Content {
         container: Bound<'py, PyAny>,
@@ -110,6 +108,7 @@ enum Undo<'py> {
         class: Option<Bound<'py, PyType>>,
     },
     References(cpython::Replaced),
+    Home(cpython::Moved<'py>),
 }
 
 /// The writes of one update.
@@ -121,6 +120,8 @@ pub(crate) struct Transaction<'py> {
     kept: Vec<Bound<'py, PyAny>>,
     /// Set when nothing is to be undone any more.
     done: bool,
+    /// Calls that stay in a staging namespace, because this CPython is not known.
+    pub(crate) homeless: usize,
     /// A dead class could not be hidden: the collector is to take it away.
     pub(crate) collect: bool,
     /// References that could not be replaced: of what, how many, why.
@@ -367,7 +368,7 @@ impl<'py> Transaction<'py> {
                     });
                 }
                 Write::Hide { .. } | Write::ClearCache { .. } => last.push(write),
-                write => self.perform(write)?,
+                write => self.perform(py, write)?,
             }
         }
         if !successions.is_empty() {
@@ -382,14 +383,14 @@ impl<'py> Transaction<'py> {
             .partition(|write| matches!(write, Write::ClearCache { .. }));
         for write in hidden {
             let refused = |error: &PyErr| error.is_instance_of::<pyo3::exceptions::PyTypeError>(py);
-            match self.perform(write) {
+            match self.perform(py, write) {
                 Err(error) if refused(&error) => self.collect = true,
                 outcome => outcome?,
             }
         }
         fault::point("the end of the commit")?;
         for write in caches {
-            self.perform(write)?;
+            self.perform(py, write)?;
         }
         Ok(())
     }
@@ -447,6 +448,7 @@ impl<'py> Transaction<'py> {
                 }
                 Ok(())
             }
+            Undo::Home(moved) => moved.restore(py).map_err(cpython::raised),
             Undo::References(replaced) => {
                 let conflicts = replaced.restore(py).map_err(cpython::raised)?;
                 if conflicts > 0 {
@@ -459,8 +461,14 @@ impl<'py> Transaction<'py> {
         }
     }
 
-    fn perform(&mut self, write: Write<'py>) -> PyResult<()> {
+    fn perform(&mut self, py: Python<'py>, write: Write<'py>) -> PyResult<()> {
         fault::point(kind_of(&write))?;
+        if let Write::Home { homes } = &write {
+            let moved = cpython::move_home(py, homes)?;
+            self.homeless += moved.left;
+            self.undo.push(Undo::Home(moved));
+            return Ok(());
+        }
         if let Write::Shift { code, delta } = write {
             cpython::shift_first_line(&code, delta)?;
             let line = crate::codes::line_of(&code)?;
@@ -564,9 +572,9 @@ impl<'py> Transaction<'py> {
                 value,
             } => cpython::set_own_attribute(object, name.cast::<PyString>()?, value.as_ref()),
             Write::Shift { code, delta } => cpython::shift_first_line(code, *delta),
-            Write::Globals { function, globals } => cpython::set_globals(function, globals),
             Write::Content { container, content } => set_content(container, content),
-            Write::Reference { .. } | Write::Instance { .. } => Ok(()),
+            // Done for all of them at once.
+            Write::Home { .. } | Write::Reference { .. } | Write::Instance { .. } => Ok(()),
             Write::ClearCache { object } => {
                 self.kept.extend(cpython::clear_cache(object)?);
                 Ok(())
@@ -627,10 +635,6 @@ fn inverse<'py>(write: &Write<'py>) -> PyResult<Option<Write<'py>>> {
             name: name.clone(),
             value: cpython::own_attribute(object, name.cast::<PyString>()?)?,
         },
-        Write::Globals { function, .. } => Write::Globals {
-            function: function.clone(),
-            globals: function.getattr("__globals__")?.cast_into::<PyDict>()?,
-        },
         Write::Content { container, .. } => Write::Content {
             container: container.clone(),
             content: copy_of(container)?,
@@ -638,8 +642,11 @@ fn inverse<'py>(write: &Write<'py>) -> PyResult<Option<Write<'py>>> {
         Write::ClearCache { object } => Write::ClearCache {
             object: object.clone(),
         },
-        // The first has an undo of its own, the others one for all of them.
-        Write::Shift { .. } | Write::Reference { .. } | Write::Instance { .. } => return Ok(None),
+        // These have an undo of their own.
+        Write::Shift { .. }
+        | Write::Home { .. }
+        | Write::Reference { .. }
+        | Write::Instance { .. } => return Ok(None),
     }))
 }
 
@@ -692,7 +699,7 @@ fn kind_of(write: &Write<'_>) -> &'static str {
         Write::InstanceClass { .. } => "class of an instance",
         Write::InstanceAttribute { .. } => "instance attribute",
         Write::Shift { .. } => "line shift",
-        Write::Globals { .. } => "globals",
+        Write::Home { .. } => "the way home of new functions",
         Write::Content { .. } => "content",
         Write::Reference { .. } => "reference",
         Write::Instance { .. } => "instance",

@@ -146,6 +146,12 @@ pub fn update(
                     outcome.pending = std::mem::take(&mut stage.pending);
                     outcome.notes = std::mem::take(&mut stage.notes);
                     outcome.collect = stage.transaction.collect;
+                    if stage.transaction.homeless > 0 {
+                        outcome.notes.push(format!(
+                            "{} running call(s) that statements of this update began keep a copy of their module's names",
+                            stage.transaction.homeless
+                        ));
+                    }
                 }
                 Err(error) => failed.push((index, stage, error)),
             }
@@ -468,8 +474,7 @@ impl<'py> Stage<'_, 'py> {
     fn plan_swap(&mut self) -> PyResult<()> {
         fault::point("the swap of code")?;
         self.swap_codes()?;
-        fault::point("the way home of new functions")?;
-        self.rehome()?;
+        self.rehome();
         fault::point("the stand-ins of containers")?;
         self.settle_stand_ins()?;
         fault::point("abstract methods")?;
@@ -497,41 +502,24 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Functions that were made in a staging namespace move to the live one.
-    fn rehome(&mut self) -> PyResult<()> {
-        let mut made: Vec<usize> = self
-            .staging
-            .iter()
+    fn rehome(&mut self) {
+        let staged = self.staging.iter();
+        let mut homes: Vec<cpython::Home<'py>> = staged
             .filter(|(_, staging)| staging.made_functions)
-            .map(|(module, _)| *module)
+            .map(|(_, staging)| cpython::Home {
+                from: staging.namespace.clone(),
+                to: staging.live.clone(),
+            })
             .collect();
-        made.extend(self.shadows.iter().map(|(_, module)| *module));
-        made.sort_unstable();
-        made.dedup();
-        if made.is_empty() {
-            return Ok(());
+        for (shadow, module) in &self.shadows {
+            homes.push(cpython::Home {
+                from: shadow.clone(),
+                to: self.live_dict(*module),
+            });
         }
-        let files: Vec<_> = made
-            .iter()
-            .map(|module| pyo3::types::PyString::new(self.py, self.code_file(*module)))
-            .collect();
-        for function in cpython::functions_in_files(self.py, &files)? {
-            let function = function.into_any();
-            let globals = function.getattr("__globals__")?;
-            let staged = self.staging.iter();
-            let home = staged
-                .map(|(module, staging)| (&staging.namespace, *module))
-                .chain(
-                    self.shadows
-                        .iter()
-                        .map(|(shadow, module)| (shadow, *module)),
-                )
-                .find(|(namespace, _)| globals.is(*namespace));
-            if let Some((_, module)) = home {
-                let globals = self.live_dict(module);
-                self.transaction.push(Write::Globals { function, globals });
-            }
+        if !homes.is_empty() {
+            self.transaction.push(Write::Home { homes });
         }
-        Ok(())
     }
 
     /// Runs what had to wait for the swap, and commits what follows from it.

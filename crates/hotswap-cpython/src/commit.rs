@@ -4,7 +4,7 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::{code, functions, lines, names, versions};
+use crate::{code, functions, home, lines, names, versions};
 
 /// Keeps the collector from running finalisers until it is dropped.
 ///
@@ -44,6 +44,8 @@ fn prepare(py: Python<'_>) {
     let _ = functions::layout(py);
     let _ = code::constants_are_writable(py);
     let _ = lines::check(py);
+    let _ = home::check(py);
+    let _ = crate::frames::all(py);
     let _ = versions::separate(py);
 }
 

@@ -72,6 +72,16 @@ pub fn modules_in_progress(py: Python<'_>) -> PyResult<Vec<ModuleInProgress<'_>>
     Ok(found)
 }
 
+/// The frames of all calls on the stack of any thread.
+pub(crate) fn all(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyFrame>>> {
+    let mut found = Vec::new();
+    for_each_frame(py, &mut |_, frame| {
+        found.push(frame.clone());
+        Ok(())
+    })?;
+    Ok(found)
+}
+
 fn for_each_frame<'py>(
     py: Python<'py>,
     visit: &mut dyn FnMut(u64, &Bound<'py, PyFrame>) -> PyResult<()>,

@@ -17,6 +17,7 @@ use crate::code;
 #[cfg(not(Py_3_12))]
 use crate::commit::AtomicSection;
 use crate::functions::code_of;
+use crate::names;
 #[cfg(not(Py_3_14))]
 use crate::rings::Anchors;
 use crate::support::{Result, Unsupported, known_interpreter};
@@ -239,6 +240,25 @@ fn for_each_function<'py>(
         }
         true
     })
+}
+
+/// Whether this is a generator, a coroutine or an async generator.
+pub(crate) fn is_generator(object: &Bound<'_, PyAny>) -> bool {
+    GeneratorKind::of(object).is_some()
+}
+
+/// The frame of a generator or the like that is not finished.
+pub(crate) fn suspended_frame<'py>(
+    generator: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, pyo3::types::PyFrame>>> {
+    let py = generator.py();
+    let name = match GeneratorKind::of(generator) {
+        Some(GeneratorKind::Generator) => names::generator_frame(py),
+        Some(GeneratorKind::Coroutine) => names::coroutine_frame(py),
+        Some(GeneratorKind::Async) => names::async_frame(py),
+        None => return Ok(None),
+    };
+    Ok(generator.getattr(name)?.cast_into().ok())
 }
 
 enum GeneratorKind {

@@ -3,6 +3,7 @@
 //! ```text
 //! functions   code, closure and globals of a live function
 //! heap        every object the collector knows, by file, code object or class
+//! home        functions and running calls that move to another namespace
 //! references  every holder of an object, and its replacement by another
 //! types       attributes and bases of classes, without metaclass hooks
 //! attributes  what an object itself keeps, without code of its class
@@ -41,6 +42,7 @@ pub mod commit;
 pub mod frames;
 pub mod functions;
 pub mod heap;
+pub mod home;
 mod layout;
 pub mod lines;
 mod names;

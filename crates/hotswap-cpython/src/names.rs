@@ -21,14 +21,18 @@ macro_rules! names {
 }
 
 names! {
+    async_frame = "ag_frame",
     bases = "__bases__",
     builtins = "__builtins__",
     class = "__class__",
     clear = "clear",
     code = "__code__",
     constants = "co_consts",
+    coroutine_frame = "cr_frame",
     filename = "co_filename",
+    frame_globals = "f_globals",
     free_variables = "co_freevars",
+    generator_frame = "gi_frame",
     get_item = "__getitem__",
     items = "items",
     iterate = "__iter__",
