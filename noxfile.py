@@ -193,12 +193,25 @@ def add_sessions(version: str, python: str) -> None:
         build(session)
         session.run("python", "-X", "faulthandler", "tests/reliability/stress.py", *session.posargs)
 
+    @nox.session(name=f"soak-{version}", python=python)
+    def soak(session: nox.Session) -> None:
+        """20,000 updates in one process; nothing may have grown (minutes)."""
+        build(session)
+        session.run("python", "-X", "faulthandler", "tests/reliability/soak.py", *session.posargs)
+
 
 @nox.session(python=False)
 def stress(session: nox.Session) -> None:
     """`stress-3.x` for each CPython found."""
     for version in PYTHONS:
         session.notify(f"stress-{version}")
+
+
+@nox.session(python=False)
+def soak(session: nox.Session) -> None:
+    """`soak-3.x` for each CPython found."""
+    for version in PYTHONS:
+        session.notify(f"soak-{version}")
 
 
 for found_version, found_python in PYTHONS.items():
