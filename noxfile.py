@@ -16,6 +16,7 @@ import nox
 VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 FRAMEWORKS = ("flask", "fastapi", "httpx", "pydantic", "attrs", "click", "pytest")
 TEST_NEEDS = ("pytest", "pytest-timeout", "flask", "waitress", "textual", "pyte", "fastapi", "httpx", "typer")
+FUZZ = ("cargo", "run", "--quiet", "--package", "hotswap-plan", "--example", "fuzz", "--")
 CRATES_WITHOUT_PYTHON = ("hotswap-watch", "hotswap-plan", "hotswap-attach")
 
 nox.needs_version = ">=2024.4.15"
@@ -106,6 +107,18 @@ def rust(session: nox.Session) -> None:
     packages = [word for crate in there for word in ("--package", crate)]
     session.run("cargo", "test", "--quiet", *packages, external=True)
     session.run("pytest", "--timeout", "300", "tests/watch")
+    session.run(*FUZZ, "--cases", "400", "--seed", "1", "python", "tests", external=True)
+
+
+@nox.session(python=NEWEST)
+def fuzz(session: nox.Session) -> None:
+    """The planner under random edits of the standard library and of installed packages (10 minutes)."""
+    session.install(*FRAMEWORKS)
+    code = "import sysconfig as s; print(s.get_path('stdlib'), s.get_path('purelib'), sep='\\n')"
+    folders = session.run("python", "-c", code, silent=True)
+    release = [*FUZZ[:2], "--release", *FUZZ[2:]]
+    asked = session.posargs or ["--seconds", "600", "--seed", "1"]
+    session.run(*release, *asked, *str(folders).split("\n")[:2], external=True)
 
 
 @nox.session(python=NEWEST)

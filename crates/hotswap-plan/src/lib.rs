@@ -11,6 +11,7 @@
 //! by `hotswap-apply`, from the [`Facts`] that are collected here.
 #![forbid(unsafe_code)]
 
+mod deep;
 mod diff;
 mod facts;
 mod outline;

@@ -8,6 +8,7 @@ use ruff_python_ast::visitor::Visitor;
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashMap;
 
+use crate::deep;
 use crate::facts::Facts;
 use crate::reader::{Lines, Reader};
 use crate::scan::GlobalNames;
@@ -304,18 +305,42 @@ impl Outline {
         previous: Option<(&str, &Outline)>,
     ) -> Result<Outline, SyntaxProblem> {
         let lines = Lines::new(text);
-        let parsed = ruff_python_parser::parse_module(text).map_err(|error| SyntaxProblem {
-            message: error.error.to_string(),
-            line: lines.line(error.location.start().to_u32()),
-        })?;
-        let suite = &parsed.syntax().body;
+        deep::parsing(text.len(), || {
+            let parsed = ruff_python_parser::parse_module(text).map_err(|error| SyntaxProblem {
+                message: error.error.to_string(),
+                line: lines.line(error.location.start().to_u32()),
+            })?;
+            let suite = &parsed.syntax().body;
+            let depth = deep::depth(suite);
+            if depth > deep::DEEPEST {
+                return Err(SyntaxProblem {
+                    message: format!("nested too deeply ({depth} levels)"),
+                    line: 1,
+                });
+            }
+            if let Some(stmt) = misplaced_future(suite) {
+                return Err(SyntaxProblem {
+                    message: "from __future__ imports must occur at the beginning of the file"
+                        .to_string(),
+                    line: lines.line(stmt.range().start().to_u32()),
+                });
+            }
+            Ok(deep::walking(depth, || {
+                Outline::read(text, &lines, suite, previous)
+            }))
+        })
+    }
+
+    fn read(
+        text: &str,
+        lines: &Lines,
+        suite: &[Stmt],
+        previous: Option<(&str, &Outline)>,
+    ) -> Outline {
         let mut futures = Vec::new();
         for stmt in suite {
             if let Stmt::ImportFrom(import) = stmt
-                && import
-                    .module
-                    .as_ref()
-                    .is_some_and(|name| name.as_str() == "__future__")
+                && is_future(stmt)
             {
                 futures.extend(import.names.iter().map(|alias| alias.name.to_string()));
             }
@@ -327,7 +352,7 @@ impl Outline {
         }
         let reader = Reader {
             text,
-            lines: &lines,
+            lines,
             lazy_annotations: futures.iter().any(|name| name == "annotations"),
         };
         let known = previous.filter(|(_, outline)| outline.futures == futures);
@@ -358,12 +383,12 @@ impl Outline {
                 }
             })
             .collect();
-        Ok(Outline {
+        Outline {
             statements,
             futures,
             globals_declared: globals.0,
             lines: lines.starts.len() as u32,
-        })
+        }
     }
 
     /// All imports at module level, those in `if`, `try` and the like included.
@@ -388,6 +413,26 @@ impl Outline {
             .iter()
             .rposition(|statement| statement.binds.iter().any(|bound| bound == name))
     }
+}
+
+fn is_future(stmt: &Stmt) -> bool {
+    matches!(stmt, Stmt::ImportFrom(import)
+        if import.level == 0 && import.module.as_ref().is_some_and(|name| name.as_str() == "__future__"))
+}
+
+/// A `from __future__` import behind anything but the docstring and others of its kind.
+/// The parser takes it, and a skeleton has it in front; CPython would not start.
+fn misplaced_future(suite: &[Stmt]) -> Option<&Stmt> {
+    let docstring = suite.first().is_some_and(
+        |stmt| matches!(stmt, Stmt::Expr(expression) if expression.value.is_string_literal_expr()),
+    );
+    let head = suite[usize::from(docstring)..]
+        .iter()
+        .take_while(|stmt| is_future(stmt))
+        .count();
+    suite[usize::from(docstring) + head..]
+        .iter()
+        .find(|stmt| is_future(stmt))
 }
 
 impl Statement {

@@ -42,7 +42,11 @@ impl<'a> Skeleton<'a> {
         };
         for statement in &outline.statements {
             match &statement.kind {
-                Kind::Future => skeleton.keep(statement.span),
+                // Nothing but a docstring may stand before it on its line.
+                Kind::Future | Kind::Docstring if skeleton.is_near_a_future(statement) => {
+                    skeleton.keep(statement.span);
+                    skeleton.keep_separator(statement.span.end);
+                }
                 Kind::Import(_) if statement.column == 0 && !skeleton.shares_line(statement) => {
                     skeleton.keep(statement.span);
                     skeleton
@@ -53,6 +57,16 @@ impl<'a> Skeleton<'a> {
             }
         }
         skeleton
+    }
+
+    /// Whether it is a `from __future__` import, or joined to one by `;`.
+    fn is_near_a_future(&self, statement: &Statement) -> bool {
+        let line = self.start_of_logical_line(statement.span.start);
+        self.outline
+            .statements
+            .iter()
+            .filter(|other| other.kind == Kind::Future)
+            .any(|other| self.start_of_logical_line(other.span.start) == line)
     }
 
     fn shares_line(&self, statement: &Statement) -> bool {
@@ -109,24 +123,65 @@ impl<'a> Skeleton<'a> {
             .retain(|(at, _)| *at != statement.span.start);
         self.enclose(statement.span);
         self.keep(statement.span);
+        self.keep_separator(statement.span.end);
         self.anchor(statement.span.start);
         self
     }
 
+    /// The `;` behind a statement: what follows on its line may be kept as well.
+    fn keep_separator(&mut self, end: u32) {
+        let rest = &self.text[end as usize..];
+        let blank = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+        if rest[blank..].starts_with(';') {
+            let at = end + blank as u32;
+            self.keep(Span {
+                start: at,
+                end: at + 1,
+            });
+        }
+    }
+
     /// After a `;` the statement would stand indented on its line: an empty
-    /// expression takes the place of its neighbour.
+    /// expression takes the place of its neighbours, which may span lines.
     fn anchor(&mut self, start: u32) {
-        let line_start = self.text[..start as usize]
-            .rfind('\n')
-            .map_or(0, |at| at + 1);
-        let before = &self.text[line_start..start as usize];
-        let indent = before.len() - before.trim_start().len();
-        let blank = self.bytes[line_start..start as usize]
-            .iter()
-            .all(u8::is_ascii_whitespace);
-        if blank && indent < before.len() && before.len() - indent >= 2 {
-            self.bytes[line_start + indent] = b'0';
-            self.bytes[line_start + indent + 1] = b';';
+        let first = self.start_of_logical_line(start) as usize;
+        let start = start as usize;
+        let kept = |byte: &u8| !byte.is_ascii_whitespace();
+        if first == start || self.bytes[first..start].iter().any(kept) {
+            return;
+        }
+        let lines = self.text[first..start].contains('\n');
+        if !lines {
+            self.bytes[first] = b'0';
+            self.bytes[first + 1] = b';';
+        } else if !self.bytes[start - 2..start].contains(&b'\n') {
+            self.bytes[first] = b'(';
+            self.bytes[start - 2] = b')';
+            self.bytes[start - 1] = b';';
+        }
+    }
+
+    /// Where the first of the statements begins that stand before this one, separated by `;`.
+    fn start_of_logical_line(&self, start: u32) -> u32 {
+        let mut siblings = &self.outline.statements[..];
+        loop {
+            let at = siblings.partition_point(|other| other.span.start <= start);
+            let Some(holder) = at.checked_sub(1).map(|before| &siblings[before]) else {
+                return start;
+            };
+            if holder.span.start == start {
+                let joined = |pair: &[Statement]| {
+                    let between = pair[0].span.end as usize..pair[1].span.start as usize;
+                    let between = self.text[between].trim_start_matches([' ', '\t']);
+                    between.starts_with(';') && !between.contains('\n')
+                };
+                let apart = siblings[..at].windows(2).rposition(|pair| !joined(pair));
+                return siblings[apart.map_or(0, |before| before + 1)].span.start;
+            }
+            match holder.class() {
+                Some(class) => siblings = &class.body,
+                None => return start,
+            }
         }
     }
 
@@ -274,6 +329,34 @@ mod tests {
             .statement(&outline.statements[1])
             .finish();
         assert_eq!(got, "0;     b = 2\n");
+    }
+
+    #[test]
+    fn statements_joined_by_semicolons_are_kept_alone_and_together() {
+        let text = "a = 1; b = 2; c = 3\nd = (4,\n  5); e = 6\n";
+        let outline = outline(text);
+        let [_, b, c, _, e] = &outline.statements[..] else {
+            panic!("five statements")
+        };
+        let skeleton = Skeleton::new(text, &outline);
+        let got = skeleton.clone().statement(b).statement(c).finish();
+        assert_eq!(got, "0;     b = 2; c = 3\n");
+        let got = skeleton.statement(e).finish();
+        assert_eq!(got, "                   \n(      \n   ); e = 6\n");
+    }
+
+    #[test]
+    fn a_future_import_behind_its_docstring_stays_first() {
+        let text = "'doc'; from __future__ import annotations; x = 1\ny = 2\n";
+        let outline = outline(text);
+        let got = Skeleton::new(text, &outline)
+            .statement(&outline.statements[3])
+            .finish();
+        assert_eq!(
+            got,
+            "'doc'; from __future__ import annotations;      \ny = 2\n"
+        );
+        assert!(Outline::parse("x = 1\nfrom __future__ import annotations\n").is_err());
     }
 
     #[test]

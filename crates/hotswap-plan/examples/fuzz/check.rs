@@ -157,6 +157,26 @@ fn steps(
                 let guard = wanted.kind == Kind::MainGuard && before.kind == Kind::MainGuard;
                 guard || renamed || before.fingerprint == wanted.fingerprint
             }
+            (Change::Annotation, Some(before)) => match (&before.kind, &wanted.kind) {
+                (
+                    Kind::Assign {
+                        targets: was,
+                        value: old_value,
+                        ..
+                    },
+                    Kind::Assign {
+                        targets: is,
+                        value: new_value,
+                        ..
+                    },
+                ) => {
+                    let print = |value: &Option<hotswap_plan::Expression>| {
+                        value.as_ref().map(|value| value.fingerprint)
+                    };
+                    was == is && print(old_value) == print(new_value)
+                }
+                _ => false,
+            },
             (Change::Bodies, Some(before)) => before.shape == wanted.shape && sites(before, wanted),
             (Change::Function(change), Some(before)) => {
                 match (before.function(), wanted.function()) {
@@ -240,6 +260,13 @@ impl Context<'_> {
                 Change::Bodies => {
                     bodies = bodies.statement(statement);
                     kept.push(statement);
+                }
+                Change::Annotation => {
+                    let annotated = matches!(&statement.kind, Kind::Assign { annotation, .. } if annotation.is_some());
+                    if annotated {
+                        let skeleton = Skeleton::new(self.new_text, self.new).annotation(statement);
+                        self.parses(&skeleton.finish(), &[], counts)?;
+                    }
                 }
                 Change::Run => {
                     let skeleton = Skeleton::new(self.new_text, self.new).statement(statement);

@@ -10,7 +10,7 @@
 //! nothing panics; the plan applied to the old statements gives the new ones; every
 //! skeleton parses and has what was kept where it was; and parsing with the previous
 //! outline at hand gives what parsing afresh gives. A failure is written to
-//! `fuzz-failure-*.py` as old and new text, and its seed is printed.
+//! `fuzz-failure-*`: old text, new text and what is wrong.
 
 #![forbid(unsafe_code)]
 
@@ -160,12 +160,14 @@ fn case(seed: u64, files: &[PathBuf], counts: &mut Counts) -> Result<(), String>
     Ok(())
 }
 
+/// Writes down what failed; returns what to print.
 fn keep(seed: u64, old: &str, new: &str, problem: String) -> String {
-    for (which, text) in [("old", old), ("new", new)] {
-        let name = format!("fuzz-failure-{seed}-{which}.py");
+    for (which, text) in [("old.py", old), ("new.py", new), ("why.txt", &problem)] {
+        let name = format!("fuzz-failure-{seed}-{which}");
         if let Err(error) = std::fs::write(&name, text) {
             return format!("{problem}; {name}: {error}");
         }
     }
-    problem
+    let first = problem.lines().next().unwrap_or_default();
+    format!("{first} (see fuzz-failure-{seed}-*)")
 }
