@@ -119,6 +119,8 @@ def fuzz(session: nox.Session) -> None:
     release = [*FUZZ[:2], "--release", *FUZZ[2:]]
     asked = session.posargs or ["--seconds", "600", "--seed", "1"]
     session.run(*release, *asked, *str(folders).split("\n")[:2], external=True)
+    for version in PYTHONS:
+        session.notify(f"failures-{version}")
 
 
 @nox.session(python=NEWEST)
@@ -211,6 +213,12 @@ def add_sessions(version: str, python: str) -> None:
         """20,000 updates in one process; nothing may have grown (minutes)."""
         build(session)
         session.run("python", "-X", "faulthandler", "tests/reliability/soak.py", *session.posargs)
+
+    @nox.session(name=f"failures-{version}", python=python)
+    def failures(session: nox.Session) -> None:
+        """Random edits that fail; the process is as before (minutes; `fuzz` ends with these)."""
+        build(session)
+        session.run("python", "-X", "faulthandler", "tests/reliability/failures.py")
 
 
 @nox.session(python=False)

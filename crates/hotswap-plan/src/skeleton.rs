@@ -342,7 +342,7 @@ mod tests {
         let got = skeleton.clone().statement(b).statement(c).finish();
         assert_eq!(got, "0;     b = 2; c = 3\n");
         let got = skeleton.statement(e).finish();
-        assert_eq!(got, "                   \n(      \n   ); e = 6\n");
+        assert_eq!(got, "                   \n(      \n    );e = 6\n");
     }
 
     #[test]
