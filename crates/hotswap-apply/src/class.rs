@@ -9,15 +9,19 @@ use pyo3::types::{PyDict, PyType};
 
 use crate::codes;
 use crate::stage::{Changed, Stage};
+use crate::transaction::Write;
 use crate::values;
 
 mod adopt;
 mod after;
+mod cached;
 mod derived;
+mod due;
 mod hooks;
 mod members;
 mod remade;
 mod renamed;
+mod shape;
 
 pub(crate) use remade::Remade;
 
@@ -88,26 +92,6 @@ impl<'py> Stage<'_, 'py> {
         self.change_members(module, class, path, change, outline)
     }
 
-    /// Whether the class must be made anew; otherwise its members are set one by one.
-    fn is_rebuilt(
-        &self,
-        class: &Bound<'py, PyType>,
-        before: &ClassDef,
-        after: &ClassDef,
-        change: &ClassChange,
-    ) -> PyResult<bool> {
-        let members_changed = !change.removed.is_empty()
-            || change.steps.iter().any(|step| {
-                matches!(step.change, Change::Run | Change::Annotation) || step.renamed
-            });
-        Ok(change.header
-            || change.decorators
-            || self.must_remake(class)?
-            || after.has_type_params && members_changed
-            || members_changed
-                && (is_generated(class, before)? || touches_layout(before, after, change)))
-    }
-
     /// Evaluates the changed statements of a class body in a copy of its namespace.
     fn change_members(
         &mut self,
@@ -120,6 +104,7 @@ impl<'py> Stage<'_, 'py> {
         let (before, after) = path[path.len() - 1];
         let names: Vec<String> = path.iter().map(|(_, class)| class.name.clone()).collect();
         let qualname = names.join(".");
+        let change = &self.with_derived(module, class, path, change, outline)?;
         let text = self.text(module);
         let mut skeleton = Skeleton::new(&text, outline);
         for (_, outer) in path.iter() {
@@ -161,14 +146,6 @@ impl<'py> Stage<'_, 'py> {
                     }
                 }
                 (Change::Run, _) => {
-                    skeleton = skeleton.statement(member);
-                    due.push(step.clone());
-                    runs = true;
-                }
-                (Change::Same | Change::Annotation, _)
-                    if !step.renamed
-                        && self.derives_member(module, class, path, member, outline)? =>
-                {
                     skeleton = skeleton.statement(member);
                     due.push(step.clone());
                     runs = true;
@@ -301,7 +278,7 @@ impl<'py> Stage<'_, 'py> {
                     &name,
                     value,
                     member,
-                    step.old.is_some(),
+                    step.old.map(|at| &before.body[at]),
                 )?;
             }
         }
@@ -388,7 +365,7 @@ impl<'py> Stage<'_, 'py> {
         name: &str,
         value: Bound<'py, PyAny>,
         member: &Statement,
-        changed: bool,
+        before: Option<&Statement>,
     ) -> PyResult<()> {
         let builtins = self.py.import("builtins")?;
         let is_function = value.get_type().name()? == "function";
@@ -405,6 +382,7 @@ impl<'py> Stage<'_, 'py> {
                 return Ok(());
             }
             if self.adopt_member(module, old, &value, class)? {
+                self.adopt_attributes(old, &value)?;
                 self.note_code(
                     module,
                     qualname.split('.').next().unwrap_or(qualname),
@@ -419,6 +397,27 @@ impl<'py> Stage<'_, 'py> {
                 );
                 return Ok(());
             }
+        }
+        if let Some(old) = &old
+            && self.merge_member(module, class, name, old, &value, before, member)?
+        {
+            let label = format!("{qualname}.{name}");
+            self.entry(module, &label, Some(member), "attribute", "re-ran");
+            return Ok(());
+        }
+        if let Some(old) = &old {
+            self.drop_cached_values(class, name, old)?;
+        }
+        if let Some(old) = &old
+            && member.function().is_some()
+            && is_plain_callable(old)
+            && is_plain_callable(&value)
+        {
+            // Bound methods and registries that hold the old one follow.
+            self.transaction.push(Write::Reference {
+                old: old.clone(),
+                new: value.clone(),
+            });
         }
         if let Ok(hook) = value.get_type().getattr("__set_name__") {
             hook.call1((&value, class, name))?;
@@ -437,7 +436,7 @@ impl<'py> Stage<'_, 'py> {
         } else {
             "attribute"
         };
-        let action = if changed { "re-ran" } else { "added" };
+        let action = if before.is_some() { "re-ran" } else { "added" };
         self.entry(
             module,
             &format!("{qualname}.{name}"),
@@ -526,42 +525,15 @@ impl<'py> Stage<'_, 'py> {
     }
 }
 
-/// Whether members of this class are generated from its body when it is made.
-fn is_generated(class: &Bound<'_, PyType>, definition: &ClassDef) -> PyResult<bool> {
-    if !definition.decorators.is_empty() || crate::enums::is_enum(class)? {
-        return Ok(true);
-    }
-    let dict = cpython::type_dict(class);
-    for marker in [
-        "_is_protocol",
-        "_fields",
-        "__total__",
-        "__pydantic_fields__",
-        "__dataclass_fields__",
-        "__attrs_attrs__",
-        "__struct_fields__",
-    ] {
-        if dict.contains(marker)? {
-            return Ok(marker != "_is_protocol"
-                || dict
-                    .get_item(marker)?
-                    .is_some_and(|value| value.is_truthy().unwrap_or(false)));
-        }
-    }
-    Ok(false)
-}
-
-/// Whether the edit touches `__slots__` or the like, which only a new class can have.
-fn touches_layout(before: &ClassDef, after: &ClassDef, change: &ClassChange) -> bool {
-    let touches = |member: &Statement| {
-        member
-            .binds
-            .iter()
-            .any(|name| matches!(name.as_str(), "__slots__" | "__classcell__"))
-    };
-    change.removed.iter().any(|at| touches(&before.body[*at]))
-        || change
-            .steps
-            .iter()
-            .any(|step| step.change == Change::Run && touches(&after.body[step.new]))
+/// Whether a member can be held and called by itself, so that another can take its
+/// place there: not what only means something inside a class.
+fn is_plain_callable(member: &Bound<'_, PyAny>) -> bool {
+    let wraps = ["property", "staticmethod", "classmethod"];
+    let kind = member.get_type();
+    values::has_identity(member)
+        && member.is_callable()
+        && !member.is_instance_of::<PyType>()
+        && !kind
+            .name()
+            .is_ok_and(|name| wraps.iter().any(|wrap| name == *wrap))
 }

@@ -185,7 +185,7 @@ fn default_position(function: &hotswap_plan::FunctionDef, index: usize) -> usize
         .count()
 }
 
-fn parameter_default<'py>(
+pub(crate) fn parameter_default<'py>(
     target: &Bound<'py, PyAny>,
     function: &hotswap_plan::FunctionDef,
     index: usize,

@@ -10,7 +10,9 @@ use crate::values;
 
 impl<'py> Stage<'_, 'py> {
     /// A changed display merged with what the program did to the live container; that
-    /// one itself where they cannot be merged. None: it is not such a statement.
+    /// one itself where they cannot be merged. None: it is not such a statement. The old
+    /// display is evaluated again in `scope`, which is a copy.
+    #[allow(clippy::too_many_arguments)]
     pub(crate) fn merge_display(
         &mut self,
         module: usize,
@@ -19,6 +21,7 @@ impl<'py> Stage<'_, 'py> {
         now: &Bound<'py, PyAny>,
         old: Option<&Statement>,
         new: &Statement,
+        scope: &Bound<'py, PyDict>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let display = |statement: &Statement| match &statement.kind {
             Kind::Assign {
@@ -44,11 +47,7 @@ impl<'py> Stage<'_, 'py> {
             Some(edited) => edited.old_text.clone(),
             None => self.text(module),
         };
-        let Ok(base) = evaluate(
-            self.py,
-            old_value.span.of(&old_text),
-            &self.live_dict(module).copy()?,
-        ) else {
+        let Ok(base) = evaluate(self.py, old_value.span.of(&old_text), scope) else {
             return Ok(None);
         };
         let Some(content) = merge(self.py, &base, was, now)? else {

@@ -108,6 +108,7 @@ impl<'py> Stage<'_, 'py> {
                     .set_class_attribute(class, name, Some(value));
             }
         }
+        self.keep_combinations(class, made, &replaced)?;
         for (key, value) in new_dict.iter() {
             let name: String = key.extract()?;
             if MACHINERY.contains(&name.as_str())
@@ -163,6 +164,49 @@ impl<'py> Stage<'_, 'py> {
                 );
             }
         }
+        Ok(())
+    }
+
+    /// Combinations of flags that the program has made: the new class knows them by
+    /// value, unless a member of that value takes their place.
+    fn keep_combinations(
+        &mut self,
+        class: &Bound<'py, PyType>,
+        made: &Bound<'py, PyType>,
+        replaced: &[(Bound<'py, PyAny>, Bound<'py, PyAny>)],
+    ) -> PyResult<()> {
+        let flag = self.py.import("enum")?.getattr("Flag")?;
+        if !class.is_subclass(&flag)? || !made.is_subclass(&flag)? {
+            return Ok(());
+        }
+        let old = class.getattr("_value2member_map_")?.cast_into::<PyDict>()?;
+        let new = made.getattr("_value2member_map_")?.cast_into::<PyDict>()?;
+        let names = class.getattr("_member_map_")?.cast_into::<PyDict>()?;
+        let mut known: u64 = 0;
+        for value in new.keys() {
+            known |= value.extract::<u64>().unwrap_or(0);
+        }
+        let settled = PyDict::new(self.py);
+        for (value, member) in new.iter() {
+            settled.set_item(value, translate(&member, replaced)?)?;
+        }
+        for (value, member) in old.iter() {
+            if names.values().iter().any(|named| named.is(&member)) {
+                continue;
+            }
+            match settled.get_item(&value)? {
+                Some(now) => self.transaction.push(Write::Reference {
+                    old: member,
+                    new: now,
+                }),
+                None if value.extract::<u64>().is_ok_and(|bits| bits & !known == 0) => {
+                    settled.set_item(value, member)?;
+                }
+                None => {}
+            }
+        }
+        self.transaction
+            .set_class_attribute(class, "_value2member_map_", Some(settled.into_any()));
         Ok(())
     }
 }

@@ -567,6 +567,9 @@ impl<'py> Stage<'_, 'py> {
         let old_doc = old_doc.unwrap_or(&none);
         let new_doc = new_doc.unwrap_or(&none);
         let doc_changed = !old_doc.eq(new_doc)?;
+        if let Some(class) = self.owner_of(function)? {
+            self.drop_values_made_by(&class, function)?;
+        }
         let mut holders = vec![function.clone()];
         holders.extend(self.wrappers_of(function)?);
         for holder in holders {
@@ -591,6 +594,25 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         Ok(())
+    }
+
+    /// The class in whose body a function was defined, by its qualified name.
+    fn owner_of(&self, function: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyType>>> {
+        let globals = function.getattr("__globals__")?.cast_into::<PyDict>()?;
+        let qualname: String = function.getattr("__qualname__")?.extract()?;
+        let mut parts: Vec<&str> = qualname.split('.').collect();
+        parts.pop();
+        let Some((head, rest)) = parts.split_first() else {
+            return Ok(None);
+        };
+        let mut object = globals.get_item(head)?;
+        for name in rest {
+            let Some(Ok(class)) = object.map(|object| object.cast_into::<PyType>()) else {
+                return Ok(None);
+            };
+            object = crate::native::type_dict(&class).get_item(name)?;
+        }
+        Ok(object.and_then(|object| object.cast_into::<PyType>().ok()))
     }
 
     /// What stands at the function's name or at another name of its module and leads to

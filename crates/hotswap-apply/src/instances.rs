@@ -1,15 +1,19 @@
 //! Live instances get the attributes that a fresh one would have.
 
 use crate::native as cpython;
-use hotswap_plan::{Call, ClassDef, Receiver, Statement};
+use hotswap_plan::{ClassDef, FunctionDef, Statement, Target};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyType};
+use pyo3::types::{PyDict, PySet, PyType};
+use rustc_hash::FxHashSet;
 
-use crate::stage::Stage;
+use crate::stage::{After, Stage};
 use crate::transaction::Write;
 
+/// The method by which a class sees to its live instances itself.
+const HOOK: &str = "__hotswap_migrate__";
+
 impl<'py> Stage<'_, 'py> {
-    /// The same for a class of which only method bodies changed.
+    /// The same as [`Stage::new_attributes`], for a class of which only method bodies changed.
     pub(crate) fn new_attributes_of(
         &mut self,
         module: usize,
@@ -25,7 +29,8 @@ impl<'py> Stage<'_, 'py> {
         }
     }
 
-    /// New lines of `__init__` that can be evaluated for an instance reach those that live.
+    /// New lines of `__init__` that can be evaluated for an instance reach those that
+    /// live; the others are left to the class's own hook, or reported.
     pub(crate) fn new_attributes(
         &mut self,
         module: usize,
@@ -33,111 +38,129 @@ impl<'py> Stage<'_, 'py> {
         before: &ClassDef,
         after: &ClassDef,
     ) -> PyResult<()> {
-        let init = |class: &'_ ClassDef| {
-            class
-                .body
-                .iter()
-                .rev()
-                .find(|member| {
-                    member
-                        .function()
-                        .is_some_and(|function| function.name == "__init__")
-                })
-                .cloned()
-        };
-        let (Some(old), Some(new)) = (init(before), init(after)) else {
+        let (old, new) = (init_of(before), init_of(after));
+        let Some((statement, is)) = new else {
             return Ok(());
         };
-        let (Some(was), Some(is)) = (old.function(), new.function()) else {
+        let had = attributes_of(old.map(|(_, function)| function));
+        let has = attributes_of(Some(is));
+        let added: Vec<String> = difference(&has, &had);
+        let removed: Vec<String> = difference(&had, &has);
+        if added.is_empty() && removed.is_empty() {
             return Ok(());
+        }
+        let instances = cpython::instances_of(self.py, class, true)?;
+        if instances.is_empty() {
+            return Ok(());
+        }
+        let mangled = |names: &[String]| -> Vec<String> {
+            names.iter().map(|name| mangle(&after.name, name)).collect()
         };
-        let receiver = is.first_parameter.clone().unwrap_or_default();
-        let added: Vec<_> = is
-            .self_attributes
-            .iter()
-            .filter(|(name, _)| !was.self_attributes.iter().any(|(other, _)| other == name))
-            .collect();
+        let hooked = defines(after, HOOK);
+        if hooked {
+            self.plan_hook(&instances, &mangled(&added), &mangled(&removed))?;
+        }
         if added.is_empty() {
             return Ok(());
         }
-        let text = self.text(module);
-        let instances = cpython::instances_of(self.py, class, true)?;
-        for (name, value) in added {
-            let parameters: Vec<&str> = is
-                .parameters
-                .iter()
-                .skip(1)
-                .map(|parameter| parameter.name.as_str())
-                .collect();
-            let mut facts = value.facts.clone();
-            let needs_argument = facts
-                .reads
-                .iter()
-                .any(|path| parameters.contains(&path[0].as_str()));
-            facts.reads.retain(|path| path[0] != receiver);
-            facts.calls.retain(|call| {
-                !matches!(
-                    call,
-                    Call::Method {
-                        on: Receiver::Literal,
-                        ..
-                    }
-                )
+        let old = old.map(|(_, function)| function);
+        self.evaluate_attributes(
+            module, class, after, statement, old, is, &added, &instances, hooked,
+        )
+    }
+
+    /// Gives instances what can be evaluated for them, in the order of `__init__`.
+    #[allow(clippy::too_many_arguments)]
+    fn evaluate_attributes(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        after: &ClassDef,
+        statement: &Statement,
+        old: Option<&FunctionDef>,
+        is: &FunctionDef,
+        added: &[String],
+        instances: &[Bound<'py, PyAny>],
+        hooked: bool,
+    ) -> PyResult<()> {
+        let recipe = self.recipe(module, old, is, added);
+        if recipe.waits && !self.committed {
+            self.after.push(After::Attributes {
+                module,
+                class: class.clone(),
+                after: Box::new(after.clone()),
+                statement: Box::new(statement.clone()),
+                old: old.map(|old| Box::new(old.clone())),
+                added: added.to_vec(),
             });
-            let on_self = facts
-                .calls
-                .iter()
-                .any(|call| matches!(call, Call::Path(path) if path[0] == receiver));
-            let reason = if needs_argument {
-                Some("its value needs an argument of __init__".to_string())
-            } else if on_self {
-                Some("its value is made by a method of the instance".to_string())
-            } else if instances
-                .iter()
-                .any(|each| cpython::runs_code(each, &self.intern(&mangle(&after.name, name))))
-            {
-                Some("it is set by a property or another descriptor".to_string())
-            } else {
-                self.impurity(module, &facts)
-            };
+            return Ok(());
+        }
+        let mut given: Vec<(String, usize)> = Vec::new();
+        let mut lacking: Vec<(String, usize, String)> = Vec::new();
+        for name in added {
             let mangled = mangle(&after.name, name);
-            let lacking: Vec<Bound<'py, PyAny>> = instances
-                .iter()
-                .filter(|instance| instance.getattr(mangled.as_str()).is_err())
-                .cloned()
-                .collect();
-            if lacking.is_empty() {
-                continue;
-            }
-            let label = format!("{}.{name}", after.name);
-            if let Some(reason) = reason {
-                let entry = self.entry(module, &label, Some(&new), "instance", "not applied");
-                entry.reason = format!("{} instances lack it: {reason}", lacking.len());
-                entry.advice =
-                    "define __hotswap_migrate__(self, added, removed, old_values)".to_string();
-                continue;
-            }
-            let namespace = self.namespace(module)?;
-            let count = lacking.len();
-            for instance in lacking {
-                let scope = PyDict::new(self.py);
-                scope.set_item(&receiver, &instance)?;
-                let source = format!("({}\n)", value.span.of(&text));
-                let eval = self.py.import("builtins")?.getattr("eval")?;
-                match eval.call1((source, &namespace, scope)) {
-                    Ok(value) => self.give(&instance, self.intern(&mangled).into_any(), value),
-                    Err(error) => {
-                        let entry =
-                            self.entry(module, &label, Some(&new), "instance", "not applied");
-                        entry.reason = format!("evaluating it for an instance raised {error}");
-                        break;
+            let key = self.intern(&mangled);
+            let (mut count, mut short, mut why) = (0, 0, String::new());
+            for instance in instances {
+                // Whatever it has, or gets from its class, stays.
+                if instance.getattr(&key).is_ok() {
+                    continue;
+                }
+                let outcome = match cpython::own_attribute(instance, &key) {
+                    Ok(None) => self.evaluate_for(&recipe, instance, &after.name, name)?,
+                    Ok(Some(_)) => continue,
+                    Err(_) => Err("a descriptor of its class keeps it".to_string()),
+                };
+                match outcome {
+                    Ok(value) => {
+                        self.give(instance, key.clone().into_any(), value);
+                        count += 1;
+                    }
+                    Err(reason) => {
+                        short += 1;
+                        why = reason;
                     }
                 }
             }
-            self.entry(module, &label, Some(&new), "instance", "migrated")
+            if count > 0 {
+                given.push((name.clone(), count));
+            }
+            if short > 0 && !hooked {
+                lacking.push((name.clone(), short, why));
+            }
+        }
+        for (name, count) in given {
+            let label = format!("{}.{name}", after.name);
+            self.entry(module, &label, Some(statement), "instance", "migrated")
                 .reason = format!("{count} instances");
         }
+        for (name, count, reason) in lacking {
+            let label = format!("{}.{name}", after.name);
+            let entry = self.entry(module, &label, Some(statement), "instance", "not applied");
+            entry.reason = format!("{count} instances lack it: {reason}");
+            entry.advice = format!("define {HOOK}(self, added, removed, old_values)");
+        }
         Ok(())
+    }
+
+    /// What had to wait until the functions that it calls were committed.
+    pub(crate) fn late_attributes(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        after: &ClassDef,
+        statement: &Statement,
+        old: Option<&FunctionDef>,
+        added: &[String],
+    ) -> PyResult<()> {
+        let Some(is) = statement.function() else {
+            return Ok(());
+        };
+        let instances = cpython::instances_of(self.py, class, true)?;
+        let hooked = defines(after, HOOK);
+        self.evaluate_attributes(
+            module, class, after, statement, old, is, added, &instances, hooked,
+        )
     }
 
     /// An attribute for an instance, or for what takes its place.
@@ -152,6 +175,8 @@ impl<'py> Stage<'_, 'py> {
             .get(&(instance.as_ptr() as usize))
             .unwrap_or(instance)
             .clone();
+        let pending = self.given.entry(instance.as_ptr() as usize).or_default();
+        pending.push((name.to_string(), value.clone()));
         self.transaction.push(Write::InstanceAttribute {
             object,
             name,
@@ -159,52 +184,180 @@ impl<'py> Stage<'_, 'py> {
         });
     }
 
-    /// Fields that a dataclass makes with a factory exist on every fresh instance, and
-    /// so do those with a default where a slot takes the place of the class attribute.
+    /// Leaves the instances to the hook of their class, after the commit.
+    fn plan_hook(
+        &mut self,
+        instances: &[Bound<'py, PyAny>],
+        added: &[String],
+        removed: &[String],
+    ) -> PyResult<()> {
+        for instance in instances {
+            let old_values = crate::moved::own_attributes(instance)?;
+            let object = self
+                .moved
+                .get(&(instance.as_ptr() as usize))
+                .unwrap_or(instance)
+                .clone();
+            self.after.push(After::Migrate {
+                object,
+                added: PySet::new(self.py, added)?,
+                removed: PySet::new(self.py, removed)?,
+                old_values,
+            });
+        }
+        Ok(())
+    }
+
+    /// Lets a class see to one of its instances. What it does is undone if the update fails.
+    pub(crate) fn migrate(
+        &mut self,
+        object: &Bound<'py, PyAny>,
+        added: &Bound<'py, PySet>,
+        removed: &Bound<'py, PySet>,
+        old_values: &Bound<'py, PyDict>,
+    ) -> PyResult<()> {
+        let before = crate::moved::own_attributes(object)?;
+        let result = object.call_method1(HOOK, (added, removed, old_values));
+        let now = crate::moved::own_attributes(object)?;
+        for name in now.keys().iter().chain(before.keys().iter()) {
+            let (was, is) = (before.get_item(&name)?, now.get_item(&name)?);
+            let same = match (&was, &is) {
+                (Some(was), Some(is)) => was.is(is),
+                (None, None) => true,
+                _ => false,
+            };
+            if !same {
+                self.transaction.remember_attribute(object, &name, was);
+            }
+        }
+        result.map(drop)
+    }
+
+    /// Fields of a dataclass that fresh instances have and live ones lack.
     pub(crate) fn new_fields(
         &mut self,
+        module: usize,
         class: &Bound<'py, PyType>,
         made: &Bound<'py, PyType>,
+        after: &ClassDef,
     ) -> PyResult<()> {
         let new = cpython::type_dict(made);
         let Some(fields) = new.get_item("__dataclass_fields__")? else {
             return Ok(());
         };
+        let fields = fields.cast_into::<PyDict>()?;
+        let old = match cpython::type_dict(class).get_item("__dataclass_fields__")? {
+            Some(old) => old.cast_into::<PyDict>()?,
+            None => PyDict::new(self.py),
+        };
+        let names = |fields: &Bound<'py, PyDict>| -> PyResult<Vec<String>> {
+            let mut names = Vec::new();
+            for (name, field) in fields.iter() {
+                if is_field(&field)? {
+                    names.push(name.extract()?);
+                }
+            }
+            Ok(names)
+        };
+        let (had, has) = (names(&old)?, names(&fields)?);
+        let (added, removed) = (difference(&has, &had), difference(&had, &has));
+        let instances = cpython::instances_of(self.py, class, true)?;
+        if instances.is_empty() {
+            return Ok(());
+        }
+        let hooked = defines(after, HOOK);
+        if hooked && !(added.is_empty() && removed.is_empty()) {
+            self.plan_hook(&instances, &added, &removed)?;
+        }
         let missing = self.py.import("dataclasses")?.getattr("MISSING")?;
-        let mut instances: Option<Vec<Bound<'py, PyAny>>> = None;
-        for (name, field) in fields.cast_into::<PyDict>()?.iter() {
-            let factory = field.getattr("default_factory")?;
-            let default = field.getattr("default")?;
-            let in_slot = match new.get_item(&name)? {
-                Some(member) => member.get_type().name()? == "member_descriptor",
+        for name in has {
+            let Some(field) = fields.get_item(&name)? else {
+                continue;
+            };
+            let (factory, default) = (field.getattr("default_factory")?, field.getattr("default")?);
+            let by_class = match new.get_item(&name)? {
+                Some(member) => member.get_type().name()? != "member_descriptor",
                 None => false,
             };
-            let made_by_call = !factory.is(&missing) && field.getattr("init")?.is_truthy()?;
-            let kept_in_slot = in_slot && !default.is(&missing);
-            // An InitVar or ClassVar is no attribute of the instance.
-            if field.getattr("_field_type")?.repr()?.to_str()? != "_FIELD"
-                || !made_by_call && !kept_in_slot
-            {
+            if by_class {
                 continue;
             }
-            let known = match &instances {
-                Some(known) => known,
-                None => instances.insert(cpython::instances_of(self.py, class, true)?),
-            };
-            for instance in known.clone() {
-                let text: String = name.extract()?;
-                if instance.getattr(text.as_str()).is_err() {
-                    let value = if made_by_call {
-                        factory.call0()?
-                    } else {
-                        default.clone()
-                    };
-                    self.give(&instance, name.clone(), value);
+            let mut short = 0;
+            for instance in &instances {
+                let key = self.intern(&name);
+                if instance.getattr(&key).is_ok() {
+                    continue;
                 }
+                if !factory.is(&missing) {
+                    let value = factory.call0()?;
+                    self.give(instance, key.into_any(), value);
+                } else if !default.is(&missing) {
+                    self.give(instance, key.into_any(), default.clone());
+                } else {
+                    short += 1;
+                }
+            }
+            if short > 0 && !hooked && added.contains(&name) {
+                let label = format!("{}.{name}", after.name);
+                let entry = self.entry(module, &label, None, "instance", "not applied");
+                entry.reason = format!("{short} instances lack it: the field has no default");
+                entry.advice = format!("define {HOOK}(self, added, removed, old_values)");
             }
         }
         Ok(())
     }
+}
+
+/// An InitVar or ClassVar is no attribute of the instance.
+fn is_field(field: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(field.getattr("_field_type")?.repr()?.to_str()? == "_FIELD")
+}
+
+/// The last definition of `__init__` in a class body.
+fn init_of(class: &ClassDef) -> Option<(&Statement, &FunctionDef)> {
+    class
+        .body
+        .iter()
+        .rev()
+        .filter_map(|member| Some((member, member.function()?)))
+        .find(|(_, function)| function.name == "__init__")
+}
+
+fn defines(class: &ClassDef, name: &str) -> bool {
+    class.body.iter().any(|member| {
+        member
+            .function()
+            .is_some_and(|function| function.name == name)
+    })
+}
+
+/// The attributes that a function sets on its first parameter, in order.
+fn attributes_of(function: Option<&FunctionDef>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let Some(function) = function else {
+        return names;
+    };
+    let targets = function
+        .assignments
+        .iter()
+        .flat_map(|each| &each.targets)
+        .chain(&function.unsure);
+    for target in targets {
+        if let Target::Attribute(name) = target
+            && !names.contains(name)
+        {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+fn difference(of: &[String], without: &[String]) -> Vec<String> {
+    let without: FxHashSet<&String> = without.iter().collect();
+    of.iter()
+        .filter(|name| !without.contains(name))
+        .cloned()
+        .collect()
 }
 
 /// The name under which a private attribute is stored.

@@ -31,6 +31,7 @@ mod moved;
 mod native;
 mod reach;
 mod rebind;
+mod recipe;
 mod reconcile;
 mod registrations;
 mod removal;

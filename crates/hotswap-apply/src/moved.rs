@@ -144,6 +144,25 @@ pub(crate) fn fill_instance<'py>(
     Ok(())
 }
 
+/// What an instance holds itself, in its dict and its slots.
+pub(crate) fn own_attributes<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+    let held = PyDict::new(object.py());
+    for parent in object.get_type().getattr("__mro__")?.try_iter()? {
+        let parent = parent?.cast_into::<PyType>()?;
+        for (name, slot) in cpython::type_dict(&parent).iter() {
+            if slot.get_type().name()? == "member_descriptor"
+                && let Ok(value) = slot.call_method1("__get__", (object,))
+            {
+                held.set_item(name, value)?;
+            }
+        }
+    }
+    if let Some(dict) = instance_dict(object)? {
+        held.update(dict.as_mapping())?;
+    }
+    Ok(held)
+}
+
 /// Into the slot or the dict of the copy. A slot that the new class no longer has is
 /// dropped, as a fresh instance would lack it.
 fn set_attribute<'py>(

@@ -49,6 +49,22 @@ pub(crate) enum After<'py> {
         source: String,
         namespace: Bound<'py, PyDict>,
     },
+    /// Give live instances what needs functions that were not committed before.
+    Attributes {
+        module: usize,
+        class: Bound<'py, PyType>,
+        after: Box<hotswap_plan::ClassDef>,
+        statement: Box<Statement>,
+        old: Option<Box<hotswap_plan::FunctionDef>>,
+        added: Vec<String>,
+    },
+    /// Let a class see to one of its instances.
+    Migrate {
+        object: Bound<'py, PyAny>,
+        added: Bound<'py, pyo3::types::PySet>,
+        removed: Bound<'py, pyo3::types::PySet>,
+        old_values: Bound<'py, PyDict>,
+    },
     /// Empty a cache by a method of the program.
     ClearCache(Bound<'py, PyAny>),
 }
@@ -103,6 +119,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub replaced: Vec<(Bound<'py, PyType>, Bound<'py, PyType>)>,
     /// Instances that move to another layout, by address, and what takes their place.
     pub moved: FxHashMap<usize, Bound<'py, PyAny>>,
+    /// Attributes that instances get at the commit, by address.
+    pub given: FxHashMap<usize, Vec<(String, Bound<'py, PyAny>)>>,
     /// What statements that ran may have done outside, in words, should the update fail.
     pub effects: Vec<String>,
     /// Classes of which it must be told anew what is abstract.

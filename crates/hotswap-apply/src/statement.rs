@@ -276,7 +276,8 @@ impl<'py> Stage<'_, 'py> {
                     .set_item(&self.live_dict(module), name, Some(now));
                 return Ok(());
             }
-            if let Some(content) = self.merge_display(module, name, was, &now, old, new)? {
+            let scope = self.live_dict(module).copy()?;
+            if let Some(content) = self.merge_display(module, name, was, &now, old, new, &scope)? {
                 self.bind(module, name, Some(was.clone()))?;
                 if values::equal(was, &content) {
                     return Ok(());

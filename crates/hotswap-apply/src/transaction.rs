@@ -197,6 +197,20 @@ impl<'py> Transaction<'py> {
         Ok(())
     }
 
+    /// Notes what an instance held before code of the program changed it.
+    pub(crate) fn remember_attribute(
+        &mut self,
+        object: &Bound<'py, PyAny>,
+        name: &Bound<'py, PyAny>,
+        value: Option<Bound<'py, PyAny>>,
+    ) {
+        self.undo.push(Undo::Always(Write::InstanceAttribute {
+            object: object.clone(),
+            name: name.clone(),
+            value,
+        }));
+    }
+
     /// The writes that are planned for a class, so that what follows from them can
     /// be told beforehand.
     pub(crate) fn planned_attributes(

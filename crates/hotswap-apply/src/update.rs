@@ -404,6 +404,7 @@ fn begin<'w, 'py>(
         rebuilt: Vec::new(),
         replaced: Vec::new(),
         moved: FxHashMap::default(),
+        given: FxHashMap::default(),
         effects: Vec::new(),
         chained: FxHashSet::default(),
         stand_ins: Vec::new(),
@@ -525,6 +526,7 @@ impl<'py> Stage<'_, 'py> {
     /// Runs what had to wait for the swap, and commits what follows from it.
     fn run_late(&mut self) -> PyResult<()> {
         self.run_after()?;
+        self.transaction.commit(self.py)?;
         let late = std::mem::take(&mut self.late);
         for item in late {
             let outline = self.outline(item.module).ok_or_else(|| {

@@ -21,6 +21,8 @@ pub struct Facts {
     pub stores: Vec<String>,
     /// It stores attributes or items on something that was passed in.
     pub writes_to_arguments: bool,
+    /// The parameters whose attributes or items it stores.
+    pub written: Vec<String>,
 }
 
 /// One call site.
@@ -185,6 +187,7 @@ impl Collector {
                     Expr::Name(name) if self.fresh.contains(name.id.as_str()) => {}
                     Expr::Name(name) if self.parameters.contains(name.id.as_str()) => {
                         self.facts.writes_to_arguments = true;
+                        self.facts.written.push(name.id.to_string());
                     }
                     Expr::Name(name) if !self.is_local(&name.id) => {
                         self.facts.stores.push(name.id.to_string())
@@ -473,6 +476,7 @@ impl Collector {
         }
         self.facts.effects.extend(inner.effects);
         self.facts.writes_to_arguments |= inner.writes_to_arguments;
+        self.facts.written.extend(inner.written);
     }
 }
 

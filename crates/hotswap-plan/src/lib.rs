@@ -11,6 +11,7 @@
 //! by `hotswap-apply`, from the [`Facts`] that are collected here.
 #![forbid(unsafe_code)]
 
+mod assignments;
 mod deep;
 mod diff;
 mod facts;
@@ -25,9 +26,9 @@ mod source;
 pub use diff::{Change, ClassChange, FunctionChange, Plan, Shift, Step, diff, diff_bodies};
 pub use facts::{Call, Facts, Receiver, changes_in_place};
 pub use outline::{
-    Branch, ClassDef, CodeSite, Compound, Expression, FunctionDef, Import, Item, Kind, Outline,
-    Parameter, Pragma, Span, Statement, SyntaxProblem,
+    Assignment, Branch, ClassDef, CodeSite, Compound, Expression, FunctionDef, Import, Item, Kind,
+    Outline, Parameter, Pragma, Span, Statement, SyntaxProblem, Target,
 };
-pub use purity::{is_pure_builtin, is_pure_library, is_pure_method};
+pub use purity::{is_pure_builtin, is_pure_library, is_pure_method, makes_fresh_object};
 pub use skeleton::{DECORATOR_STUB, Skeleton};
 pub use source::{DecodeProblem, Source};

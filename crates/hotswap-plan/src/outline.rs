@@ -261,10 +261,34 @@ pub struct FunctionDef {
     pub facts: Facts,
     /// Offset of `def` or `async`; the decorators lie before it.
     pub def_start: u32,
-    /// New attributes set on `self` at the top level of the body: name and value.
-    pub self_attributes: Vec<(String, Expression)>,
+    /// Assignments at the top level of the body, for as far as they go to attributes of
+    /// the first parameter or to local names.
+    pub assignments: Vec<Assignment>,
+    /// Attributes of the first parameter and local names that are set elsewhere in the
+    /// body: what they hold depends on how it ran.
+    pub unsure: Vec<Target>,
     /// Name of the first parameter.
     pub first_parameter: Option<String>,
+}
+
+/// Where an assignment in a function body goes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// An attribute of the first parameter.
+    Attribute(String),
+    /// A local name.
+    Local(String),
+}
+
+/// One assignment in a function body.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assignment {
+    /// All targets.
+    pub targets: Vec<Target>,
+    /// The value is taken apart, one item for each target.
+    pub unpacked: bool,
+    /// The value.
+    pub value: Expression,
 }
 
 /// A class definition.

@@ -98,6 +98,59 @@ pub fn is_pure_library(module: &str, qualname: &str) -> bool {
     }
 }
 
+/// Whether calling this makes a new object and does nothing else, so that one more
+/// can be made for an instance that lacks it. Two such objects are not equal.
+#[must_use]
+pub fn makes_fresh_object(module: &str, qualname: &str) -> bool {
+    match module {
+        "builtins" => matches!(qualname, "object"),
+        "collections" | "_collections" => matches!(
+            qualname,
+            "deque" | "defaultdict" | "OrderedDict" | "Counter" | "ChainMap"
+        ),
+        "_thread" | "threading" => matches!(
+            qualname,
+            "Lock"
+                | "RLock"
+                | "lock"
+                | "allocate_lock"
+                | "Condition"
+                | "Event"
+                | "Semaphore"
+                | "BoundedSemaphore"
+                | "local"
+                | "_local"
+        ),
+        "asyncio.locks" => matches!(
+            qualname,
+            "Lock" | "Event" | "Condition" | "Semaphore" | "BoundedSemaphore"
+        ),
+        "asyncio.queues" | "queue" | "_queue" => {
+            matches!(
+                qualname,
+                "Queue" | "LifoQueue" | "PriorityQueue" | "SimpleQueue"
+            )
+        }
+        "weakref" | "_weakrefset" => matches!(
+            qualname,
+            "WeakKeyDictionary" | "WeakValueDictionary" | "WeakSet"
+        ),
+        "io" | "_io" => matches!(qualname, "StringIO" | "BytesIO"),
+        "itertools" => matches!(qualname, "count" | "cycle" | "repeat"),
+        "time" => matches!(
+            qualname,
+            "time" | "monotonic" | "perf_counter" | "time_ns" | "monotonic_ns" | "perf_counter_ns"
+        ),
+        "datetime" => matches!(qualname, "datetime.now" | "datetime.utcnow" | "date.today"),
+        "logging" => matches!(qualname, "getLogger"),
+        "random" => matches!(qualname, "Random"),
+        "uuid" => matches!(qualname, "uuid1" | "uuid4"),
+        "types" => matches!(qualname, "SimpleNamespace"),
+        "contextvars" | "_contextvars" => matches!(qualname, "ContextVar"),
+        _ => false,
+    }
+}
+
 /// Whether a method of a builtin type has no effect on its object or on others.
 #[must_use]
 pub fn is_pure_method(type_name: &str, method: &str) -> bool {

@@ -395,27 +395,10 @@ impl Reader<'_> {
         }
         let own: Vec<_> = masked.iter().map(ComparableStmt::from).collect();
         let first_parameter = parameters.first().map(|parameter| parameter.name.clone());
-        let mut self_attributes = Vec::new();
-        if let Some(receiver) = &first_parameter {
-            for inner in &function.body {
-                let (target, value) = match inner {
-                    Stmt::Assign(assign) if assign.targets.len() == 1 => {
-                        (&assign.targets[0], &assign.value)
-                    }
-                    Stmt::AnnAssign(assign) => match &assign.value {
-                        Some(value) => (assign.target.as_ref(), value),
-                        None => continue,
-                    },
-                    _ => continue,
-                };
-                if let Expr::Attribute(attribute) = target
-                    && let Expr::Name(name) = attribute.value.as_ref()
-                    && name.id.as_str() == receiver
-                {
-                    self_attributes.push((attribute.attr.to_string(), self.expression(value)));
-                }
-            }
-        }
+        let (assignments, unsure) =
+            crate::assignments::of_body(&function.body, first_parameter.as_deref(), |value| {
+                self.expression(value)
+            });
         FunctionDef {
             name: function.name.to_string(),
             decorators: function
@@ -430,7 +413,8 @@ impl Reader<'_> {
             own_body: hash_of(&own),
             facts: Facts::of_function(Some(&function.parameters), &function.body),
             def_start: self.def_start(stmt),
-            self_attributes,
+            assignments,
+            unsure,
             first_parameter,
             parameters,
         }

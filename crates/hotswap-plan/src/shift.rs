@@ -49,7 +49,7 @@ impl Statement {
                 expressions
                     .chain(&mut function.decorators)
                     .chain(&mut function.returns)
-                    .chain(function.self_attributes.iter_mut().map(|(_, value)| value))
+                    .chain(function.assignments.iter_mut().map(|each| &mut each.value))
                     .for_each(|expression| expression.shift(bytes));
             }
             Kind::Class(class) => {

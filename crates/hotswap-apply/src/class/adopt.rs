@@ -84,6 +84,19 @@ impl<'py> Stage<'_, 'py> {
         Ok(())
     }
 
+    /// What decorators set on a function, where its decorators have run again.
+    pub(super) fn adopt_attributes(
+        &mut self,
+        live: &Bound<'py, PyAny>,
+        made: &Bound<'py, PyAny>,
+    ) -> PyResult<()> {
+        let (container, content) = (live.getattr("__dict__")?, made.getattr("__dict__")?);
+        if !(container.is_empty()? && content.is_empty()?) {
+            self.transaction.push(Write::Content { container, content });
+        }
+        Ok(())
+    }
+
     /// A function whose definition ran again keeps its identity, if what came out is a
     /// function of the same name again: it takes over all that the new one is, and who
     /// took hold of the new one gets the live one. False: it is another kind of object.
@@ -207,6 +220,7 @@ impl<'py> Stage<'_, 'py> {
             || value.get_type().name()? != "function"
             || !self.is_source_function(module, was)?
             || !self.same_definition(was, value)?
+            || super::after::is_abstract(was) != super::after::is_abstract(value)
         {
             return Ok(false);
         }

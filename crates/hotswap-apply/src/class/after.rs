@@ -26,6 +26,33 @@ impl<'py> Stage<'_, 'py> {
                     self.transaction.note_class_changes(&class, &before)?;
                     result?;
                 }
+                After::Attributes {
+                    module,
+                    class,
+                    after,
+                    statement,
+                    old,
+                    added,
+                } => {
+                    fault::point("late attributes")?;
+                    self.late_attributes(
+                        module,
+                        &class,
+                        &after,
+                        &statement,
+                        old.as_deref(),
+                        &added,
+                    )?;
+                }
+                After::Migrate {
+                    object,
+                    added,
+                    removed,
+                    old_values,
+                } => {
+                    fault::point("a migration hook")?;
+                    self.migrate(&object, &added, &removed, &old_values)?;
+                }
                 After::ClearCache(object) => {
                     fault::point("a cache of the program")?;
                     object.call_method0("cache_clear")?;
@@ -193,7 +220,7 @@ impl<'py> Stage<'_, 'py> {
     }
 }
 
-fn is_abstract(value: &Bound<'_, PyAny>) -> bool {
+pub(super) fn is_abstract(value: &Bound<'_, PyAny>) -> bool {
     value
         .getattr("__isabstractmethod__")
         .is_ok_and(|flag| flag.is_truthy().unwrap_or(false))

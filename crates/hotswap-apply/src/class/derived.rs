@@ -6,6 +6,7 @@ use crate::native as cpython;
 use hotswap_plan::{Change, ClassDef, Kind, Outline, Skeleton, Statement};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
+use rustc_hash::FxHashSet;
 
 use super::remade::unchanged;
 use crate::codes;
@@ -21,6 +22,7 @@ impl<'py> Stage<'_, 'py> {
         path: &[(&ClassDef, &ClassDef)],
         member: &Statement,
         outline: &Arc<Outline>,
+        values: &FxHashSet<String>,
     ) -> PyResult<bool> {
         if !matches!(
             member.kind,
@@ -30,13 +32,7 @@ impl<'py> Stage<'_, 'py> {
             return Ok(false);
         }
         let qualname: Vec<String> = path.iter().map(|(_, class)| class.name.clone()).collect();
-        let mut facts = member.facts.clone();
-        for read in member.facts.reads.clone() {
-            let mut inner = qualname.clone();
-            inner.extend(read);
-            facts.reads.push(inner);
-        }
-        let Some(cause) = self.cause(module, &facts) else {
+        let Some(cause) = self.cause_in_class(module, path, &member.facts, values) else {
             return Ok(false);
         };
         let names: Vec<String> = qualname.clone();

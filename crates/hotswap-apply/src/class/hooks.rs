@@ -52,11 +52,23 @@ impl<'py> Stage<'_, 'py> {
         Ok(false)
     }
 
-    fn object_at(&self, module: usize, path: &[String]) -> PyResult<Option<Bound<'py, PyAny>>> {
+    /// What a dotted name of a module means: as it is going to be, where that is known.
+    pub(crate) fn object_at(
+        &self,
+        module: usize,
+        path: &[String],
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let Some((head, rest)) = path.split_first() else {
             return Ok(None);
         };
-        let mut object = self.live_dict(module).get_item(head)?;
+        let staged = match self.staging.get(&module) {
+            Some(staging) => staging.namespace.get_item(head)?,
+            None => None,
+        };
+        let mut object = match staged {
+            Some(object) => Some(object),
+            None => self.live_dict(module).get_item(head)?,
+        };
         for name in rest {
             object = object.and_then(|outer| outer.getattr(name.as_str()).ok());
         }

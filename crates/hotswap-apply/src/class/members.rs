@@ -100,8 +100,13 @@ impl<'py> Stage<'_, 'py> {
             return Ok(lives.into_any());
         }
         let module = remade.module;
-        if self.adopt_member(module, was, &value, survivor)?
-            || self.adopt_wrapped(module, was, &value, survivor)?
+        if self.adopt_member(module, was, &value, survivor)? {
+            if !kept_definition(remade, name) {
+                self.adopt_attributes(was, &value)?;
+            }
+            return Ok(was.clone());
+        }
+        if self.adopt_wrapped(module, was, &value, survivor)?
             || kept && may_stay(was, &value)
             || values::is_plain(was) && values::equal(was, &value)
         {
@@ -158,6 +163,17 @@ impl<'py> Stage<'_, 'py> {
     }
 }
 
+/// Whether the decorators of a method are what they were.
+fn kept_definition(remade: &Remade<'_, '_>, name: &str) -> bool {
+    remade.change.steps.iter().any(|step| {
+        step.change != Change::Run
+            && remade.after.body[step.new]
+                .binds
+                .iter()
+                .any(|bound| bound == name)
+    })
+}
+
 /// Names whose statements did not change: what the program made of them is state.
 fn kept_members(remade: &Remade<'_, '_>) -> FxHashSet<String> {
     let mut kept = FxHashSet::default();
@@ -166,7 +182,11 @@ fn kept_members(remade: &Remade<'_, '_>) -> FxHashSet<String> {
         let decorated = member
             .function()
             .is_none_or(|function| !function.decorators.is_empty());
-        if matches!(step.change, Change::Same | Change::Bodies) && decorated {
+        if matches!(
+            step.change,
+            Change::Same | Change::Bodies | Change::Annotation
+        ) && decorated
+        {
             kept.extend(
                 member
                     .binds

@@ -180,7 +180,7 @@ impl<'py> Stage<'_, 'py> {
         self.entry(module, &remade.qualname, Some(statement), "class", "re-ran");
         self.retire_class(class, made)?;
         self.finish_class(module, class, before, after)?;
-        self.new_fields(class, made)
+        self.new_fields(module, class, made, after)
     }
 
     /// The class that lives on where one was made anew.
@@ -195,20 +195,6 @@ impl<'py> Stage<'_, 'py> {
         } else {
             class.clone()
         }
-    }
-
-    /// Whether a class must be made anew although its own statement did not change.
-    pub(super) fn must_remake(&self, class: &Bound<'py, PyType>) -> PyResult<bool> {
-        Ok(self.base_replaced(class)? || self.hooks_changed(class)?)
-    }
-
-    /// Whether a base of this class was replaced by one with another layout, so that
-    /// the class must be made anew on top of it.
-    pub(super) fn base_replaced(&self, class: &Bound<'py, PyType>) -> PyResult<bool> {
-        let bases = class.getattr("__bases__")?.cast_into::<PyTuple>()?;
-        Ok(bases
-            .iter()
-            .any(|base| self.replaced.iter().any(|(old, _)| old.is(&base))))
     }
 
     /// Whether the live class can take the new layout, bases and metaclass in place.
@@ -320,6 +306,6 @@ impl<'py> Stage<'_, 'py> {
             "CPython cannot change its layout or bases in place, so a new class took its place"
                 .to_string();
         self.finish_class(module, class, remade.before, after)?;
-        self.new_fields(class, made)
+        self.new_fields(module, class, made, after)
     }
 }

@@ -1,0 +1,212 @@
+//! Statements of a class body that must be evaluated although they did not change.
+
+use std::sync::Arc;
+
+use crate::native as cpython;
+use hotswap_plan::{Change, ClassChange, ClassDef, FunctionChange, Kind, Outline, Statement};
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+use rustc_hash::FxHashSet;
+
+use crate::stage::{Changed, Stage};
+use crate::values;
+
+impl<'py> Stage<'_, 'py> {
+    /// The change of a class, with what follows from it inside its own body: the parts of
+    /// a property whose other parts differ, values and defaults that read a changed one.
+    pub(super) fn with_derived(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        path: &[(&ClassDef, &ClassDef)],
+        change: &ClassChange,
+        outline: &Arc<Outline>,
+    ) -> PyResult<ClassChange> {
+        let (before, after) = path[path.len() - 1];
+        let together = made_together(before, after, change);
+        let mut changed = change.clone();
+        let mut values: FxHashSet<String> = FxHashSet::default();
+        for step in &mut changed.steps {
+            let member = &after.body[step.new];
+            let unchanged = matches!(
+                step.change,
+                Change::Same | Change::Bodies | Change::Annotation
+            );
+            if let Some(function) = member.function() {
+                if step.change != Change::Run && together.contains(&function.name) {
+                    step.change = Change::Run;
+                } else if unchanged && !step.renamed {
+                    let due = self.derived_defaults(module, class, path, member, &values)?;
+                    if !due.is_empty() {
+                        step.change = Change::Function(FunctionChange {
+                            defaults: due,
+                            annotations: false,
+                        });
+                    }
+                }
+            } else if matches!(step.change, Change::Same | Change::Annotation)
+                && !step.renamed
+                && self.derives_member(module, class, path, member, outline, &values)?
+            {
+                step.change = Change::Run;
+            }
+            if step.change == Change::Run && member.function().is_none() {
+                values.extend(member.binds.iter().cloned());
+            }
+        }
+        for at in &change.removed {
+            let member = &before.body[*at];
+            if member.function().is_none() {
+                values.extend(member.binds.iter().cloned());
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Parameters of an unchanged method whose default reads something that changed.
+    fn derived_defaults(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        path: &[(&ClassDef, &ClassDef)],
+        member: &Statement,
+        values: &FxHashSet<String>,
+    ) -> PyResult<Vec<usize>> {
+        let Some(function) = member.function() else {
+            return Ok(Vec::new());
+        };
+        let mut due = Vec::new();
+        for (index, parameter) in function.parameters.iter().enumerate() {
+            let Some(default) = &parameter.default else {
+                continue;
+            };
+            let Some(cause) = self.cause_in_class(module, path, &default.facts, values) else {
+                continue;
+            };
+            let mut stale = self.impurity(module, &default.facts);
+            if stale.is_none() {
+                let held = cpython::type_dict(class).get_item(&function.name)?;
+                let held = held.map(|held| held.getattr("__func__").unwrap_or(held));
+                let now = match held {
+                    Some(held) if held.getattr("__defaults__").is_ok() => {
+                        crate::defaults::parameter_default(&held, function, index)?
+                    }
+                    _ => None,
+                };
+                let text = self.text(module);
+                let scope = self.class_scope(module, class)?;
+                let was = crate::statement::evaluate(self.py, default.span.of(&text), &scope);
+                if !matches!((&was, &now), (Ok(was), Some(now)) if values::equal(was, now)) {
+                    stale = Some("the program changed its value since".to_string());
+                }
+            }
+            match stale {
+                None => due.push(index),
+                Some(reason) => {
+                    let names: Vec<String> =
+                        path.iter().map(|(_, class)| class.name.clone()).collect();
+                    let name = format!("{}.{}({})", names.join("."), function.name, parameter.name);
+                    let entry = self.entry(module, &name, Some(member), "method", "stale");
+                    entry.reason = format!("the default depends on {cause}; {reason}");
+                    entry.advice = "# hotswap: rerun".to_string();
+                }
+            }
+        }
+        Ok(due)
+    }
+
+    /// The first name that an expression of a class body reads and that has another
+    /// value now: in the module, or in the body itself.
+    pub(super) fn cause_in_class(
+        &self,
+        module: usize,
+        path: &[(&ClassDef, &ClassDef)],
+        facts: &hotswap_plan::Facts,
+        values: &FxHashSet<String>,
+    ) -> Option<String> {
+        let own = facts.reads.iter().find(|read| values.contains(&read[0]));
+        if let Some(read) = own {
+            return Some(read.join("."));
+        }
+        let qualname: Vec<String> = path.iter().map(|(_, class)| class.name.clone()).collect();
+        let mut facts = facts.clone();
+        for read in facts.reads.clone() {
+            let mut inner = qualname.clone();
+            inner.extend(read);
+            facts.reads.push(inner);
+        }
+        self.cause(module, &facts)
+    }
+
+    /// A copy of the module's namespace in which the names of the class body stand as well.
+    pub(super) fn class_scope(
+        &self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+    ) -> PyResult<Bound<'py, pyo3::types::PyDict>> {
+        let scope = self.live_dict(module).copy()?;
+        scope.update(cpython::type_dict(class).as_mapping())?;
+        Ok(scope)
+    }
+
+    /// A changed display of a class body, merged with what the program did to the live
+    /// container, in place.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn merge_member(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        name: &str,
+        was: &Bound<'py, PyAny>,
+        now: &Bound<'py, PyAny>,
+        before: Option<&Statement>,
+        member: &Statement,
+    ) -> PyResult<bool> {
+        if !values::is_container(was) {
+            return Ok(false);
+        }
+        let scope = self.class_scope(module, class)?;
+        let merged = self.merge_display(module, name, was, now, before, member, &scope)?;
+        let Some(content) = merged else {
+            return Ok(false);
+        };
+        if !values::equal(was, &content) {
+            self.transaction.push(crate::transaction::Write::Content {
+                container: was.clone(),
+                content,
+            });
+            let qualname: String = class.getattr("__qualname__")?.extract()?;
+            self.changed
+                .insert((module, format!("{qualname}.{name}")), Changed::Value);
+        }
+        Ok(true)
+    }
+}
+
+/// Names that several definitions of the body make together, as a property and its
+/// setter do, and of which one is new, changed in its decorators, or gone.
+fn made_together(before: &ClassDef, after: &ClassDef, change: &ClassChange) -> FxHashSet<String> {
+    let builds_on_itself = |class: &ClassDef, name: &str| {
+        class.body.iter().any(|member| match &member.kind {
+            Kind::Function(function) => {
+                function.name == name
+                    && function
+                        .decorators
+                        .iter()
+                        .any(|decorator| decorator.head.first().is_some_and(|head| head == name))
+            }
+            _ => false,
+        })
+    };
+    let ran = change
+        .steps
+        .iter()
+        .filter(|step| step.change == Change::Run)
+        .map(|step| &after.body[step.new]);
+    let gone = change.removed.iter().map(|at| &before.body[*at]);
+    ran.chain(gone)
+        .filter_map(|member| member.function())
+        .map(|function| function.name.clone())
+        .filter(|name| builds_on_itself(before, name) || builds_on_itself(after, name))
+        .collect()
+}

@@ -1,0 +1,136 @@
+//! Which classes must be made anew, and which can be changed member by member.
+
+use crate::native as cpython;
+use hotswap_plan::{Change, ClassChange, ClassDef, Kind, Statement};
+use pyo3::prelude::*;
+use pyo3::types::{PyTuple, PyType};
+
+use crate::stage::Stage;
+
+impl<'py> Stage<'_, 'py> {
+    /// Whether the class must be made anew; otherwise its members are set one by one.
+    pub(super) fn is_rebuilt(
+        &self,
+        class: &Bound<'py, PyType>,
+        before: &ClassDef,
+        after: &ClassDef,
+        change: &ClassChange,
+    ) -> PyResult<bool> {
+        let members_changed = !change.removed.is_empty()
+            || change.steps.iter().any(|step| {
+                matches!(step.change, Change::Run | Change::Annotation) || step.renamed
+            })
+            || is_reordered(after, change);
+        Ok(change.header
+            || change.decorators
+            || self.must_remake(class)?
+            || after.has_type_params && members_changed
+            || members_changed
+                && (is_generated(class, before)? || touches_layout(before, after, change)))
+    }
+
+    /// Whether a class must be made anew although its own statement did not change.
+    pub(super) fn must_remake(&self, class: &Bound<'py, PyType>) -> PyResult<bool> {
+        Ok(self.base_replaced(class)?
+            || self.hooks_changed(class)?
+            || self.inherited_fields_changed(class)?)
+    }
+
+    /// Whether a base of this class was replaced by one with another layout, so that
+    /// the class must be made anew on top of it.
+    fn base_replaced(&self, class: &Bound<'py, PyType>) -> PyResult<bool> {
+        let bases = class.getattr("__bases__")?.cast_into::<PyTuple>()?;
+        Ok(bases
+            .iter()
+            .any(|base| self.replaced.iter().any(|(old, _)| old.is(&base))))
+    }
+
+    /// Whether members of this class are generated from those of a base that was made
+    /// anew: the fields of a dataclass, the keys of a typed dict.
+    fn inherited_fields_changed(&self, class: &Bound<'py, PyType>) -> PyResult<bool> {
+        if self.rebuilt.is_empty() || !has_fields(class)? {
+            return Ok(false);
+        }
+        let remade = |base: &Bound<'py, PyAny>| {
+            self.rebuilt.iter().any(|(_, live)| live.is(base))
+                && base
+                    .cast::<PyType>()
+                    .is_ok_and(|base| has_fields(base).unwrap_or(false))
+        };
+        for base in class.getattr("__mro__")?.try_iter()?.skip(1) {
+            if remade(&base?) {
+                return Ok(true);
+            }
+        }
+        // A typed dict forgets its bases but for this.
+        match cpython::type_dict(class).get_item("__orig_bases__")? {
+            Some(bases) => Ok(bases
+                .try_iter()?
+                .any(|base| base.is_ok_and(|base| remade(&base)))),
+            None => Ok(false),
+        }
+    }
+}
+
+/// Whether statements that may make fields or members have changed places.
+fn is_reordered(after: &ClassDef, change: &ClassChange) -> bool {
+    let places: Vec<usize> = change
+        .steps
+        .iter()
+        .filter(|step| matches!(after.body[step.new].kind, Kind::Assign { .. }))
+        .filter_map(|step| step.old)
+        .collect();
+    !places.is_sorted()
+}
+
+/// Whether fields are collected from the body and the bases when such a class is made.
+fn has_fields(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    let dict = cpython::type_dict(class);
+    for marker in FIELDS {
+        if dict.contains(marker)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What such a class has in its namespace.
+const FIELDS: [&str; 5] = [
+    "__total__",
+    "__pydantic_fields__",
+    "__dataclass_fields__",
+    "__attrs_attrs__",
+    "__struct_fields__",
+];
+
+/// Whether members of this class are generated from its body when it is made.
+fn is_generated(class: &Bound<'_, PyType>, definition: &ClassDef) -> PyResult<bool> {
+    if !definition.decorators.is_empty() || crate::enums::is_enum(class)? {
+        return Ok(true);
+    }
+    if has_fields(class)? {
+        return Ok(true);
+    }
+    let dict = cpython::type_dict(class);
+    if dict.contains("_fields")? {
+        return Ok(true);
+    }
+    Ok(dict
+        .get_item("_is_protocol")?
+        .is_some_and(|value| value.is_truthy().unwrap_or(false)))
+}
+
+/// Whether the edit touches `__slots__` or the like, which only a new class can have.
+fn touches_layout(before: &ClassDef, after: &ClassDef, change: &ClassChange) -> bool {
+    let touches = |member: &Statement| {
+        member
+            .binds
+            .iter()
+            .any(|name| matches!(name.as_str(), "__slots__" | "__classcell__"))
+    };
+    change.removed.iter().any(|at| touches(&before.body[*at]))
+        || change
+            .steps
+            .iter()
+            .any(|step| step.change == Change::Run && touches(&after.body[step.new]))
+}
