@@ -47,6 +47,8 @@ class Options:
     """Seconds after which a change is applied at the latest; the period where polling is needed."""
     history: int = 100
     """Reports and generations to remember."""
+    history_bytes: int = 64 * 1024 * 1024
+    """Bytes that the sources of earlier generations may take; the oldest are forgotten beyond."""
 
     def for_engine(self) -> dict[str, Any]:
         """The settings as the native engine takes them."""
@@ -150,7 +152,7 @@ def _from_text(name: str, text: str) -> object:
     lower = text.strip().lower()
     if name == "only_import_exist" or (name == "poll" and lower in _OFF | _TRUE and lower not in ("0", "1")):
         return lower in _TRUE if lower in _OFF | _TRUE else text
-    if name == "history" and lower.isdigit():
+    if name in ("history", "history_bytes") and lower.isdigit():
         return int(lower)
     if name in ("poll", "quiescence_timeout", "interval"):
         try:
@@ -213,6 +215,7 @@ _CHECKS: dict[str, Callable[[object, str], Any]] = {
     "only_import_exist": _boolean,
     "interval": _seconds,
     "history": _count,
+    "history_bytes": _count,
 }
 assert set(_CHECKS) == {option.name for option in fields(Options)}
 

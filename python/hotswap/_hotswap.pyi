@@ -70,14 +70,14 @@ class Engine:
         """Options: paths (list of absolute paths or None), include, exclude (lists of globs),
         poll ("auto", True, False or seconds), strategy ("patch" or "reload"),
         apply ("immediate" or "checkpoint"), consistency ("auto", "immediate" or "quiescent"),
-        quiescence_timeout (seconds), only_import_exist (bool), interval (seconds), history (count)."""
+        quiescence_timeout (seconds), only_import_exist (bool), interval (seconds), history (count), history_bytes."""
     def start(self) -> None:
         """Read the sources below the paths and start the native watcher thread."""
     def inherit(self, parent: Engine) -> None:
         """In a forked child, before `start`: take over what the parent's engine knew of files and modules."""
     def wait(self, timeout: float | None = None) -> bool:
         """Block with the GIL released until a batch of changed files is whole. False: time is up, or stopped."""
-    def note_import(self, _name: str) -> None:
+    def note_import(self, name: str) -> None:
         """An import of this module begins (called by the noting finder; microseconds)."""
     def apply(self) -> ReportDict | None:
         """Apply what `wait` announced. None: nothing to do (new modules were noted, or the content was the same)."""
@@ -94,7 +94,9 @@ class Engine:
     @property
     def stopped(self) -> bool: ...
     def status(self) -> dict[str, Any]:
-        """generation, paused, watched (files, directories, polled directories), pending, notes, uncovered modules."""
+        """generation, paused, watched (files, directories, polled directories), pending, notes, uncovered modules,
+        pinned (files whose content on disk is not what runs, with the generation that does),
+        oldest_generation that can come back, history_bytes."""
 
 def doctor() -> dict[str, Any]:
     """What this interpreter offers: a list of capabilities with whether, and why not."""

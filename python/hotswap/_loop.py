@@ -117,17 +117,23 @@ class UpdateLoop:
     def rollback(self, generation: int) -> Report:
         """Apply the code of an earlier generation."""
         engine = self._armed_engine()
+        own = self._own_generation(generation)
+        report = self._update(lambda: engine.rollback(own))
+        return report or Report(generation=self.generation)
+
+    def diff(self, a: int, b: int) -> str:
+        """The unified diff of the sources between two generations."""
+        engine = self._armed_engine()
+        return engine.diff(self._own_generation(a), self._own_generation(b))
+
+    def _own_generation(self, generation: int) -> int:
+        """The number that the present engine has for a generation."""
         if generation < self._generation_base:
             raise RollbackError(
                 f"generation {generation} was made before the watched paths were widened, or before a fork; "
                 f"the oldest that can come back is {self._generation_base}"
             )
-        report = self._update(lambda: engine.rollback(generation - self._generation_base))
-        return report or Report(generation=self.generation)
-
-    def diff(self, a: int, b: int) -> str:
-        """The unified diff of the sources between two generations."""
-        return self._armed_engine().diff(a - self._generation_base, b - self._generation_base)
+        return generation - self._generation_base
 
     def pause(self) -> None:
         """Apply nothing in the background until `resume`."""

@@ -194,6 +194,7 @@ class Report:
             files = _files(path for group in applied for path in group.files)
             changes = summary([change for group in applied for change in group.changes])
             parts.append(f"#{self.generation}  {files}  {changes}   {self.total_ms:.1f} ms")
+        parts += [note for note in self.notes if note.startswith("pinned:")]
         for group in groups:
             if group.status == "rejected":
                 parts.append(f"rejected  {_failure(group)}; generation {self.generation} keeps running")

@@ -71,7 +71,12 @@ class Session:
         return None if self._loop is None or self.stopped else self._loop.checkpoint()
 
     def rollback(self, generation: int) -> Report:
-        """Run the code of an earlier generation, with the state of now. Nothing is written to disk."""
+        """Run the code of an earlier generation, with the state of now; a generation of its own.
+
+        Nothing is written to disk. What the disk holds is pinned: it is not applied until it changes, and
+        `status()["pinned"]` names the files. What a removed statement had made comes back with it, as
+        long as it is remembered. Raises `RollbackError` for a generation that is not kept any more.
+        """
         return Report(notes=(_OFF,)) if self._loop is None else self._watching().rollback(generation)
 
     def diff(self, a: int | None = None, b: int | None = None) -> str:

@@ -37,6 +37,7 @@ mod registrations;
 mod removal;
 mod rename;
 mod report;
+mod revive;
 mod stage;
 mod statement;
 mod timeline;

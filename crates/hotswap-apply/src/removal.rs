@@ -30,6 +30,7 @@ impl<'py> Stage<'_, 'py> {
                 self.entry(module, &label, None, "statement", "removed")
                     .reason = "what it did when it ran is not undone".to_string();
             }
+            let mut lost = Vec::new();
             for name in &statement.binds {
                 if self.binders(module, &outline, name) > 0
                     || outline.globals_declared.contains(name)
@@ -41,10 +42,14 @@ impl<'py> Stage<'_, 'py> {
                 if was.is_none() || self.comes_by_star(module, name, &outline)? {
                     continue;
                 }
+                lost.extend(was.clone().map(|was| (name.clone(), was)));
                 let none = (name == "__doc__").then(|| self.py.None().into_bound(self.py));
                 self.bind(module, name, none.clone())?;
                 self.note_value(module, name, was, none);
                 self.entry(module, name, None, kind_of(statement), "removed");
+            }
+            if !matches!(statement.kind, Kind::Import(_) | Kind::Docstring) {
+                self.remember_lost(module, statement, lost);
             }
             if let Kind::Import(imports) = &statement.kind
                 && imports.iter().any(|import| import.bound == "*")

@@ -121,6 +121,10 @@ pub(crate) struct Stage<'w, 'py> {
     pub moved: FxHashMap<usize, Bound<'py, PyAny>>,
     /// Attributes that instances get at the commit, by address.
     pub given: FxHashMap<usize, Vec<(String, Bound<'py, PyAny>)>>,
+    /// Whether statements take back what they had made before they were removed.
+    pub revives: bool,
+    /// What the statements that this update removes had made.
+    pub lost: Vec<crate::revive::Lost>,
     /// What statements that ran may have done outside, in words, should the update fail.
     pub effects: Vec<String>,
     /// Classes of which it must be told anew what is abstract.

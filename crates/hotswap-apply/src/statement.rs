@@ -122,6 +122,9 @@ impl<'py> Stage<'_, 'py> {
         if new.kind == Kind::MainGuard {
             return Ok(());
         }
+        if self.revive(module, new)? {
+            return Ok(());
+        }
         if self.run_chain(module, new, outline, None)? {
             return Ok(());
         }
@@ -287,6 +290,17 @@ impl<'py> Stage<'_, 'py> {
                 let namespace = self.namespace(module)?;
                 return self.stand_in(&namespace, name, content, was.clone());
             }
+        }
+        if let (Some(was), Some(old)) = (&was, old)
+            && !values::is_comparable(was)
+            && !matches!(
+                new.kind,
+                Kind::Function(_) | Kind::Class(_) | Kind::Import(_)
+            )
+            && old.binds.as_slice() == [name]
+            && self.edits.contains_key(&module)
+        {
+            self.remember_lost(module, old, vec![(name.to_string(), was.clone())]);
         }
         if let Some(was) = &was {
             let definition = matches!(new.kind, Kind::Function(_) | Kind::Class(_));

@@ -36,6 +36,9 @@ pub struct Options {
     /// Statements of an edited module run again although they did not change
     /// (`strategy="reload"`); definitions are patched, `__main__` is never run.
     pub reload: bool,
+    /// The code of an earlier generation comes back: its statements take back what
+    /// they had made before they were removed.
+    pub revive: bool,
     /// Whether to wait for a moment when nobody is inside changed code.
     pub consistency: Consistency,
     /// How long [`Consistency::Quiescent`] waits.
@@ -139,6 +142,7 @@ pub fn update(
                     let outcome = &mut outcomes[index];
                     outcome.commit_ms = pause;
                     stage.transaction.settle();
+                    stage.settle_lost();
                     stage.find_running();
                     let lost = stage.lost_references();
                     stage.entries.extend(lost);
@@ -406,6 +410,8 @@ fn begin<'w, 'py>(
         moved: FxHashMap::default(),
         given: FxHashMap::default(),
         effects: Vec::new(),
+        revives: options.revive,
+        lost: Vec::new(),
         chained: FxHashSet::default(),
         stand_ins: Vec::new(),
         registered: Vec::new(),

@@ -1,12 +1,15 @@
 //! The watched modules, as the engine knows them.
 
 use std::cell::{OnceCell, RefCell};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use hotswap_plan::Outline;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+
+use crate::revive::Lost;
 
 /// A watched module and the source it was last committed with.
 pub struct Module {
@@ -80,6 +83,8 @@ pub struct World {
     /// Code objects that were left behind in an old version; kept alive so that
     /// no new object takes their address.
     pub(crate) retired: RefCell<Vec<Py<PyAny>>>,
+    /// What removed statements had made, oldest first.
+    pub(crate) lost: RefCell<VecDeque<Lost>>,
     /// Packages whose registries a plugin looks after.
     pub owned_packages: Vec<String>,
 }

@@ -1,5 +1,6 @@
 //! The class that Python drives. Its methods may be called from any thread.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -121,6 +122,7 @@ impl Engine {
         let settings = Settings {
             options: Options {
                 reload: text("strategy")?.as_deref() == Some("reload"),
+                revive: false,
                 consistency: match text("consistency")?.as_deref() {
                     Some("immediate") => Consistency::Immediate,
                     Some("quiescent") => Consistency::Quiescent,
@@ -135,6 +137,7 @@ impl Engine {
             import_new: get("only_import_exist")?
                 .is_some_and(|value| value.extract::<bool>().is_ok_and(|only| !only)),
             history: get("history")?.map_or(Ok(100), |value| value.extract())?,
+            history_bytes: get("history_bytes")?.map_or(Ok(64 << 20), |value| value.extract())?,
         };
         let session = Session::new(settings, coverage);
         Ok(Engine {
@@ -285,9 +288,8 @@ impl Engine {
 
     /// The unified diff of the sources between two generations.
     fn diff(&self, py: Python<'_>, a: u64, b: u64) -> PyResult<String> {
-        Ok(self
-            .work(py, |session| session.diff(a, b))?
-            .unwrap_or_default())
+        self.work(py, |session| session.diff(py, a, b))?
+            .unwrap_or_else(|| Ok(String::new()))
     }
 
     fn pause(&self) {
@@ -361,6 +363,14 @@ impl Engine {
                 .collect();
             status.set_item("uncertain", uncertain)?;
             status.set_item("uncovered", session.uncovered.clone())?;
+            let pinned: BTreeMap<String, u64> = session
+                .pinned
+                .iter()
+                .map(|(file, generation)| (file.display().to_string(), *generation))
+                .collect();
+            status.set_item("pinned", pinned)?;
+            status.set_item("oldest_generation", session.history.oldest())?;
+            status.set_item("history_bytes", session.history.held())?;
             let pending = PyList::empty(py);
             for item in &session.pending {
                 pending.append(pending_dict(py, item)?)?;

@@ -3,7 +3,7 @@
 //! `engine` is what Python sees; `session` drives one update and reads top to
 //! bottom; `coverage` says which files are watched; `modules` finds the loaded
 //! modules of a file and the source they were loaded from; `disk` knows what the
-//! files held last; `report` turns outcomes into plain Python data.
+//! files held last; `history` and `rollback` lead back to earlier generations; `report` turns outcomes into plain Python data.
 //!
 //! What is *not* here: decisions about code (`hotswap-plan`, `hotswap-apply`)
 //! and words for people (`python/hotswap`).
@@ -14,9 +14,11 @@ mod disk;
 mod doctor;
 mod engine;
 mod error;
+mod history;
 mod modules;
 mod process;
 mod report;
+mod rollback;
 mod session;
 
 use pyo3::prelude::*;

@@ -7,6 +7,8 @@ use hotswap_apply::{ChangeEntry, Failure, Group, Outcome, Pending};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use crate::history::{FileChange, Move};
+
 use crate::session::empty_outcome;
 
 /// What became of one group.
@@ -101,6 +103,18 @@ impl GroupReport {
         )
     }
 
+    /// A rollback took away a module that is newer.
+    pub(crate) fn detached(file: &Path, name: &str) -> GroupReport {
+        let reason = "it was imported later; code that holds it keeps running".to_string();
+        GroupReport::module(file, name, "removed", reason)
+    }
+
+    /// A rollback brought back a module whose file is gone.
+    pub(crate) fn reattached(file: &Path, name: &str) -> GroupReport {
+        let reason = "it came back with its state; its file is gone".to_string();
+        GroupReport::module(file, name, "added", reason)
+    }
+
     pub(crate) fn imported(file: &Path, name: &str) -> GroupReport {
         GroupReport::module(file, name, "added", "a new file was imported".to_string())
     }
@@ -117,6 +131,11 @@ pub(crate) struct ReportData {
     pub prepare_ms: f64,
     /// Files were seen for the first time.
     pub new_files: bool,
+    /// What the history has to know of this update.
+    pub committed: Vec<FileChange>,
+    pub moves: Vec<Move>,
+    /// The update changed what the program does.
+    pub behaviour: bool,
     /// Groups that are ready to be prepared.
     pub due: Vec<Group>,
     times: Vec<(&'static str, f64)>,
@@ -133,6 +152,9 @@ impl ReportData {
             scan_ms: 0.0,
             prepare_ms: 0.0,
             new_files: false,
+            committed: Vec::new(),
+            moves: Vec::new(),
+            behaviour: false,
             due: Vec::new(),
             times: Vec::new(),
         }

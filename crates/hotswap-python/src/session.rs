@@ -1,6 +1,6 @@
 //! One update, from changed files to a report. Reads top to bottom.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::coverage::Coverage;
 use crate::disk::{self, Disk, Seen};
+use crate::history::{FileChange, History, Move};
 use crate::modules::Text;
 use crate::report::{GroupReport, ReportData};
 
@@ -26,6 +27,8 @@ pub(crate) struct Settings {
     pub options: Options,
     pub import_new: bool,
     pub history: usize,
+    /// Bytes of earlier sources to keep.
+    pub history_bytes: usize,
 }
 
 /// What the engine knows between updates.
@@ -40,7 +43,9 @@ pub(crate) struct Session {
     pub seen: FxHashMap<String, (usize, usize)>,
     pub uncovered: BTreeMap<String, String>,
     pub generation: u64,
-    history: VecDeque<Generation>,
+    pub history: History,
+    /// Files whose content on disk is not what runs, and the generation that does.
+    pub pinned: BTreeMap<PathBuf, u64>,
     rejected: FxHashMap<PathBuf, Rejected>,
     pub pending: Vec<hotswap_apply::Pending>,
     /// What was parsed while waiting for a save to be whole.
@@ -48,13 +53,7 @@ pub(crate) struct Session {
     /// The imports that began in the thread that updates.
     pub began: Arc<Mutex<Vec<String>>>,
     /// Modules whose file is gone; they come back with it.
-    detached: Vec<hotswap_apply::Module>,
-}
-
-/// What one commit changed, for going back.
-struct Generation {
-    number: u64,
-    files: Vec<(PathBuf, Text, Text)>,
+    pub detached: Vec<hotswap_apply::Module>,
 }
 
 /// A file whose present content was refused.
@@ -82,6 +81,8 @@ struct FileEdit {
 impl Session {
     pub(crate) fn new(settings: Settings, coverage: Coverage) -> Session {
         Session {
+            history: History::new(settings.history, settings.history_bytes),
+            pinned: BTreeMap::new(),
             settings,
             coverage,
             disk: Disk::default(),
@@ -91,7 +92,6 @@ impl Session {
             seen: FxHashMap::default(),
             uncovered: BTreeMap::new(),
             generation: 0,
-            history: VecDeque::new(),
             rejected: FxHashMap::default(),
             pending: Vec::new(),
             parsed: FxHashMap::default(),
@@ -149,6 +149,7 @@ impl Session {
         self.add_uncertain(py, &mut edits, &mut report)?;
         report.time("parse", parsing);
         if edits.is_empty() {
+            self.note_generation(&mut report);
             report.time("total", started);
             return Ok(report);
         }
@@ -161,7 +162,8 @@ impl Session {
         for group in self.groups(edits) {
             self.apply_group(py, group, &mut report)?;
         }
-        self.commit_groups(py, &mut report, &known)?;
+        self.commit_groups(py, &mut report, &known, self.settings.options)?;
+        self.note_generation(&mut report);
         report.time("apply", applying);
         if loaded_modules(py)?.len() != known.len() {
             self.note_modules(py)?;
@@ -440,6 +442,16 @@ impl Session {
             } else {
                 report.files.push(path.clone());
                 report.groups.push(GroupReport::imported(&path, &name));
+                report.behaviour = true;
+                report.committed.push(FileChange {
+                    before: None,
+                    after: self
+                        .disk
+                        .files
+                        .get(&path)
+                        .and_then(|state| disk::decode(py, &state.bytes).ok()),
+                    file: path,
+                });
             }
         }
         Ok(())
@@ -582,6 +594,7 @@ impl Session {
         if edits.is_empty() {
             for file in &files {
                 self.rejected.remove(file);
+                self.pinned.remove(file);
             }
             self.refresh_lines(py, &files)?;
             return Ok(());
@@ -591,17 +604,18 @@ impl Session {
     }
 
     /// Prepares and commits all groups, and notes what became of them.
-    fn commit_groups(
+    pub(crate) fn commit_groups(
         &mut self,
         py: Python<'_>,
         report: &mut ReportData,
         known: &Bound<'_, PyDict>,
+        options: Options,
     ) -> PyResult<()> {
         let groups = std::mem::take(&mut report.due);
         if groups.is_empty() {
             return Ok(());
         }
-        let before: Vec<Vec<(PathBuf, Text, Text)>> = groups
+        let before: Vec<Vec<FileChange>> = groups
             .iter()
             .map(|group| {
                 group
@@ -609,7 +623,11 @@ impl Session {
                     .iter()
                     .map(|edit| {
                         let module = &self.world.modules[edit.module];
-                        (module.file.clone(), module.text.clone(), edit.text.clone())
+                        FileChange {
+                            file: module.file.clone(),
+                            before: Some(module.text.clone()),
+                            after: Some(edit.text.clone()),
+                        }
                     })
                     .collect()
             })
@@ -620,20 +638,12 @@ impl Session {
             let mut began = began.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *began)
         };
-        let outcomes = update(
-            py,
-            &mut self.world,
-            &groups,
-            self.settings.options,
-            &imported,
-        );
+        let outcomes = update(py, &mut self.world, &groups, options, &imported);
         let kept: FxHashSet<String> = outcomes
             .iter()
             .filter(|outcome| outcome.failure.is_none())
             .flat_map(|outcome| outcome.imported.iter().cloned())
             .collect();
-        let mut committed = Vec::new();
-        let mut behaviour = false;
         for (outcome, files) in outcomes.into_iter().zip(before) {
             if outcome.held {
                 let waiting = Failure::default();
@@ -659,8 +669,11 @@ impl Session {
                         self.rejected.remove(file);
                     }
                     self.refresh_lines(py, &outcome.files)?;
-                    behaviour |= !outcome.changes.is_empty();
-                    committed.extend(files);
+                    for file in &outcome.files {
+                        self.pinned.remove(file);
+                    }
+                    report.behaviour |= !outcome.changes.is_empty();
+                    report.committed.extend(files);
                     report.pause_ms += outcome.commit_ms;
                     report.scan_ms += outcome.scan_ms;
                     report.prepare_ms += outcome.prepare_ms;
@@ -669,20 +682,23 @@ impl Session {
                 }
             }
         }
-        if !committed.is_empty() {
-            if behaviour {
-                self.generation += 1;
-            }
-            report.generation = self.generation;
-            self.history.push_back(Generation {
-                number: self.generation,
-                files: committed,
-            });
-            while self.history.len() > self.settings.history {
-                self.history.pop_front();
-            }
-        }
         Ok(())
+    }
+
+    /// Gives the update its number and notes what leads back from it.
+    pub(crate) fn note_generation(&mut self, report: &mut ReportData) {
+        let (files, moves) = (
+            std::mem::take(&mut report.committed),
+            std::mem::take(&mut report.moves),
+        );
+        if files.is_empty() && moves.is_empty() {
+            return;
+        }
+        if report.behaviour {
+            self.generation += 1;
+        }
+        report.generation = self.generation;
+        self.history.push(self.generation, files, moves);
     }
 
     fn reject(&mut self, py: Python<'_>, files: &[PathBuf], failure: &Failure) -> PyResult<()> {
@@ -705,7 +721,7 @@ impl Session {
 
     /// While refused text is on disk, tracebacks go on showing the committed source.
     /// An entry without a time is never checked against the disk.
-    fn pin_lines(&self, py: Python<'_>, file: &Path) -> PyResult<()> {
+    pub(crate) fn pin_lines(&self, py: Python<'_>, file: &Path) -> PyResult<()> {
         let cache = py
             .import("linecache")?
             .getattr("cache")?
@@ -791,7 +807,7 @@ impl Session {
 
     /// A module whose file is gone leaves `sys.modules` and its package; the code that
     /// holds it keeps running. If its content turned up under another name, it moves.
-    fn file_gone(
+    pub(crate) fn file_gone(
         &mut self,
         py: Python<'_>,
         path: &Path,
@@ -840,12 +856,18 @@ impl Session {
             self.seen.remove(&module.name);
             detach_from_package(&modules, &module.name, module.object.bind(py))?;
             report.groups.push(GroupReport::removed(path, &module.name));
+            report.behaviour = true;
+            report.committed.push(FileChange {
+                file: path.to_path_buf(),
+                before: Some(module.text.clone()),
+                after: None,
+            });
             self.detached.push(module);
         }
         Ok(())
     }
 
-    fn move_module(
+    pub(crate) fn move_module(
         &mut self,
         py: Python<'_>,
         index: usize,
@@ -884,13 +906,19 @@ impl Session {
         self.seen.remove(&old);
         let module = &mut self.world.modules[index];
         module.name = name.to_string();
-        module.file = target.to_path_buf();
+        let from = std::mem::replace(&mut module.file, target.to_path_buf());
+        report.behaviour = true;
+        report.moves.push(Move {
+            from,
+            to: target.to_path_buf(),
+            name: old.clone(),
+        });
         report.groups.push(GroupReport::moved(target, &old, name));
         Ok(())
     }
 
     /// A file that was gone is back: so is the module that was loaded from it.
-    fn reattach(&mut self, py: Python<'_>, path: &Path) -> PyResult<()> {
+    pub(crate) fn reattach(&mut self, py: Python<'_>, path: &Path) -> PyResult<()> {
         let modules = py
             .import("sys")?
             .getattr("modules")?
@@ -910,102 +938,17 @@ impl Session {
         }
         Ok(())
     }
-
-    /// Applies the sources of an earlier generation.
-    pub(crate) fn rollback(&mut self, py: Python<'_>, generation: u64) -> PyResult<ReportData> {
-        let oldest = self
-            .history
-            .front()
-            .map_or(self.generation, |first| first.number.saturating_sub(1));
-        if generation > self.generation || generation < oldest {
-            return Err(crate::error::raise(
-                py,
-                "RollbackError",
-                format!(
-                    "generation {generation} is not known; generations {oldest} to {} are",
-                    self.generation
-                ),
-            ));
-        }
-        let started = Instant::now();
-        let mut report = ReportData::new(self.generation);
-        let mut texts: FxHashMap<PathBuf, Text> = FxHashMap::default();
-        for entry in self
-            .history
-            .iter()
-            .rev()
-            .filter(|entry| entry.number > generation)
-        {
-            for (file, old, _) in &entry.files {
-                texts.insert(file.clone(), old.clone());
-            }
-        }
-        let mut edits = Vec::new();
-        for (file, text) in texts {
-            let Some(outline) = disk::outline(&text) else {
-                continue;
-            };
-            for (index, module) in self.world.modules.iter().enumerate() {
-                if module.file == file && module.text != text {
-                    edits.push(Edit {
-                        module: index,
-                        text: text.clone(),
-                        outline: outline.clone(),
-                    });
-                }
-            }
-        }
-        edits.sort_by_key(|edit| edit.module);
-        let known = loaded_modules(py)?;
-        if !edits.is_empty() {
-            report.due.push(Group { edits });
-            self.commit_groups(py, &mut report, &known)?;
-            report.notes.push(format!("the code of generation {generation} runs again; the files on disk are left as they are until they change"));
-        }
-        report.time("total", started);
-        Ok(report)
-    }
-
-    /// The unified diff of the sources between two generations.
-    pub(crate) fn diff(&self, a: u64, b: u64) -> String {
-        let (from, to) = (a.min(b), a.max(b));
-        let mut texts: BTreeMap<PathBuf, (Text, Text)> = BTreeMap::new();
-        for entry in self
-            .history
-            .iter()
-            .filter(|entry| entry.number > from && entry.number <= to)
-        {
-            for (file, old, new) in &entry.files {
-                texts
-                    .entry(file.clone())
-                    .and_modify(|pair| pair.1 = new.clone())
-                    .or_insert((old.clone(), new.clone()));
-            }
-        }
-        let mut out = String::new();
-        for (file, (old, new)) in texts {
-            let (old, new) = if a <= b { (old, new) } else { (new, old) };
-            let name = file.display().to_string();
-            out.push_str(
-                &similar::TextDiff::from_lines(&*old, &*new)
-                    .unified_diff()
-                    .header(&name, &name)
-                    .to_string(),
-            );
-        }
-        out
-    }
 }
 
 /// What `sys.modules` holds now.
-fn loaded_modules(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+pub(crate) fn loaded_modules(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     py.import("sys")?
         .getattr("modules")?
         .cast_into::<PyDict>()?
         .copy()
 }
 
-fn detach_from_package(
+pub(crate) fn detach_from_package(
     modules: &Bound<'_, PyDict>,
     name: &str,
     module: &Bound<'_, PyAny>,
