@@ -63,22 +63,17 @@ impl<'py> Stage<'_, 'py> {
         let text = self.text(module);
         let text = statement.span.of(&text);
         let file = &self.world.modules[module].file;
-        let found: Option<(u32, Vec<(String, Bound<'py, PyAny>)>)> = {
-            let kept = self.world.lost.borrow();
-            kept.iter()
-                .rev()
-                .find(|lost| lost.file == *file && lost.text == text)
-                .map(|lost| {
-                    let values = lost.values.iter();
-                    let values = values
-                        .map(|(name, value)| (name.clone(), value.bind(self.py).clone()))
-                        .collect();
-                    (lost.first_line, values)
-                })
-        };
-        let Some((line, values)) = found else {
-            return Ok(false);
-        };
+        let mut line = 0;
+        let mut values: Vec<(String, Bound<'py, PyAny>)> = Vec::new();
+        for lost in self.world.lost.borrow().iter() {
+            if lost.file == *file && lost.text == text {
+                let held = lost.values.iter();
+                line = lost.first_line;
+                values = held
+                    .map(|(name, value)| (name.clone(), value.bind(self.py).clone()))
+                    .collect();
+            }
+        }
         let complete = |name: &String| values.iter().any(|(known, _)| known == name);
         if !statement.binds.iter().all(complete) {
             return Ok(false);
