@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 use crate::codes;
+use crate::registrations::decorators_stay;
 use crate::stage::{Changed, Stage};
 use crate::transaction::Write;
 use crate::values;
@@ -162,11 +163,13 @@ impl<'py> Stage<'_, 'py> {
                 self.rename_member(class, old, member)?;
             }
         }
+        let gone: Vec<&Statement> = change.removed.iter().map(|at| &before.body[*at]).collect();
+        self.withdraw_members(module, class, &gone)?;
         if runs {
             let unit = self.compile(module, &skeleton.finish())?;
             if let Some(body) = codes::class_body(&unit, &names)? {
-                annotations =
-                    self.run_class_body(module, class, &qualname, path, change, &body, &due)?;
+                annotations = self
+                    .run_class_body(module, class, &qualname, path, change, &body, &due, outline)?;
             }
         }
         for step in &change.steps {
@@ -191,6 +194,7 @@ impl<'py> Stage<'_, 'py> {
         change: &ClassChange,
         body: &Bound<'py, PyAny>,
         due: &[hotswap_plan::Step],
+        outline: &Arc<Outline>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let (before, after) = path[path.len() - 1];
         let namespace = self.namespace(module)?;
@@ -209,7 +213,32 @@ impl<'py> Stage<'_, 'py> {
             crate::statement::identity(self.py)?,
         )?;
         // Stubbed definitions would hide what the names hold: their results are taken by position.
-        codes::execute(body, &namespace, Some(&locals))?;
+        let (mut old, mut new) = (Vec::new(), Vec::new());
+        for step in due {
+            old.extend(step.old.map(|at| &before.body[at]));
+            new.push(&after.body[step.new]);
+        }
+        let survey = self.survey_all(module, &old, &new, Some(class))?;
+        let result = codes::execute(body, &namespace, Some(&locals));
+        if let Some(survey) = survey {
+            match &result {
+                Ok(()) => {
+                    let same = old
+                        .iter()
+                        .zip(&new)
+                        .all(|(old, new)| decorators_stay(old, new));
+                    let own = &path[0].1.name;
+                    let statement = outline
+                        .statements
+                        .iter()
+                        .find(|each| each.binds.contains(own));
+                    let statement = statement.unwrap_or(new[0]);
+                    self.settle_survey(survey, module, same, statement, outline)?;
+                }
+                Err(_) => self.restore_survey(&survey)?,
+            }
+        }
+        result?;
         if let Some(staging) = self.staging.get_mut(&module) {
             staging.made_functions = true;
         }

@@ -66,20 +66,65 @@ impl<'w, 'py> Stage<'w, 'py> {
         old: Option<&Statement>,
         new: &Statement,
     ) -> PyResult<Option<Survey<'w, 'py>>> {
-        if !registers(new) && !old.is_some_and(registers) {
+        let old: Vec<&Statement> = old.into_iter().collect();
+        self.survey_all(module, &old, &[new], None)
+    }
+
+    /// The same for several statements of a module, or of the body of a class.
+    pub(crate) fn survey_all(
+        &mut self,
+        module: usize,
+        old: &[&Statement],
+        new: &[&Statement],
+        class: Option<&Bound<'py, PyType>>,
+    ) -> PyResult<Option<Survey<'w, 'py>>> {
+        if !old.iter().chain(new).any(|statement| registers(statement)) {
             return Ok(None);
         }
         let mut reach = Reach::new(self.py, &self.world.owned_packages);
-        self.add_roots(module, new, &mut reach)?;
-        if let Some(old) = old.filter(|old| registers(old)) {
-            self.add_roots(module, old, &mut reach)?;
+        for statement in old.iter().chain(new).filter(|each| registers(each)) {
+            self.add_roots(module, statement, &mut reach)?;
         }
         reach.finish()?;
         let mut survey = self.snapshot(reach)?;
-        if let Some(old) = old.filter(|old| registers(old)) {
-            self.take_out(module, old, &mut survey)?;
+        for statement in old.iter().filter(|each| registers(each)) {
+            let owned = self.owned(module, statement, class)?;
+            self.take_out(module, statement, &owned, &mut survey)?;
         }
         Ok(Some(survey))
+    }
+
+    /// Takes out what members of a class had registered that its new body has no more.
+    pub(crate) fn withdraw_members(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        gone: &[&Statement],
+    ) -> PyResult<()> {
+        for statement in gone {
+            let Some(survey) = self.survey_all(module, &[statement], &[], Some(class))? else {
+                continue;
+            };
+            let name = statement.binds.first().cloned().unwrap_or_default();
+            self.settle_gone(module, &name, &survey)?;
+        }
+        Ok(())
+    }
+
+    fn settle_gone(
+        &mut self,
+        module: usize,
+        label: &str,
+        survey: &Survey<'w, 'py>,
+    ) -> PyResult<bool> {
+        if survey.taken.is_empty() {
+            return Ok(false);
+        }
+        self.drop_emptied(survey)?;
+        self.note_changes(survey)?;
+        self.entry(module, label, None, "statement", "removed")
+            .reason = "the registration that it had made".to_string();
+        Ok(true)
     }
 
     /// What a statement of the new source was before; itself where it did not change.
@@ -102,26 +147,71 @@ impl<'w, 'py> Stage<'w, 'py> {
         let (old, removed) = (edited.old_outline.clone(), edited.plan.removed.clone());
         for at in removed {
             let statement = &old.statements[at];
-            if !registers(statement) {
+            let Some(survey) = self.survey_all(module, &[statement], &[], None)? else {
                 continue;
+            };
+            let text = self.edits[&module].old_text.clone();
+            if self.settle_gone(module, &statement.label(&text), &survey)? {
+                self.withdrawn_statements.insert((module, at));
             }
-            let mut reach = Reach::new(self.py, &self.world.owned_packages);
-            self.add_roots(module, statement, &mut reach)?;
-            reach.finish()?;
-            let mut survey = self.snapshot(reach)?;
-            self.take_out(module, statement, &mut survey)?;
-            if survey.taken.is_empty() {
-                continue;
-            }
-            self.withdrawn_statements.insert((module, at));
-            let edited = &self.edits[&module];
-            let label = statement.label(&edited.old_text.clone());
-            self.drop_emptied(&survey)?;
-            self.entry(module, &label, None, "statement", "removed")
-                .reason = "the registration that it had made".to_string();
-            self.note_changes(&survey)?;
         }
         Ok(())
+    }
+
+    /// A definition that only got another name is registered under it, where the entry
+    /// shows the old name and its statement does not.
+    pub(crate) fn rename_registrations(
+        &mut self,
+        module: usize,
+        old: &Statement,
+        from: &str,
+        to: &str,
+    ) -> PyResult<()> {
+        if !registers(old) {
+            return Ok(());
+        }
+        let mut reach = Reach::new(self.py, &self.world.owned_packages);
+        self.add_roots(module, old, &mut reach)?;
+        reach.finish()?;
+        let survey = self.snapshot(reach)?;
+        let mut owned = self.owned(module, old, None)?;
+        let is = |value: &Bound<'py, PyAny>, name: &str| {
+            value.extract::<String>().is_ok_and(|text| text == name)
+        };
+        // The definition's own name is the first of them; a second one was written out.
+        let named = owned.constants.iter().filter(|value| is(value, from));
+        if named.count() > 1 {
+            return Ok(());
+        }
+        owned.constants.clear();
+        let new_name = pyo3::types::PyString::new(self.py, to).into_any();
+        for (at, before) in survey.before.iter().enumerate() {
+            let mut entries = before.clone();
+            for (index, entry) in before.iter().enumerate() {
+                if self.candidate(&survey, at, index, entry, &owned)?.is_none() {
+                    continue;
+                }
+                if entry.key.as_ref().is_some_and(|key| is(key, from)) {
+                    entries[index].key = Some(new_name.clone());
+                }
+                if let Ok(tuple) = entry.value.cast_exact::<PyTuple>() {
+                    let items = tuple.iter().map(|item| {
+                        if is(&item, from) {
+                            new_name.clone()
+                        } else {
+                            item
+                        }
+                    });
+                    let items: Vec<_> = items.collect();
+                    if tuple.iter().any(|item| is(&item, from)) {
+                        entries[index].value = PyTuple::new(self.py, items)?.into_any();
+                    }
+                }
+            }
+            let place = &survey.reach.places[at];
+            collections::write(&place.container, place.shape, &entries)?;
+        }
+        self.note_changes(&survey)
     }
 
     /// After a failure of the statement itself: everything is as it was before it ran.
@@ -138,7 +228,7 @@ impl<'w, 'py> Stage<'w, 'py> {
         &mut self,
         survey: Survey<'w, 'py>,
         module: usize,
-        old: Option<&Statement>,
+        same_calls: bool,
         new: &Statement,
         outline: &Outline,
     ) -> PyResult<()> {
@@ -147,7 +237,6 @@ impl<'w, 'py> Stage<'w, 'py> {
             let now = collections::read(&place.container, place.shape)?;
             fresh.push(collections::added(&survey.without(index), &now));
         }
-        let same_calls = old.is_some_and(|old| decorators_stay(old, new));
         let mut withdrawn = false;
         for taken in &survey.taken {
             let family = survey.reach.places[taken.place].family;
@@ -235,6 +324,9 @@ impl<'w, 'py> Stage<'w, 'py> {
                 }
                 for argument in &class.arguments {
                     self.class_hooks(module, argument, reach)?;
+                }
+                for member in class.body.iter().filter(|member| registers(member)) {
+                    self.add_roots(module, member, reach)?;
                 }
             }
             kind => {
@@ -326,10 +418,15 @@ impl<'w, 'py> Stage<'w, 'py> {
     }
 
     /// The objects and plain arguments by which a statement's entries are known.
-    fn owned(&self, module: usize, old: &Statement) -> PyResult<Owned<'py>> {
+    fn owned(
+        &self,
+        module: usize,
+        old: &Statement,
+        class: Option<&Bound<'py, PyType>>,
+    ) -> PyResult<Owned<'py>> {
         let mut objects: Vec<Bound<'py, PyAny>> = Vec::new();
         let mut constants = Vec::new();
-        let mut calls = 1;
+        let mut calls;
         let text = match self.edits.get(&module) {
             Some(edited) => edited.old_text.clone(),
             None => self.text(module),
@@ -340,7 +437,10 @@ impl<'w, 'py> Stage<'w, 'py> {
             Kind::Class(class) => Some(&class.decorators),
             _ => None,
         };
-        let named = |name: &String| self.live_dict(module).get_item(name);
+        let named = |name: &String| match class {
+            Some(class) => crate::native::type_dict(class).get_item(name),
+            None => self.live_dict(module).get_item(name),
+        };
         if let Some(decorators) = decorators {
             for name in &old.binds {
                 objects.extend(named(name)?.filter(values::has_identity));
@@ -355,6 +455,22 @@ impl<'w, 'py> Stage<'w, 'py> {
             for decorator in decorators {
                 texts.push((decorator.span.of(&text), &decorator.facts));
             }
+            if let (Kind::Class(definition), Some(Ok(live))) = (
+                &old.kind,
+                old.binds
+                    .first()
+                    .map(named)
+                    .transpose()?
+                    .flatten()
+                    .map(Bound::cast_into::<PyType>),
+            ) {
+                for member in definition.body.iter().filter(|member| registers(member)) {
+                    let inner = self.owned(module, member, Some(&live))?;
+                    objects.extend(inner.objects);
+                    constants.extend(inner.constants);
+                    calls += inner.calls;
+                }
+            }
         } else {
             for site in &old.codes {
                 for live in self.functions_at(module, &site.name, site.line) {
@@ -367,16 +483,17 @@ impl<'w, 'py> Stage<'w, 'py> {
             };
             for path in old.facts.reads.iter().filter(|path| !called(path)) {
                 if let Some(object) = self.resolve(module, path)?
-                    && values::has_identity(&object)
+                    && (values::has_identity(&object) || is_method(&object))
                     && Shape::of(&object).is_none()
                     && !object.is_instance_of::<pyo3::types::PyModule>()
                 {
                     objects.push(object);
                 }
             }
-            if let Kind::Compound(_) = old.kind {
-                calls = usize::MAX;
-            }
+            calls = match old.kind {
+                Kind::Compound(_) => usize::MAX,
+                _ => objects.len().max(1),
+            };
             texts.push((old.span.of(&text), &old.facts));
         }
         for (text, facts) in texts {
@@ -405,19 +522,19 @@ impl<'w, 'py> Stage<'w, 'py> {
         &mut self,
         module: usize,
         old: &Statement,
+        owned: &Owned<'py>,
         survey: &mut Survey<'_, 'py>,
     ) -> PyResult<()> {
-        let owned = self.owned(module, old)?;
         if owned.objects.is_empty() {
             return Ok(());
         }
         let mut candidates: Vec<Candidate<'py>> = Vec::new();
         for (at, entries) in survey.before.iter().enumerate() {
             for (index, entry) in entries.iter().enumerate() {
-                candidates.extend(self.candidate(survey, at, index, entry, &owned)?);
+                candidates.extend(self.candidate(survey, at, index, entry, owned)?);
             }
         }
-        let claims = self.other_claims(module, old, &owned)?;
+        let claims = self.other_claims(module, old, owned)?;
         let mut families: Vec<usize> = candidates
             .iter()
             .map(|candidate| survey.reach.places[candidate.place].family)
@@ -429,7 +546,7 @@ impl<'w, 'py> Stage<'w, 'py> {
                 .into_iter()
                 .partition(|each| survey.reach.places[each.place].family == family);
             candidates = rest;
-            let chosen = choose(own, &owned, claims);
+            let chosen = choose(own, owned, claims);
             survey.taken.extend(chosen.into_iter().map(|each| Taken {
                 place: each.place,
                 index: each.index,
@@ -598,13 +715,18 @@ impl<'w, 'py> Stage<'w, 'py> {
                         .flatten()
                         .zip(known.iter().flatten().skip(1))
                         .all(|(one, next)| one <= next);
-                    if in_source_order {
-                        known
-                            .iter()
-                            .position(|index| index.is_some_and(|index| index > own))
-                            .unwrap_or(entries.len())
-                    } else {
-                        entries.len()
+                    // Behind what stands above it in the source, before what stands below;
+                    // what the program added itself came later.
+                    let above = known
+                        .iter()
+                        .rposition(|index| index.is_some_and(|index| index <= own));
+                    let below = known
+                        .iter()
+                        .position(|index| index.is_some_and(|index| index > own));
+                    match (in_source_order, above, below) {
+                        (true, Some(above), _) => above + 1,
+                        (true, None, Some(below)) => below,
+                        _ => entries.len(),
                     }
                 }
             };
@@ -640,9 +762,19 @@ impl<'w, 'py> Stage<'w, 'py> {
                     let Ok(Some(object)) = namespace.get_item(&name) else {
                         continue;
                     };
+                    if let (Kind::Class(_), Ok(class)) = (&statement.kind, object.cast::<PyType>())
+                    {
+                        let members = crate::native::type_dict(class).values();
+                        if members.iter().any(|member| member.is(&entry.value)) {
+                            found = Some(index);
+                        }
+                    }
                     if values::has_identity(&object)
                         && Shape::of(&object).is_none()
-                        && holds(&entry.value, &object).unwrap_or(false)
+                        // The entry wraps the object, or the object wraps the entry.
+                        && (holds(&entry.value, &object).unwrap_or(false)
+                            || object.is_instance_of::<PyFunction>()
+                                && holds(&object, &entry.value).unwrap_or(false))
                     {
                         found = Some(index);
                     }
@@ -732,8 +864,17 @@ impl<'py> Survey<'_, 'py> {
 pub(crate) fn registers(statement: &Statement) -> bool {
     match &statement.kind {
         Kind::Function(function) => !function.decorators.is_empty(),
-        Kind::Class(class) => !class.decorators.is_empty() || !class.arguments.is_empty(),
-        Kind::Expression | Kind::Compound(_) => !statement.facts.calls.is_empty(),
+        Kind::Class(class) => {
+            !class.decorators.is_empty()
+                || !class.arguments.is_empty()
+                || class.body.iter().any(|member| {
+                    matches!(member.kind, Kind::Function(_) | Kind::Class(_)) && registers(member)
+                })
+        }
+        Kind::Expression => !statement.facts.calls.is_empty(),
+        Kind::Compound(_) => {
+            !statement.facts.calls.is_empty() || !statement.facts.stores.is_empty()
+        }
         Kind::Assign { targets, .. } => targets.iter().any(|target| stored_in(target).is_some()),
         _ => false,
     }
@@ -768,7 +909,7 @@ fn callees(decorator: &Expression) -> Vec<Vec<String>> {
 }
 
 /// Whether every decorator of the old definition stands above the new one.
-fn decorators_stay(old: &Statement, new: &Statement) -> bool {
+pub(crate) fn decorators_stay(old: &Statement, new: &Statement) -> bool {
     let marks = |statement: &Statement| match &statement.kind {
         Kind::Function(function) => prints(&function.decorators),
         Kind::Class(class) => [prints(&class.decorators), prints(&class.arguments)].concat(),
@@ -955,7 +1096,7 @@ fn is_one(one: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> bool {
         return true;
     }
     let kind = one.get_type();
-    if !kind.is(other.get_type()) || kind.name().is_ok_and(|name| name != "method") {
+    if !kind.is(other.get_type()) || !is_method(one) {
         return false;
     }
     let same = |name: &str| match (one.getattr(name), other.getattr(name)) {
@@ -997,6 +1138,10 @@ fn holds(value: &Bound<'_, PyAny>, object: &Bound<'_, PyAny>) -> PyResult<bool> 
         );
     }
     Ok(inner.iter().any(|part| is_one(part, object)))
+}
+
+fn is_method(value: &Bound<'_, PyAny>) -> bool {
+    value.get_type().name().is_ok_and(|name| name == "method")
 }
 
 /// Where an index of the old entries is among those that are left.

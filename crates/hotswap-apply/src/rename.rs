@@ -54,6 +54,7 @@ impl<'py> Stage<'_, 'py> {
                 self.rename_methods(module, &class, old, new, outline)?;
             }
         }
+        self.rename_registrations(module, old, &from, &to)?;
         self.bind(module, &to, Some(object.clone()))?;
         self.note_value(module, &to, None, Some(object));
         let kind = kind_of(new);

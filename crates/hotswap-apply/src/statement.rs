@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
 use crate::codes;
+use crate::registrations::decorators_stay;
 use crate::stage::{Changed, Late, Stage};
 use crate::timeline::Place;
 use crate::transaction::Write;
@@ -164,7 +165,10 @@ impl<'py> Stage<'_, 'py> {
         };
         if let Some(survey) = survey {
             match &result {
-                Ok(()) => self.settle_survey(survey, module, old, new, outline)?,
+                Ok(()) => {
+                    let same = old.is_some_and(|old| decorators_stay(old, new));
+                    self.settle_survey(survey, module, same, new, outline)?;
+                }
                 Err(_) => self.restore_survey(&survey)?,
             }
         }

@@ -125,6 +125,17 @@ impl<'py> Stage<'_, 'py> {
                 return Ok(false);
             }
         }
+        // Weak references cannot be moved: whoever holds the new function that way, as
+        // signals do, has to find it alive.
+        let weakly: usize = self
+            .py
+            .import("weakref")?
+            .getattr("getweakrefcount")?
+            .call1((made,))?
+            .extract()?;
+        if weakly > 0 {
+            return Ok(false);
+        }
         self.adopt_function(live, made, None)?;
         let (from, to) = (
             made.getattr("__dict__")?.cast_into::<PyDict>()?,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::native as cpython;
+use crate::registrations::decorators_stay;
 use hotswap_plan::{Change, ClassChange, ClassDef, Outline, Statement, Step};
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
@@ -78,7 +79,13 @@ impl<'py> Stage<'_, 'py> {
         let result = codes::execute(&code, &namespace, None);
         if let Some(survey) = survey {
             match &result {
-                Ok(()) => self.settle_survey(survey, module, Some(&old), statement, outline)?,
+                Ok(()) => self.settle_survey(
+                    survey,
+                    module,
+                    decorators_stay(&old, statement),
+                    statement,
+                    outline,
+                )?,
                 Err(_) => self.restore_survey(&survey)?,
             }
         }
