@@ -1,8 +1,10 @@
 //! What import statements refer to.
 
+use std::sync::{Arc, Mutex};
+
 use hotswap_plan::Import;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
 use crate::stage::{Changed, OldAndNew, Stage};
 
@@ -23,6 +25,23 @@ pub fn resolve_import(package: &str, import: &Import) -> Option<String> {
         parts.push(&import.module);
     }
     (!parts.is_empty()).then(|| parts.join("."))
+}
+
+/// The modules that an import loads: the named one, the packages above it, and what may
+/// be a submodule that is taken from a package.
+pub(crate) fn named_modules(package: &str, import: &Import) -> Vec<String> {
+    let Some(name) = resolve_import(package, import) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = name
+        .match_indices('.')
+        .map(|(at, _)| name[..at].to_string())
+        .collect();
+    names.push(name.clone());
+    if let Some(inner) = import.name.as_ref().filter(|inner| *inner != "*") {
+        names.push(format!("{name}.{inner}"));
+    }
+    names
 }
 
 impl<'py> Stage<'_, 'py> {
@@ -52,65 +71,72 @@ impl<'py> Stage<'_, 'py> {
         self.world.by_dict(value.dict().as_any())
     }
 
+    /// The watched modules among those that an import loads.
+    pub(crate) fn imported_modules(&self, module: usize, import: &Import) -> Vec<usize> {
+        named_modules(&self.package(module), import)
+            .iter()
+            .filter_map(|name| self.world.by_name(name))
+            .filter(|source| *source != module)
+            .collect()
+    }
+
     /// Carries changed names of other modules over into this one: its import
     /// statements nominate the bindings; one is rebound only if that import was the
     /// last to bind the name and the name still holds the old object.
     pub(crate) fn rebind_imports(&mut self, module: usize) -> PyResult<()> {
-        if self.changed.is_empty() && self.late_names.is_empty() {
+        if self.changed.is_empty() {
             return Ok(());
         }
         let Some(outline) = self.outline(module) else {
             return Ok(());
         };
-        let live = self.live_dict(module);
-        let imports: Vec<(usize, Import)> = outline
-            .imports()
-            .map(|(index, import)| (index, import.clone()))
-            .collect();
-        for (index, import) in imports {
-            let Some(name) = &import.name else { continue };
-            let Some(source) = self.imported_module(module, &import) else {
-                continue;
-            };
-            if source == module {
-                continue;
-            }
-            if name == "*" {
-                self.rebind_star(module, source, &outline)?;
-                continue;
-            }
-            if self.late_names.contains(&(source, name.clone())) {
-                self.late_names.insert((module, import.bound.clone()));
-            }
-            match self.changed.get(&(source, name.clone())).copied() {
-                Some(Changed::Value) => {}
-                Some(change) => {
-                    self.note_code(module, &import.bound, change);
-                    continue;
-                }
-                None => continue,
-            }
-            let Some((old, new)) = self.rebound_value(source, name) else {
-                // The same object with other content.
-                self.note_code(module, &import.bound, Changed::Value);
-                continue;
-            };
-            // A statement that runs in this update binds the name itself, unless it
-            // imported it before just so: then the program may have assigned it since.
-            if self.ran_import(module, index, &import) {
-                continue;
-            }
-            self.rebind(
-                module,
-                &live,
-                &import.bound,
-                Some(index),
-                &outline,
-                old,
-                new,
-            )?;
+        for (index, import) in outline.imports() {
+            self.rebind_import(module, index, import, &outline)?;
         }
         Ok(())
+    }
+
+    /// The same for one name of one import statement.
+    pub(crate) fn rebind_import(
+        &mut self,
+        module: usize,
+        index: usize,
+        import: &Import,
+        outline: &hotswap_plan::Outline,
+    ) -> PyResult<()> {
+        let (Some(name), Some(source)) = (&import.name, self.imported_module(module, import))
+        else {
+            return Ok(());
+        };
+        if source == module {
+            return Ok(());
+        }
+        if name == "*" {
+            return self.rebind_star(module, source, outline);
+        }
+        if self.late_names.contains(&(source, name.clone())) {
+            self.late_names.insert((module, import.bound.clone()));
+        }
+        match self.changed.get(&(source, name.clone())).copied() {
+            Some(Changed::Value) => {}
+            Some(change) => {
+                self.note_code(module, &import.bound, change);
+                return Ok(());
+            }
+            None => return Ok(()),
+        }
+        let Some((old, new)) = self.rebound_value(source, name) else {
+            // The same object with other content.
+            self.note_code(module, &import.bound, Changed::Value);
+            return Ok(());
+        };
+        // A statement that runs in this update binds the name itself, unless it
+        // imported it before just so: then the program may have assigned it since.
+        if self.ran_import(module, index, import) {
+            return Ok(());
+        }
+        let live = self.live_dict(module);
+        self.rebind(module, &live, &import.bound, Some(index), outline, old, new)
     }
 
     /// Where a from-import was written without a name: every public name.
@@ -239,7 +265,7 @@ impl<'py> Stage<'_, 'py> {
         Ok(())
     }
 
-    /// Runs an import statement so that it sees what this update adds to other modules.
+    /// Runs an import statement.
     pub(crate) fn run_import(
         &mut self,
         code: &Bound<'py, PyAny>,
@@ -249,51 +275,73 @@ impl<'py> Stage<'_, 'py> {
         self.py
             .import("importlib")?
             .call_method0("invalidate_caches")?;
-        if self.committed || self.staging.is_empty() {
-            return crate::codes::execute(code, namespace, None);
-        }
-        let builtins = self.py.import("builtins")?;
-        let real = builtins.getattr("__import__")?;
-        let mut staged = Vec::new();
-        for (module, staging) in &self.staging {
-            staged.push((
-                self.world.modules[*module].object.clone_ref(self.py),
-                staging.namespace.clone().unbind(),
-            ));
-        }
-        // Held here: looked up inside, it would be found in the frame that imports, which is us.
-        let importing = real.unbind();
-        let importer = pyo3::types::PyCFunction::new_closure(
-            self.py,
+        crate::codes::execute(code, namespace, None)
+    }
+}
+
+/// Modules by the namespaces in which they are staged.
+pub(crate) type StagedModules = Arc<Mutex<Vec<(Py<PyAny>, Py<PyDict>)>>>;
+
+/// While an update is prepared, `from … import` in its thread, also in modules that are
+/// loaded for the first time, takes names of edited modules as they will be. Other
+/// threads go on importing what is there.
+pub(crate) struct StagedImports {
+    importer: Py<PyAny>,
+    replaced: Py<PyAny>,
+}
+
+impl StagedImports {
+    /// Puts the importer in the place of `builtins.__import__`.
+    pub(crate) fn install(py: Python<'_>, staged: &StagedModules) -> PyResult<StagedImports> {
+        let builtins = py.import("builtins")?;
+        let replaced = builtins.getattr("__import__")?.unbind();
+        let (real, staged) = (replaced.clone_ref(py), staged.clone());
+        let thread = std::thread::current().id();
+        let importer = PyCFunction::new_closure(
+            py,
+            Some(c"__import__"),
             None,
-            None,
-            move |args: &Bound<'_, pyo3::types::PyTuple>,
+            move |args: &Bound<'_, PyTuple>,
                   kwargs: Option<&Bound<'_, PyDict>>|
                   -> PyResult<Py<PyAny>> {
                 let py = args.py();
-                let got = importing.bind(py).call(args, kwargs)?;
-                let from_list = args
-                    .get_item(3)
-                    .is_ok_and(|names| names.is_truthy().unwrap_or(false));
-                if from_list
-                    && let Some((_, namespace)) = staged.iter().find(|(object, _)| object.is(&got))
-                {
-                    return stand_in(&got, namespace.bind(py)).map(Bound::unbind);
+                let got = real.bind(py).call(args, kwargs)?;
+                if std::thread::current().id() != thread || !asks_for_names(args, kwargs) {
+                    return Ok(got.unbind());
                 }
-                Ok(got.unbind())
+                let namespace = staged.lock().ok().and_then(|staged| {
+                    let mut modules = staged.iter();
+                    let found = modules.find(|(module, _)| module.is(&got));
+                    found.map(|(_, namespace)| namespace.clone_ref(py))
+                });
+                match namespace {
+                    Some(namespace) => stand_in(&got, namespace.bind(py)).map(Bound::unbind),
+                    None => Ok(got.unbind()),
+                }
             },
         )?;
-        let private = builtins.dict().copy()?;
-        private.set_item("__import__", importer)?;
-        let before = namespace.get_item("__builtins__")?;
-        namespace.set_item("__builtins__", private)?;
-        let result = crate::codes::execute(code, namespace, None);
-        match before {
-            Some(before) => namespace.set_item("__builtins__", before)?,
-            None => namespace.del_item("__builtins__")?,
-        }
-        result
+        builtins.setattr("__import__", &importer)?;
+        Ok(StagedImports {
+            importer: importer.into_any().unbind(),
+            replaced,
+        })
     }
+
+    /// Puts back what was there, unless somebody has replaced it meanwhile.
+    pub(crate) fn remove(self, py: Python<'_>) -> PyResult<()> {
+        let builtins = py.import("builtins")?;
+        if builtins.getattr("__import__")?.is(&self.importer) {
+            builtins.setattr("__import__", self.replaced)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a call of `__import__` is that of a `from … import`.
+fn asks_for_names(args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> bool {
+    let by_name = || kwargs.and_then(|kwargs| kwargs.get_item("fromlist").ok().flatten());
+    let names = args.get_item(3).ok().or_else(by_name);
+    names.is_some_and(|names| names.is_truthy().unwrap_or(false))
 }
 
 /// A module object that shows a staging namespace, for `from module import name`.

@@ -42,6 +42,7 @@ mod stage;
 mod statement;
 mod timeline;
 mod transaction;
+mod unloaded;
 mod update;
 mod values;
 mod views;

@@ -146,6 +146,10 @@ pub(crate) struct Stage<'w, 'py> {
     pub registered: Vec<crate::registrations::Journaled<'py>>,
     /// Removed statements whose registrations were withdrawn, by module and old index.
     pub withdrawn_statements: FxHashSet<(usize, usize)>,
+    /// Modules whose staging has begun.
+    pub begun: FxHashSet<usize>,
+    /// The staged modules, for imports.
+    pub staged_modules: crate::imports::StagedModules,
     /// What is left to do right after the commit.
     pub after: Vec<After<'py>>,
 }
@@ -187,6 +191,10 @@ impl<'w, 'py> Stage<'w, 'py> {
         let namespace = live.copy()?;
         if let Some(annotations) = namespace.get_item("__annotations__")? {
             namespace.set_item("__annotations__", annotations.call_method0("copy")?)?;
+        }
+        if let Ok(mut staged) = self.staged_modules.lock() {
+            let object = self.world.modules[module].object.clone_ref(self.py);
+            staged.push((object, namespace.clone().unbind()));
         }
         self.staging.insert(
             module,

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use hotswap_plan::{
-    Change, DECORATOR_STUB, FunctionChange, Kind, Outline, Pragma, Skeleton, Statement,
+    Change, DECORATOR_STUB, FunctionChange, Import, Kind, Outline, Pragma, Skeleton, Statement,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
+use rustc_hash::FxHashMap;
 
 use crate::codes;
 use crate::registrations::decorators_stay;
@@ -16,22 +17,62 @@ use crate::transaction::Write;
 use crate::values;
 
 impl<'py> Stage<'_, 'py> {
-    /// Goes through the statements of a module in the order of its new source.
+    /// Goes through the statements of a module in the order of its new source. As at a
+    /// fresh start, what it imports comes first, at the statement that imports it; in a
+    /// circle of imports a module sees what the others have come to.
     pub(crate) fn stage_module(&mut self, module: usize) -> PyResult<()> {
-        if self.edits.contains_key(&module) {
-            self.patch_bodies(module)?;
+        if !self.begun.insert(module) {
+            return Ok(());
         }
-        self.rebind_imports(module)?;
+        let Some(outline) = self.outline(module) else {
+            return Ok(());
+        };
+        let mut imports: FxHashMap<usize, Vec<Import>> = FxHashMap::default();
+        for (index, import) in outline.imports() {
+            imports.entry(index).or_default().push(import.clone());
+        }
         if !self.edits.contains_key(&module) {
+            let mut indices: Vec<usize> = imports.keys().copied().collect();
+            indices.sort_unstable();
+            for index in indices {
+                self.enter_imports(module, index, &imports[&index], &outline)?;
+            }
             return self.derive_module(module);
         }
+        self.patch_bodies(module)?;
         let steps = self.edits[&module].plan.steps.len();
         for step in 0..steps {
+            let index = self.edits[&module].plan.steps[step].new;
+            if let Some(imports) = imports.get(&index) {
+                self.enter_imports(module, index, imports, &outline)?;
+                if self.edits[&module].plan.steps[step].change == Change::Run {
+                    self.stage_for_unloaded(module, imports)?;
+                }
+            }
             self.stage_step(module, step)?;
         }
         self.remove_statements(module)?;
         self.settle_chains(module)?;
         self.settle_annotations(module)
+    }
+
+    /// What an import statement takes from is staged, then its names follow.
+    fn enter_imports(
+        &mut self,
+        module: usize,
+        index: usize,
+        imports: &[Import],
+        outline: &Outline,
+    ) -> PyResult<()> {
+        for import in imports {
+            for source in self.imported_modules(module, import) {
+                if self.order.contains(&source) {
+                    self.stage_module(source)?;
+                }
+            }
+            self.rebind_import(module, index, import, outline)?;
+        }
+        Ok(())
     }
 
     /// One statement of an edited module.
@@ -90,14 +131,46 @@ impl<'py> Stage<'_, 'py> {
                     .reason = "# hotswap: keep".to_string();
                 Ok(())
             }
-            (_, Some(old)) if !self.committed || matches!(new.kind, Kind::Compound(_)) => {
-                if self.is_whole(module) || !self.stage_block(module, old, new, &outline, true)? {
-                    self.run(module, Some(old), new, &outline)?;
+            (_, old) => {
+                let block = old.is_some()
+                    && (!self.committed || matches!(new.kind, Kind::Compound(_)))
+                    && !self.is_whole(module);
+                if let (true, Some(old)) = (block, old)
+                    && self.stage_block(module, old, new, &outline, true)?
+                {
+                    return Ok(());
                 }
-                Ok(())
+                match self.run(module, old, new, &outline) {
+                    Err(error) if self.comes_later(module, new, &error) => {
+                        self.late.push(Late {
+                            module,
+                            step: index,
+                            remade: false,
+                        });
+                        for name in &new.binds {
+                            self.late_names.insert((module, name.clone()));
+                        }
+                        Ok(())
+                    }
+                    result => result,
+                }
             }
-            _ => self.run(module, old, new, &outline),
         }
+    }
+
+    /// Whether an import failed for the want of a name that another edited module binds
+    /// only after the swap.
+    fn comes_later(&self, module: usize, statement: &Statement, error: &PyErr) -> bool {
+        let Kind::Import(imports) = &statement.kind else {
+            return false;
+        };
+        !self.committed
+            && error.is_instance_of::<pyo3::exceptions::PyImportError>(self.py)
+            && imports.iter().any(|import| {
+                self.imported_modules(module, import)
+                    .iter()
+                    .any(|source| self.late.iter().any(|late| late.module == *source))
+            })
     }
 
     /// Compiles one statement by itself, on its own lines.

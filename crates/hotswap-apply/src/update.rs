@@ -8,11 +8,12 @@ use crate::native as cpython;
 use hotswap_plan::{Change, Kind, Outline, Plan, diff};
 use memchr::memmem;
 use pyo3::prelude::*;
-use pyo3::types::PyCode;
+use pyo3::types::{PyCode, PyDict};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::codes;
 use crate::fault;
+use crate::imports::StagedImports;
 use crate::live::LiveFunctions;
 use crate::report::{Failure, Outcome, Pending};
 use crate::stage::{Edited, Stage};
@@ -367,7 +368,7 @@ fn begin<'w, 'py>(
             },
         );
     }
-    let order = order(world, &edits);
+    let order = order(py, world, &edits)?;
     let mut files: Vec<String> = order
         .iter()
         .map(|module| world.modules[*module].code_file.clone())
@@ -416,6 +417,8 @@ fn begin<'w, 'py>(
         stand_ins: Vec::new(),
         registered: Vec::new(),
         withdrawn_statements: FxHashSet::default(),
+        begun: FxHashSet::default(),
+        staged_modules: crate::imports::StagedModules::default(),
     })
 }
 
@@ -466,6 +469,14 @@ fn run_everything(plan: &mut Plan, outline: &Outline) {
 impl<'py> Stage<'_, 'py> {
     /// Everything up to the commit.
     fn prepare_all(&mut self) -> PyResult<()> {
+        let imports = StagedImports::install(self.py, &self.staged_modules)?;
+        let staged = self.stage_modules();
+        imports.remove(self.py)?;
+        staged?;
+        self.plan_swap()
+    }
+
+    fn stage_modules(&mut self) -> PyResult<()> {
         // What is gone is withdrawn first: what moved to another place registers anew there.
         for module in self.order.clone() {
             self.withdraw_removed(module)?;
@@ -474,7 +485,7 @@ impl<'py> Stage<'_, 'py> {
             fault::point("a module")?;
             self.stage_module(module)?;
         }
-        self.plan_swap()
+        Ok(())
     }
 
     /// Turns what was staged into writes.
@@ -606,12 +617,11 @@ impl<'py> Stage<'_, 'py> {
     }
 }
 
-/// Edited modules and those that import from them, directly or not; what is
-/// imported comes before what imports it.
-fn order(world: &World, edits: &FxHashMap<usize, Edited>) -> Vec<usize> {
+/// Edited modules and those that import from them, directly or not, in the order in
+/// which their imports began. What each of them imports is staged where it is imported.
+fn order(py: Python<'_>, world: &World, edits: &FxHashMap<usize, Edited>) -> PyResult<Vec<usize>> {
     let mut included: FxHashSet<usize> = edits.keys().copied().collect();
     let mut frontier: Vec<usize> = included.iter().copied().collect();
-    let mut edges: FxHashMap<usize, FxHashSet<usize>> = FxHashMap::default();
     while !frontier.is_empty() {
         // Only what mentions the last part of a name can import it; the rest is not parsed.
         let tails: Vec<memmem::Finder<'_>> = frontier
@@ -653,44 +663,25 @@ fn order(world: &World, edits: &FxHashMap<usize, Edited>) -> Vec<usize> {
                     .flatten()
                     .filter_map(|name| world.by_name(&name))
                 {
-                    if source != index && frontier.contains(&source) {
-                        edges.entry(index).or_default().insert(source);
-                        if included.insert(index) {
-                            next.push(index);
-                        }
+                    if source != index && frontier.contains(&source) && included.insert(index) {
+                        next.push(index);
                     }
                 }
             }
         }
         frontier = next;
     }
-    let mut sorted = Vec::new();
-    let mut seen = FxHashSet::default();
-    let mut roots: Vec<usize> = included.into_iter().collect();
-    roots.sort_unstable();
-    for root in roots {
-        visit(root, &edges, &mut seen, &mut sorted);
-    }
-    sorted
-}
-
-fn visit(
-    module: usize,
-    edges: &FxHashMap<usize, FxHashSet<usize>>,
-    seen: &mut FxHashSet<usize>,
-    sorted: &mut Vec<usize>,
-) {
-    if !seen.insert(module) {
-        return;
-    }
-    if let Some(sources) = edges.get(&module) {
-        let mut sources: Vec<usize> = sources.iter().copied().collect();
-        sources.sort_unstable();
-        for source in sources {
-            visit(source, edges, seen, sorted);
+    // `sys.modules` gets a module when its import begins.
+    let modules = py.import("sys")?.getattr("modules")?;
+    let mut begun: FxHashMap<String, usize> = FxHashMap::default();
+    for (at, name) in modules.cast_into::<PyDict>()?.keys().iter().enumerate() {
+        if let Ok(name) = name.extract() {
+            begun.insert(name, at);
         }
     }
-    sorted.push(module);
+    let mut order: Vec<usize> = included.into_iter().collect();
+    order.sort_by_key(|index| (begun.get(&world.modules[*index].name), *index));
+    Ok(order)
 }
 
 /// The package that relative imports of a module start from.

@@ -2,7 +2,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hotswap_plan::Outline;
@@ -75,6 +75,9 @@ impl Module {
     }
 }
 
+/// Reads and parses a source; None where that cannot be done.
+pub type ReadOutline = fn(&Path) -> Option<Arc<Outline>>;
+
 /// All watched modules of one interpreter.
 #[derive(Default)]
 pub struct World {
@@ -87,9 +90,21 @@ pub struct World {
     pub(crate) lost: RefCell<VecDeque<Lost>>,
     /// Packages whose registries a plugin looks after.
     pub owned_packages: Vec<String>,
+    /// Reads and parses a source that is not loaded. None: it is not there.
+    pub(crate) read_outline: Option<ReadOutline>,
 }
 
 impl World {
+    /// A world without modules that reads and parses files which are not loaded by
+    /// `read_outline`; None from there: it cannot be had.
+    #[must_use]
+    pub fn reading(read_outline: ReadOutline) -> World {
+        World {
+            read_outline: Some(read_outline),
+            ..World::default()
+        }
+    }
+
     /// Index of the module with this namespace.
     #[must_use]
     pub fn by_dict(&self, dict: &Bound<'_, PyAny>) -> Option<usize> {

@@ -124,9 +124,18 @@ pub(crate) struct Binds {
     pub(crate) deletes: Vec<String>,
     pub(crate) annotates: Vec<String>,
     pub(crate) imports: Vec<Import>,
+    /// Inside `if TYPE_CHECKING:`, whose imports never happen.
+    unreached: bool,
 }
 
 impl Binds {
+    fn import(&mut self, import: Import) {
+        self.bind(import.bound.clone());
+        if !self.unreached {
+            self.imports.push(import);
+        }
+    }
+
     pub(crate) fn bind(&mut self, name: impl Into<String>) {
         let name = name.into();
         if !self.names.contains(&name) {
@@ -170,8 +179,7 @@ impl<'a> Visitor<'a> for Binds {
                         || name.split('.').next().unwrap_or_default().to_string(),
                         ToString::to_string,
                     );
-                    self.bind(bound.clone());
-                    self.imports.push(Import {
+                    self.import(Import {
                         module: name,
                         level: 0,
                         name: None,
@@ -183,8 +191,7 @@ impl<'a> Visitor<'a> for Binds {
             Stmt::ImportFrom(import) => {
                 for alias in &import.names {
                     let bound = alias.asname.as_ref().unwrap_or(&alias.name).to_string();
-                    self.bind(bound.clone());
-                    self.imports.push(Import {
+                    self.import(Import {
                         module: import
                             .module
                             .as_ref()
@@ -200,6 +207,14 @@ impl<'a> Visitor<'a> for Binds {
             Stmt::Delete(delete) => {
                 for target in &delete.targets {
                     collect_names(target, &mut self.deletes);
+                }
+            }
+            Stmt::If(if_stmt) if is_type_checking(&if_stmt.test) => {
+                let before = std::mem::replace(&mut self.unreached, true);
+                self.visit_body(&if_stmt.body);
+                self.unreached = before;
+                for clause in &if_stmt.elif_else_clauses {
+                    self.visit_elif_else_clause(clause);
                 }
             }
             Stmt::For(for_stmt) => {
@@ -240,5 +255,14 @@ impl<'a> Visitor<'a> for Binds {
             self.bind(name.as_str());
         }
         visitor::walk_pattern(self, pattern);
+    }
+}
+
+/// `TYPE_CHECKING`, also as an attribute of `typing` under any name.
+fn is_type_checking(test: &Expr) -> bool {
+    match test {
+        Expr::Name(name) => name.id.as_str() == "TYPE_CHECKING",
+        Expr::Attribute(attribute) => attribute.attr.as_str() == "TYPE_CHECKING",
+        _ => false,
     }
 }

@@ -135,3 +135,10 @@ pub(crate) fn decode(py: Python<'_>, bytes: &[u8]) -> Result<Arc<str>, DecodePro
 pub(crate) fn outline(text: &str) -> Option<Arc<Outline>> {
     Outline::parse(text).ok().map(Arc::new)
 }
+
+/// Reads and parses a file that is not loaded; None where that cannot be done. Encodings
+/// that only Python knows are left to the import itself.
+pub(crate) fn read_outline(path: &Path) -> Option<Arc<Outline>> {
+    let source = Source::decode(&std::fs::read(path).ok()?).ok()?;
+    outline(&source.text)
+}

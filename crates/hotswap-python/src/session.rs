@@ -86,7 +86,7 @@ impl Session {
             settings,
             coverage,
             disk: Disk::default(),
-            world: World::default(),
+            world: World::reading(disk::read_outline),
             watcher: None,
             started: false,
             seen: FxHashMap::default(),
