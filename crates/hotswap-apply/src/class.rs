@@ -410,7 +410,7 @@ impl<'py> Stage<'_, 'py> {
             if old.is(&value) {
                 return Ok(());
             }
-            if self.adopt_member(module, old, &value, class)? {
+            if self.is_of(module, old, before) && self.adopt_member(module, old, &value, class)? {
                 self.adopt_attributes(old, &value)?;
                 self.note_code(
                     module,
@@ -438,6 +438,7 @@ impl<'py> Stage<'_, 'py> {
             self.drop_cached_values(class, name, old)?;
         }
         if let Some(old) = &old
+            && before.is_some_and(|before| before.function().is_some())
             && member.function().is_some()
             && is_plain_callable(old)
             && is_plain_callable(&value)

@@ -35,6 +35,12 @@ impl<'py> Stage<'_, 'py> {
         self.call_changed_inner(module, path, &mut seen)
     }
 
+    /// Whether a function with these facts reads or calls something that changed.
+    pub(crate) fn reads_changed(&self, module: usize, facts: &Facts) -> bool {
+        let mut seen = FxHashSet::default();
+        self.any_changed(module, facts, &mut seen)
+    }
+
     fn call_changed_inner(
         &self,
         module: usize,

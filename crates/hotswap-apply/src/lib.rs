@@ -11,11 +11,13 @@
 
 mod annotations;
 mod block;
+mod caches;
 mod chain;
 mod class;
 mod codes;
 mod collections;
 mod contents;
+mod decorators;
 mod defaults;
 mod depend;
 mod derive;

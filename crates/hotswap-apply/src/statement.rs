@@ -506,6 +506,9 @@ impl<'py> Stage<'_, 'py> {
         let Some(function) = new.function() else {
             return Ok(());
         };
+        if change.annotations && self.reads_annotations(module, function, None)? {
+            return self.run(module, Some(old), new, outline);
+        }
         let namespace = self.namespace(module)?;
         let text = self.text(module);
         let skeleton = Skeleton::new(&text, outline).function(

@@ -490,6 +490,8 @@ impl<'py> Stage<'_, 'py> {
 
     /// Turns what was staged into writes.
     fn plan_swap(&mut self) -> PyResult<()> {
+        fault::point("the caches")?;
+        self.plan_caches()?;
         fault::point("the swap of code")?;
         self.swap_codes()?;
         self.rehome();
@@ -563,6 +565,7 @@ impl<'py> Stage<'_, 'py> {
             } else {
                 self.derive_now(item.module, &statement, &outline)?;
             }
+            self.plan_caches()?;
             self.swap_codes()?;
             self.plan_abstract_methods()?;
             self.transaction.commit(self.py)?;

@@ -239,6 +239,24 @@ impl<'py> Stage<'_, 'py> {
         Ok(true)
     }
 
+    /// Whether a function is what a statement of the old source made, and not another
+    /// one of the same name.
+    pub(super) fn is_of(
+        &self,
+        module: usize,
+        function: &Bound<'py, PyAny>,
+        statement: Option<&Statement>,
+    ) -> bool {
+        let Some((definition, site)) =
+            statement.and_then(|statement| Some((statement.function()?, statement.codes.last()?)))
+        else {
+            return false;
+        };
+        self.functions_at(module, &definition.name, site.line)
+            .iter()
+            .any(|live| live.function.is(function))
+    }
+
     /// Whether two functions are two versions of one definition, as their own code says.
     pub(super) fn same_definition(
         &self,

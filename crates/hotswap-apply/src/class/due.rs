@@ -33,7 +33,13 @@ impl<'py> Stage<'_, 'py> {
                 Change::Same | Change::Bodies | Change::Annotation
             );
             if let Some(function) = member.function() {
-                if step.change != Change::Run && together.contains(&function.name) {
+                let reads = match &step.change {
+                    Change::Function(header) if header.annotations => {
+                        self.reads_annotations(module, function, Some(class))?
+                    }
+                    _ => false,
+                };
+                if reads || step.change != Change::Run && together.contains(&function.name) {
                     step.change = Change::Run;
                 } else if unchanged && !step.renamed {
                     let due = self.derived_defaults(module, class, path, member, &values)?;

@@ -53,6 +53,8 @@ impl<'py> Stage<'_, 'py> {
                 Changed::Value,
             );
         }
+        let decorated =
+            self.decorated_attributes(remade.module, remade.before, remade.after, &old)?;
         let bound: FxHashSet<String> = remade
             .before
             .body
@@ -66,6 +68,7 @@ impl<'py> Stage<'_, 'py> {
                 continue;
             }
             let by_source = bound.contains(&name)
+                || decorated.contains(&name)
                 || is_generated(&value)
                 || name.starts_with("__") && name.ends_with("__") && name != "__abstractmethods__";
             match (by_source, in_place) {
@@ -100,7 +103,7 @@ impl<'py> Stage<'_, 'py> {
             return Ok(lives.into_any());
         }
         let module = remade.module;
-        if self.adopt_member(module, was, &value, survivor)? {
+        if is_alone(remade, name) && self.adopt_member(module, was, &value, survivor)? {
             if !kept_definition(remade, name) {
                 self.adopt_attributes(was, &value)?;
             }
@@ -161,6 +164,24 @@ impl<'py> Stage<'_, 'py> {
         })?;
         Ok(Some(self.survivor(old, new)))
     }
+}
+
+/// Whether the last definition of a name is the new version of the one that was last.
+fn is_alone(remade: &Remade<'_, '_>, name: &str) -> bool {
+    let binds = |member: &hotswap_plan::Statement| {
+        member
+            .binds
+            .iter()
+            .any(|bound| crate::instances::mangle(&remade.after.name, bound) == name)
+    };
+    let last_old = remade.before.body.iter().rposition(binds);
+    let step = remade
+        .change
+        .steps
+        .iter()
+        .rev()
+        .find(|step| binds(&remade.after.body[step.new]));
+    step.is_none_or(|step| step.old == last_old)
 }
 
 /// Whether the decorators of a method are what they were.
