@@ -89,7 +89,7 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         };
         let text = self.text(module);
-        let live = self.live_dict(module);
+        let before_update = self.namespace_before(module)?;
         let namespace = self.namespace(module)?;
         let (mut old_scope, mut new_scope) = (None, None);
         if let Some((_, class)) = class {
@@ -103,7 +103,7 @@ impl<'py> Stage<'_, 'py> {
             let source = each.default.span.of(&text);
             let mut stale = self.impurity(module, &each.default.facts);
             if stale.is_none() {
-                let was = evaluate_in(self.py, source, &live.copy()?, old_scope.as_ref());
+                let was = evaluate_in(self.py, source, &before_update, old_scope.as_ref());
                 let now = parameter_default(target, before, each.was)?;
                 if !matches!((&was, &now), (Ok(was), Some(now)) if values::equal(was, now)) {
                     stale = Some("the program changed its value since".to_string());

@@ -341,7 +341,7 @@ impl<'py> Stage<'_, 'py> {
             },
         };
         let live = self.live_dict(module);
-        let copy = live.copy()?;
+        let copy = self.namespace_before(module)?;
         for index in statements {
             let place = crate::timeline::Place {
                 outline: &outline,

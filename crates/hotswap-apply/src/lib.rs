@@ -31,6 +31,7 @@ mod instances;
 mod live;
 mod moved;
 mod native;
+mod order;
 mod reach;
 mod rebind;
 mod recipe;

@@ -188,20 +188,16 @@ impl<'py> LiveFunctions<'py> {
     /// Whether the functions known here are all that hold this code, and whether
     /// nothing but its constants holds the code inside it.
     fn accounts_for(&self, code: &Bound<'py, PyAny>) -> PyResult<bool> {
-        let holders = self.with_code(code).len();
-        let entries = self
-            .by_line
-            .values()
-            .flatten()
-            .filter(|live| live.code.is(code))
-            .count();
-        // Ours: one in `codes` and one in every entry of `by_line`.
-        if hotswap_cpython::heap::reference_count(code)
-            != Some(holders as isize + entries as isize + 1)
-        {
+        if hotswap_cpython::heap::reference_count(code) != Some(self.known_references(code)) {
             return Ok(false);
         }
         inner_unused(code)
+    }
+
+    /// How many references to a code object the functions known here and this list hold.
+    pub(crate) fn known_references(&self, code: &Bound<'py, PyAny>) -> isize {
+        // Every function holds one, and its entry in `by_line` another; `codes` has one.
+        2 * self.with_code(code).len() as isize + 1
     }
 
     /// Functions with this name that were defined on this line of this file.

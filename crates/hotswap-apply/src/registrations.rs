@@ -468,7 +468,7 @@ impl<'w, 'py> Stage<'w, 'py> {
                     let inner = self.owned(module, member, Some(&live))?;
                     objects.extend(inner.objects);
                     constants.extend(inner.constants);
-                    calls += inner.calls;
+                    calls = inner.calls.saturating_add(calls);
                 }
             }
         } else {

@@ -207,6 +207,16 @@ impl<'w, 'py> Stage<'w, 'py> {
         Ok(namespace)
     }
 
+    /// A copy of a module's namespace as it was before this update.
+    pub(crate) fn namespace_before(&self, module: usize) -> PyResult<Bound<'py, PyDict>> {
+        let live = self.live_dict(module);
+        let copy = live.copy()?;
+        if self.committed {
+            self.transaction.names_before(&live, &copy)?;
+        }
+        Ok(copy)
+    }
+
     /// Binds a name of a module, now or at the commit.
     pub(crate) fn bind(
         &mut self,

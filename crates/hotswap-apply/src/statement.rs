@@ -158,19 +158,34 @@ impl<'py> Stage<'_, 'py> {
         }
     }
 
-    /// Whether an import failed for the want of a name that another edited module binds
-    /// only after the swap.
+    /// Whether an import failed for the want of something that is there only after the
+    /// swap: a name that another edited module binds late, or what a module that is loaded
+    /// for the first time takes from an edited class.
     fn comes_later(&self, module: usize, statement: &Statement, error: &PyErr) -> bool {
+        use pyo3::exceptions::{
+            PyAttributeError, PyImportError, PyModuleNotFoundError, PyNameError,
+        };
         let Kind::Import(imports) = &statement.kind else {
             return false;
         };
-        !self.committed
-            && error.is_instance_of::<pyo3::exceptions::PyImportError>(self.py)
-            && imports.iter().any(|import| {
-                self.imported_modules(module, import)
-                    .iter()
-                    .any(|source| self.late.iter().any(|late| late.module == *source))
-            })
+        let lacks_a_name = error.is_instance_of::<PyImportError>(self.py)
+            || error.is_instance_of::<PyAttributeError>(self.py)
+            || error.is_instance_of::<PyNameError>(self.py);
+        if self.committed || !lacks_a_name {
+            return false;
+        }
+        let binds_late = imports.iter().any(|import| {
+            self.imported_modules(module, import)
+                .iter()
+                .any(|source| self.late.iter().any(|late| late.module == *source))
+        });
+        let elsewhere = error.traceback(self.py).is_some_and(|traceback| {
+            // The statement's own frame is the first; a second one is inside what it loads.
+            traceback
+                .getattr("tb_next")
+                .is_ok_and(|next| !next.is_none())
+        });
+        binds_late || elsewhere && !error.is_instance_of::<PyModuleNotFoundError>(self.py)
     }
 
     /// Compiles one statement by itself, on its own lines.

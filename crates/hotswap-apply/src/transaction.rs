@@ -180,6 +180,27 @@ impl<'py> Transaction<'py> {
         })
     }
 
+    /// Brings a copy of a namespace back to what it held before this update.
+    pub(crate) fn names_before(
+        &self,
+        namespace: &Bound<'py, PyDict>,
+        copy: &Bound<'py, PyDict>,
+    ) -> PyResult<()> {
+        for undo in self.undo.iter().rev() {
+            if let Undo::Write { write, .. } | Undo::Always(write) = undo
+                && let Write::Item { dict, key, value } = write
+                && dict.is(namespace)
+            {
+                match value {
+                    Some(value) => copy.set_item(key, value)?,
+                    None if copy.contains(key)? => copy.del_item(key)?,
+                    None => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn keep(&mut self, value: Bound<'py, PyAny>) {
         self.kept.push(value);
     }

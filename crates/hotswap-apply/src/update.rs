@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::native as cpython;
 use hotswap_plan::{Change, Kind, Outline, Plan, diff};
-use memchr::memmem;
 use pyo3::prelude::*;
-use pyo3::types::{PyCode, PyDict};
+use pyo3::types::PyCode;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::codes;
@@ -368,7 +367,7 @@ fn begin<'w, 'py>(
             },
         );
     }
-    let order = order(py, world, &edits)?;
+    let order = crate::order::order(py, world, &edits)?;
     let mut files: Vec<String> = order
         .iter()
         .map(|module| world.modules[*module].code_file.clone())
@@ -618,90 +617,6 @@ impl<'py> Stage<'_, 'py> {
             })
             .collect()
     }
-}
-
-/// Edited modules and those that import from them, directly or not, in the order in
-/// which their imports began. What each of them imports is staged where it is imported.
-fn order(py: Python<'_>, world: &World, edits: &FxHashMap<usize, Edited>) -> PyResult<Vec<usize>> {
-    let mut included: FxHashSet<usize> = edits.keys().copied().collect();
-    let mut frontier: Vec<usize> = included.iter().copied().collect();
-    while !frontier.is_empty() {
-        // Only what mentions the last part of a name can import it; the rest is not parsed.
-        let tails: Vec<memmem::Finder<'_>> = frontier
-            .iter()
-            .map(|module| {
-                memmem::Finder::new(
-                    world.modules[*module]
-                        .name
-                        .rsplit('.')
-                        .next()
-                        .unwrap_or_default(),
-                )
-            })
-            .collect();
-        let mut next = Vec::new();
-        for (index, module) in world.modules.iter().enumerate() {
-            let text: &str = edits
-                .get(&index)
-                .map_or(&module.text, |edited| &edited.text);
-            if !tails
-                .iter()
-                .any(|tail| tail.find(text.as_bytes()).is_some())
-            {
-                continue;
-            }
-            let outline = match edits.get(&index) {
-                Some(edited) => Some(edited.outline.clone()),
-                None => module.outline(),
-            };
-            let Some(outline) = outline else { continue };
-            let package = package_of(world, index);
-            for (_, import) in outline.imports() {
-                let Some(name) = crate::resolve_import(&package, import) else {
-                    continue;
-                };
-                let inner = import.name.as_ref().map(|inner| format!("{name}.{inner}"));
-                for source in [Some(name), inner]
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|name| world.by_name(&name))
-                {
-                    if source != index && frontier.contains(&source) && included.insert(index) {
-                        next.push(index);
-                    }
-                }
-            }
-        }
-        frontier = next;
-    }
-    // `sys.modules` gets a module when its import begins.
-    let modules = py.import("sys")?.getattr("modules")?;
-    let mut begun: FxHashMap<String, usize> = FxHashMap::default();
-    for (at, name) in modules.cast_into::<PyDict>()?.keys().iter().enumerate() {
-        if let Ok(name) = name.extract() {
-            begun.insert(name, at);
-        }
-    }
-    let mut order: Vec<usize> = included.into_iter().collect();
-    order.sort_by_key(|index| (begun.get(&world.modules[*index].name), *index));
-    Ok(order)
-}
-
-/// The package that relative imports of a module start from.
-fn package_of(world: &World, module: usize) -> String {
-    let known = &world.modules[module];
-    if known
-        .file
-        .file_name()
-        .is_some_and(|name| name == "__init__.py")
-    {
-        return known.name.clone();
-    }
-    known
-        .name
-        .rsplit_once('.')
-        .map(|(head, _)| head.to_string())
-        .unwrap_or_default()
 }
 
 /// An exception as plain data.

@@ -109,6 +109,17 @@ impl<'py> Stage<'_, 'py> {
             }
             return Ok(was.clone());
         }
+        // What a library generated for the class, such as `__init__` of a dataclass, may be
+        // held like any other function.
+        if is_generated(was)
+            && is_generated(&value)
+            && was
+                .getattr("__qualname__")?
+                .eq(value.getattr("__qualname__")?)?
+        {
+            self.adopt_function(was, &value, Some(survivor.clone()))?;
+            return Ok(was.clone());
+        }
         if self.adopt_wrapped(module, was, &value, survivor)?
             || kept && may_stay(was, &value)
             || values::is_plain(was) && values::equal(was, &value)
