@@ -94,8 +94,7 @@ fn imports(world: &World, edits: &FxHashMap<usize, Edited>) -> FxHashMap<usize, 
         }
         tails.sort_unstable();
         tails.dedup();
-        let tails: Vec<memmem::Finder<'_>> =
-            tails.iter().map(|tail| memmem::Finder::new(tail)).collect();
+        let tails: Vec<memmem::Finder<'_>> = tails.iter().map(memmem::Finder::new).collect();
         let mut next = Vec::new();
         for (index, module) in world.modules.iter().enumerate() {
             if sources.contains_key(&index) {
