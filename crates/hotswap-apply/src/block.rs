@@ -176,6 +176,9 @@ impl<'py> Stage<'_, 'py> {
     ) -> PyResult<()> {
         match &new.kind {
             Kind::Function(_) => {
+                if self.derive_decorators(module, old, new, outline)? {
+                    return Ok(());
+                }
                 return self.derive_defaults(module, old, new, None);
             }
             Kind::Class(_) => return self.derive_class(module, new, outline),

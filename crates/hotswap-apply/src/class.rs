@@ -219,7 +219,10 @@ impl<'py> Stage<'_, 'py> {
             new.push(&after.body[step.new]);
         }
         let survey = self.survey_all(module, &old, &new, Some(class))?;
+        let facts = facts_of_members(after, change, due);
+        let mut view = self.view_at(module, path[0].1.head.start, &facts, &namespace)?;
         let result = codes::execute(body, &namespace, Some(&locals));
+        view.leave()?;
         if let Some(survey) = survey {
             match &result {
                 Ok(()) => {
@@ -566,4 +569,23 @@ fn is_plain_callable(member: &Bound<'_, PyAny>) -> bool {
         && !kind
             .name()
             .is_ok_and(|name| wraps.iter().any(|wrap| name == *wrap))
+}
+
+/// What the statements of a class body that run now read and call.
+fn facts_of_members(
+    definition: &ClassDef,
+    change: &ClassChange,
+    due: &[hotswap_plan::Step],
+) -> hotswap_plan::Facts {
+    let headers = change
+        .steps
+        .iter()
+        .filter(|step| matches!(step.change, Change::Function(_)));
+    let mut facts = hotswap_plan::Facts::default();
+    for step in due.iter().chain(headers) {
+        let member = &definition.body[step.new].facts;
+        facts.reads.extend(member.reads.iter().cloned());
+        facts.calls.extend(member.calls.iter().cloned());
+    }
+    facts
 }

@@ -119,7 +119,13 @@ impl<'py> Stage<'_, 'py> {
                 entry.advice = "# hotswap: rerun".to_string();
                 continue;
             }
-            let value = evaluate_in(self.py, source, &namespace, new_scope.as_ref())?;
+            let start = each.default.span.start;
+            let mut view = self.view_at(module, start, &each.default.facts, &namespace)?;
+            let value = evaluate_in(self.py, source, &namespace, new_scope.as_ref());
+            view.leave()?;
+            let value = value?;
+            let changed = class.map_or(&after.name, |(path, _)| &path[0]);
+            self.note_code(module, changed, crate::stage::Changed::Code);
             self.set_default(target, after, each.index, value)?;
             self.entry(module, &name, Some(new), "function", "re-ran")
                 .reason = format!("the default reads {}", each.cause);

@@ -14,11 +14,15 @@ impl<'py> Stage<'_, 'py> {
         if path.is_empty() {
             return None;
         }
-        for length in 1..=path.len() {
-            let name = path[..length].join(".");
-            if let Some(change) = self.changed.get(&(module, name)) {
-                return Some(*change);
-            }
+        let prefixes = (1..=path.len()).map(|length| path[..length].join("."));
+        let changes = prefixes.filter_map(|name| self.changed.get(&(module, name)).copied());
+        // Of a class with new code and an attribute with another value the value counts.
+        let found = changes.reduce(|first, next| match next {
+            Changed::Value => next,
+            _ => first,
+        });
+        if found.is_some() {
+            return found;
         }
         if path.len() > 1 {
             let inner = self.module_at(module, &path[0])?;

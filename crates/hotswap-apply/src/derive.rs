@@ -47,12 +47,14 @@ impl<'py> Stage<'_, 'py> {
                     Some(edited) => edited.old_outline.clone(),
                     None => outline.clone(),
                 };
-                return match self.old_index(module, index) {
-                    Some(old) => {
-                        self.derive_defaults(module, &before.statements[old], statement, None)
-                    }
-                    None => Ok(()),
+                let Some(old) = self.old_index(module, index) else {
+                    return Ok(());
                 };
+                let old = &before.statements[old];
+                if self.derive_decorators(module, old, statement, outline)? {
+                    return Ok(());
+                }
+                return self.derive_defaults(module, old, statement, None);
             }
             Kind::Class(_) => return self.derive_class(module, statement, outline),
             Kind::Import(_) | Kind::Future | Kind::Docstring | Kind::MainGuard => return Ok(()),

@@ -28,7 +28,9 @@ impl<'py> Stage<'_, 'py> {
                 value: Some(value),
                 targets,
                 ..
-            } if targets.len() == 1 => value.display.map(|kind| (kind, value.clone())),
+            } if targets.len() == 1 && statement.binds == *targets => {
+                value.display.map(|kind| (kind, value.clone()))
+            }
             _ => None,
         };
         let (Some(old), Some((kind, _))) = (old, display(new)) else {

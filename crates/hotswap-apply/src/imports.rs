@@ -154,6 +154,9 @@ impl<'py> Stage<'_, 'py> {
             .map(|((_, name), _)| name.clone())
             .collect();
         let public = self.public_names(source)?;
+        if self.changed.contains_key(&(source, "__all__".to_string())) {
+            self.follow_all(module, source, outline, public.as_deref())?;
+        }
         for name in names {
             if outline.last_binder(&name).is_some() {
                 continue;
@@ -179,6 +182,69 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         Ok(())
+    }
+
+    /// Where `__all__` was edited: names that a star import gives now, and those that it
+    /// does not give any more.
+    fn follow_all(
+        &mut self,
+        module: usize,
+        source: usize,
+        outline: &hotswap_plan::Outline,
+        public: Option<&[String]>,
+    ) -> PyResult<()> {
+        let given = |names: Option<&[String]>, name: &str| match names {
+            Some(names) => names.iter().any(|other| other == name),
+            None => !name.starts_with('_'),
+        };
+        let (own, other) = (self.live_dict(module), self.live_dict(source));
+        let before: Option<Vec<String>> = other
+            .get_item("__all__")?
+            .and_then(|names| names.extract().ok());
+        let staged = self.namespace(source)?;
+        for (name, value) in staged.copy()?.iter() {
+            let name: String = name.extract()?;
+            let (had, has) = (
+                given(before.as_deref(), &name) && other.contains(&name)?,
+                given(public, &name),
+            );
+            if had == has || outline.last_binder(&name).is_some() {
+                continue;
+            }
+            let live = own.get_item(&name)?;
+            if has && live.is_none() {
+                self.bind(module, &name, Some(value.clone()))?;
+                self.note_value(module, &name, None, Some(value));
+                self.entry(module, &name, None, "import", "added");
+            } else if had
+                && live.as_ref().is_some_and(|live| live.is(&value))
+                && !self.comes_by_star_but(module, source, &name, outline)?
+            {
+                self.bind(module, &name, None)?;
+                self.note_value(module, &name, live, None);
+                self.entry(module, &name, None, "import", "removed");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a star import of another module gives the name as well.
+    fn comes_by_star_but(
+        &self,
+        module: usize,
+        source: usize,
+        name: &str,
+        outline: &hotswap_plan::Outline,
+    ) -> PyResult<bool> {
+        for (_, import) in outline.imports().filter(|(_, import)| import.bound == "*") {
+            if let Some(other) = self.imported_module(module, import)
+                && other != source
+                && self.live_dict(other).contains(name)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// `__all__` of a module as it will be.

@@ -17,6 +17,7 @@ mod class;
 mod codes;
 mod collections;
 mod contents;
+mod decorated;
 mod decorators;
 mod defaults;
 mod depend;

@@ -6,7 +6,7 @@ use hotswap_plan::{
     Change, DECORATOR_STUB, FunctionChange, Import, Kind, Outline, Pragma, Skeleton, Statement,
 };
 use pyo3::prelude::*;
-use pyo3::types::{PyCFunction, PyDict, PyTuple};
+use pyo3::types::{PyCFunction, PyDict, PyTuple, PyType};
 use rustc_hash::FxHashMap;
 
 use crate::codes;
@@ -395,7 +395,12 @@ impl<'py> Stage<'_, 'py> {
             self.remember_lost(module, old, vec![(name.to_string(), was.clone())]);
         }
         if let Some(was) = &was {
-            let definition = matches!(new.kind, Kind::Function(_) | Kind::Class(_));
+            // Instances and subclasses cannot follow a class to something that is none.
+            let callable = matches!(new.kind, Kind::Function(_) | Kind::Class(_))
+                || now.is_callable() && values::has_identity(&now);
+            let gone = self.removed_definition(module, name);
+            let definition =
+                callable && (!was.is_instance_of::<PyType>() || now.is_instance_of::<PyType>());
             if let (Kind::Function(_), Some(old)) = (&new.kind, old)
                 && self.adopt_definition(module, was, &now, old)?
             {
@@ -403,7 +408,10 @@ impl<'py> Stage<'_, 'py> {
                 self.note_code(module, name, Changed::Code);
                 return Ok(());
             }
-            if definition && values::has_identity(was) && self.defined_here(module, was, old) {
+            if definition
+                && values::has_identity(was)
+                && self.defined_here(module, was, old.or(gone.as_ref()))
+            {
                 self.transaction.push(Write::Reference {
                     old: was.clone(),
                     new: now.clone(),
@@ -413,6 +421,21 @@ impl<'py> Stage<'_, 'py> {
         self.bind(module, name, Some(now.clone()))?;
         self.note_value(module, name, was, Some(now));
         Ok(())
+    }
+
+    /// The definition of a name that the new source has no more as such.
+    fn removed_definition(&self, module: usize, name: &str) -> Option<Statement> {
+        let edited = self.edits.get(&module)?;
+        edited
+            .plan
+            .removed
+            .iter()
+            .map(|at| &edited.old_outline.statements[*at])
+            .find(|statement| {
+                matches!(statement.kind, Kind::Function(_) | Kind::Class(_))
+                    && statement.binds.iter().any(|bound| bound == name)
+            })
+            .cloned()
     }
 
     /// Whether a live object is what the old definition of this name made.

@@ -3,7 +3,7 @@
 
 use hotswap_plan::{Call, Facts};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFunction, PyModule};
+use pyo3::types::{PyDict, PyFunction, PyModule, PyType};
 use rustc_hash::FxHashMap;
 
 use crate::codes;
@@ -109,6 +109,31 @@ impl<'py> Stage<'_, 'py> {
         Ok(view)
     }
 
+    /// The same at the place of a statement of the new source, or of one inside it.
+    pub(crate) fn view_at(
+        &mut self,
+        module: usize,
+        start: u32,
+        facts: &Facts,
+        namespace: &Bound<'py, PyDict>,
+    ) -> PyResult<View<'py>> {
+        let Some(outline) = self.outline(module) else {
+            return Ok(View::new(namespace));
+        };
+        let text = self.text(module);
+        let holder = outline
+            .statements
+            .iter()
+            .position(|other| other.span.start <= start && start < other.span.end);
+        let place = Place {
+            outline: &outline,
+            text: &text,
+            index: holder.unwrap_or(usize::MAX),
+            new: true,
+        };
+        self.view(module, place, facts, namespace, &[])
+    }
+
     /// Whether everything changed that a harmless statement calls can be shown to it.
     pub(crate) fn can_show(&self, module: usize, facts: &Facts) -> bool {
         if facts
@@ -186,7 +211,20 @@ impl<'py> Stage<'_, 'py> {
                 .calls
                 .iter()
                 .any(|call| matches!(call, Call::Path(called) if called == path));
-            if let Ok(original) = head.cast::<PyModule>()
+            if let Ok(class) = head.cast::<PyType>()
+                && path.len() > 1
+            {
+                let alone = facts
+                    .reads
+                    .iter()
+                    .any(|other| other.len() == 1 && other[0] == path[0]);
+                if !alone
+                    && !called
+                    && let Some(shown_class) = self.members_of(class, facts, &path[0])?
+                {
+                    shown.push((path[0].clone(), shown_class));
+                }
+            } else if let Ok(original) = head.cast::<PyModule>()
                 && path.len() > 1
             {
                 let known = shown.iter().position(|(name, _)| *name == path[0]);
@@ -207,6 +245,30 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         Ok(shown)
+    }
+
+    /// An object with the attributes of a class that some code reads, as they will be.
+    fn members_of(
+        &self,
+        class: &Bound<'py, PyType>,
+        facts: &Facts,
+        name: &str,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let pending = PyDict::new(self.py);
+        self.transaction.pending_members(class, &pending)?;
+        if pending.is_empty() {
+            return Ok(None);
+        }
+        let members = PyDict::new(self.py);
+        for path in facts.reads.iter().filter(|path| path[0] == name) {
+            let value = match pending.get_item(&path[1])? {
+                Some(value) => value,
+                None => class.getattr(path[1].as_str())?,
+            };
+            members.set_item(&path[1], value)?;
+        }
+        let kind = self.py.import("types")?.getattr("SimpleNamespace")?;
+        kind.call((), Some(&members)).map(Some)
     }
 
     /// A module object that shows what the module will hold.

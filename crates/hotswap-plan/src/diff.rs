@@ -7,7 +7,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::outline::{ClassDef, Expression, FunctionDef, Kind, Outline, Statement};
+use crate::outline::{ClassDef, CodeSite, Expression, FunctionDef, Kind, Outline, Statement};
 
 /// What separates two sources of a module.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -150,7 +150,7 @@ fn compare(old: &Statement, new: &Statement, futures: bool) -> Change {
     }
     match (&old.kind, &new.kind) {
         (Kind::MainGuard, Kind::MainGuard) => Change::Same,
-        _ if old.shape == new.shape && !futures => Change::Bodies,
+        _ if old.shape == new.shape && !futures && !diverge(old, new) => Change::Bodies,
         (Kind::Function(before), Kind::Function(after)) => {
             compare_functions(before, after, futures)
         }
@@ -159,6 +159,26 @@ fn compare(old: &Statement, new: &Statement, futures: bool) -> Change {
         _ if old.fingerprint == new.fingerprint => Change::Same,
         _ => Change::Run,
     }
+}
+
+/// Whether functions that were equal and share a code object become different ones:
+/// which of the live functions is which cannot be told.
+fn diverge(old: &Statement, new: &Statement) -> bool {
+    let place = |site: &CodeSite| {
+        (
+            site.name.clone(),
+            site.line,
+            site.scope.clone(),
+            site.fingerprint,
+        )
+    };
+    old.codes.iter().enumerate().any(|(at, site)| {
+        old.codes[..at].iter().enumerate().any(|(other, twin)| {
+            place(twin) == place(site)
+                && new.codes.get(at).map(|site| site.fingerprint)
+                    != new.codes.get(other).map(|site| site.fingerprint)
+        })
+    })
 }
 
 /// Whether two assignments bind the same value to the same name and differ in the

@@ -1,5 +1,6 @@
 //! What a piece of code reads, calls and writes when it runs.
 
+use ruff_python_ast::visitor::transformer::{self, Transformer};
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, Expr, ExprContext, Stmt};
 use rustc_hash::FxHashSet;
@@ -74,6 +75,45 @@ impl Facts {
         collector.facts
     }
 
+    /// The facts of a function's own statements, then those of the functions inside it
+    /// at the next two levels, each without what is deeper.
+    pub(crate) fn layers(function: &ast::StmtFunctionDef) -> Vec<Facts> {
+        let mut directly = Inner(Vec::new());
+        for stmt in &function.body {
+            directly.visit_stmt(stmt);
+        }
+        if directly.0.is_empty() {
+            return vec![Facts::of_function(
+                Some(&function.parameters),
+                &function.body,
+            )];
+        }
+        let mut layers = Vec::new();
+        let mut level = vec![function.clone()];
+        for _ in 0..2 {
+            let mut facts = Facts::default();
+            let mut inner = Inner(Vec::new());
+            for function in &mut level {
+                for stmt in &function.body {
+                    inner.visit_stmt(stmt);
+                }
+                let mut shallow = function.body.clone();
+                for stmt in &mut shallow {
+                    Hollow.visit_stmt(stmt);
+                }
+                let own = Facts::of_function(Some(&function.parameters), &shallow);
+                facts.reads.extend(own.reads);
+                facts.calls.extend(own.calls);
+                facts.effects.extend(own.effects);
+                facts.stores.extend(own.stores);
+                facts.writes_to_arguments |= own.writes_to_arguments;
+            }
+            layers.push(facts);
+            level = inner.0;
+        }
+        layers
+    }
+
     /// The facts of a function body, nested functions included.
     pub(crate) fn of_function(parameters: Option<&ast::Parameters>, body: &[Stmt]) -> Facts {
         let mut collector = Collector {
@@ -102,6 +142,45 @@ impl Facts {
             collector.visit_stmt(stmt);
         }
         collector.facts
+    }
+}
+
+fn is_wraps(func: &Expr) -> bool {
+    dotted(func).is_some_and(|path| path.last().is_some_and(|name| name == "wraps"))
+}
+
+/// The functions directly inside others.
+struct Inner(Vec<ast::StmtFunctionDef>);
+
+impl<'a> Visitor<'a> for Inner {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::FunctionDef(function) => self.0.push(function.clone()),
+            Stmt::ClassDef(_) => {}
+            _ => visitor::walk_stmt(self, stmt),
+        }
+    }
+}
+
+/// Leaves out the bodies of inner functions and lambdas.
+struct Hollow;
+
+impl Transformer for Hollow {
+    fn visit_stmt(&self, stmt: &mut Stmt) {
+        match stmt {
+            Stmt::FunctionDef(function) => function.body.clear(),
+            _ => transformer::walk_stmt(self, stmt),
+        }
+    }
+
+    fn visit_expr(&self, expr: &mut Expr) {
+        if let Expr::Lambda(lambda) = expr {
+            *lambda.body = Expr::EllipsisLiteral(ast::ExprEllipsisLiteral {
+                node_index: ast::AtomicNodeIndex::default(),
+                range: ruff_text_size::TextRange::default(),
+            });
+        }
+        transformer::walk_expr(self, expr);
     }
 }
 
@@ -275,6 +354,8 @@ impl<'a> Visitor<'a> for Collector {
                 for decorator in &function.decorator_list {
                     self.visit_expr(&decorator.expression);
                     let target = match &decorator.expression {
+                        // What it returns only copies attributes.
+                        Expr::Call(call) if is_wraps(&call.func) => continue,
                         Expr::Call(_) => None,
                         other => Some(other),
                     };

@@ -259,6 +259,8 @@ pub struct FunctionDef {
     pub own_body: u64,
     /// What calling it does.
     pub facts: Facts,
+    /// What its own statements do, then those of the functions inside it, and so on.
+    pub layers: Vec<Facts>,
     /// Offset of `def` or `async`; the decorators lie before it.
     pub def_start: u32,
     /// Assignments at the top level of the body, for as far as they go to attributes of

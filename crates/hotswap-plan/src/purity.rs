@@ -76,7 +76,7 @@ pub fn is_pure_library(module: &str, qualname: &str) -> bool {
                 | "splitdrive"
         ),
         "re" | "re._compiler" => matches!(qualname, "compile" | "escape"),
-        "functools" => matches!(qualname, "reduce" | "partial"),
+        "functools" => matches!(qualname, "reduce" | "partial" | "wraps"),
         "_functools" => matches!(qualname, "reduce" | "partial"),
         "itertools" => true,
         "copy" => matches!(qualname, "copy" | "deepcopy"),

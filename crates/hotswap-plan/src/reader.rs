@@ -412,6 +412,7 @@ impl Reader<'_> {
             body: hash_of(&body),
             own_body: hash_of(&own),
             facts: Facts::of_function(Some(&function.parameters), &function.body),
+            layers: Facts::layers(function),
             def_start: self.def_start(stmt),
             assignments,
             unsure,

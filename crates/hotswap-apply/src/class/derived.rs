@@ -66,6 +66,40 @@ impl<'py> Stage<'_, 'py> {
         Ok(false)
     }
 
+    /// Whether a base of an unchanged class is another object now.
+    fn bases_changed(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        definition: &ClassDef,
+    ) -> PyResult<bool> {
+        let text = self.text(module);
+        let namespace = self.namespace(module)?.copy()?;
+        let live = self.live_dict(module).copy()?;
+        for argument in &definition.arguments {
+            if self.cause(module, &argument.facts).is_none()
+                || self.impurity(module, &argument.facts).is_some()
+            {
+                continue;
+            }
+            let source = argument.span.of(&text);
+            let Ok(was) = crate::statement::evaluate(self.py, source, &live) else {
+                continue;
+            };
+            let mut view =
+                self.view_at(module, argument.span.start, &argument.facts, &namespace)?;
+            let now = crate::statement::evaluate(self.py, source, &namespace);
+            view.leave()?;
+            let Ok(now) = now else { continue };
+            let base = class.getattr("__bases__")?.contains(&was)?;
+            let follows = self.replaced.iter().any(|(old, _)| old.is(&was));
+            if base && !follows && !was.is(&now) && now.is_instance_of::<PyType>() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// An unchanged class whose body or decorators read something that changed.
     pub(crate) fn derive_class(
         &mut self,
@@ -93,8 +127,10 @@ impl<'py> Stage<'_, 'py> {
         if !self.is_own(module, &class, &definition.name)? {
             return Ok(());
         }
-        let change = unchanged(definition, &Change::Same);
-        if remade {
+        let mut change = unchanged(definition, &Change::Same);
+        let rebased = self.bases_changed(module, &class, definition)?;
+        change.header |= rebased;
+        if remade || rebased {
             let step = outline
                 .statements
                 .iter()
