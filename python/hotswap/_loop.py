@@ -95,6 +95,8 @@ class UpdateLoop:
     def sync(self, timeout: float | None = None) -> Report:
         """Apply everything that differs on disk now, in this thread."""
         engine = self._armed_engine()
+        if threading.get_ident() in self._updating:
+            return self._in_progress()
         report = self._update(lambda: engine.sync(timeout)) or Report(generation=self.generation)
         if threading.current_thread() is not self._thread:
             # The thread may have committed a batch that it has not told of yet.
@@ -184,6 +186,7 @@ class UpdateLoop:
 
     def _reset_threading(self) -> None:
         self._lock = threading.Lock()
+        self._updating: set[int] = set()
         self._arming = threading.Lock()
         self._stopping = threading.Event()
         self._resumed = threading.Event()
@@ -250,10 +253,30 @@ class UpdateLoop:
             self._engine.note_import(name)
 
     def _update(self, work: Callable[[], ReportDict | None]) -> Report | None:
-        for before in tuple(before_callbacks):
-            _call(before)
+        thread = threading.get_ident()
+        if thread in self._updating:  # called by a statement, or by one of the callbacks below
+            return self._in_progress()
+        self._updating.add(thread)
+        try:
+            report = self._update_alone(work)
+        finally:
+            self._updating.discard(thread)
+        interrupted = (
+            report is not None and report.error is not None and report.error.type == "KeyboardInterrupt"
+        )
+        if interrupted and threading.current_thread() is threading.main_thread():
+            # The user means the program, not the update, which was rolled back and reported.
+            raise KeyboardInterrupt
+        return report
+
+    def _in_progress(self) -> Report:
+        return Report(generation=self.generation, notes=("an update is in progress in this thread",))
+
+    def _update_alone(self, work: Callable[[], ReportDict | None]) -> Report | None:
         report = None
         try:
+            for before in tuple(before_callbacks):
+                _call(before)
             value = _plugins.run_update(work, self._diff_of_engine)
             report = None if value is None else Report.from_dict(value)
             if report is not None and self._generation_base:

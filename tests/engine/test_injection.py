@@ -456,6 +456,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         del sys.modules[name]
 
 
+@pytest.mark.timeout(600)
 def test_fault_at_every_step(folder: Path) -> None:
     import shop.use  # type: ignore[import-not-found]
 

@@ -52,12 +52,28 @@ pub(crate) fn through_loader<'py>(
         .map(Some)
 }
 
+thread_local! {
+    static EXECUTED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// How often this thread has run code of the program for an update; others may have
+/// run whenever the number grew.
+pub(crate) fn executed() -> u64 {
+    EXECUTED.get()
+}
+
+/// Notes that code of the program is about to run.
+pub(crate) fn note_execution() {
+    EXECUTED.set(EXECUTED.get().wrapping_add(1));
+}
+
 /// Runs a code object of a module or a class body.
 pub(crate) fn execute<'py>(
     code: &Bound<'py, PyAny>,
     globals: &Bound<'py, PyDict>,
     locals: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<()> {
+    note_execution();
     let exec = code.py().import("builtins")?.getattr("exec")?;
     match locals {
         Some(locals) => exec.call1((code, globals, locals)),

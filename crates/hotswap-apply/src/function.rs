@@ -518,6 +518,7 @@ impl<'py> Stage<'_, 'py> {
                 }
                 None => self.transaction.keep(pair.old.clone()),
             }
+            self.swapped.push(pair);
         }
         Ok(())
     }
@@ -753,7 +754,7 @@ fn class_fits(live: &LiveFunction<'_>, scope: &[String]) -> bool {
 /// The closure that the new code needs, from the cells of the old one, by name.
 /// CPython compares only how many free variables two code objects have, not which:
 /// a renamed one would silently read another variable's cell.
-fn fitting_closure<'py>(
+pub(crate) fn fitting_closure<'py>(
     function: &Bound<'py, PyAny>,
     pair: &Pair<'py>,
     wanted: &[String],

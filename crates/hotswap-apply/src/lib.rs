@@ -16,6 +16,7 @@ mod chain;
 mod class;
 mod codes;
 mod collections;
+mod consistency;
 mod contents;
 mod decorated;
 mod decorators;

@@ -28,6 +28,22 @@ pub(crate) fn functions_in_files<'py>(
     cpython::heap::functions_in_files(py, files).map_err(raised)
 }
 
+pub(crate) fn functions_with_code<'py>(
+    py: Python<'py>,
+    codes: &[Bound<'py, PyAny>],
+) -> PyResult<Vec<Bound<'py, PyFunction>>> {
+    let codes: Vec<Bound<'py, PyCode>> = codes
+        .iter()
+        .filter_map(|code| code.clone().cast_into().ok())
+        .collect();
+    cpython::heap::functions_with_code(py, &codes).map_err(raised)
+}
+
+/// Whether threads run that may have done something while this one ran Python code.
+pub(crate) fn other_threads(py: Python<'_>) -> bool {
+    cpython::frames::threads(py) > 1
+}
+
 pub(crate) fn instances_of<'py>(
     py: Python<'py>,
     class: &Bound<'py, PyType>,

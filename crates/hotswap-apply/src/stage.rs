@@ -108,6 +108,10 @@ pub(crate) struct Stage<'w, 'py> {
     pub late_names: FxHashSet<(usize, String)>,
     pub late: Vec<Late>,
     pub pairs: Vec<Pair<'py>>,
+    /// What [`crate::codes::executed`] said when the live functions were looked for.
+    pub executed: u64,
+    /// Those whose functions have their writes.
+    pub swapped: Vec<Pair<'py>>,
     pub shifted: FxHashSet<usize>,
     /// Statements run in the live namespaces: the swap is done.
     pub committed: bool,

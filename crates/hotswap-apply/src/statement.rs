@@ -631,6 +631,7 @@ pub(crate) fn evaluate_in<'py>(
     locals: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let text = format!("({source}\n)");
+    codes::note_execution();
     let eval = py.import("builtins")?.getattr("eval")?;
     match locals {
         Some(locals) => eval.call1((text, namespace, locals)),

@@ -7,10 +7,13 @@ use std::time::{Duration, Instant};
 use crate::native as cpython;
 use hotswap_plan::{Change, Kind, Outline, Plan, diff};
 use pyo3::prelude::*;
-use pyo3::types::PyCode;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::codes;
+use crate::consistency::{
+    Moment, frames_inside, pending_call, suspended, wait_before_commit, wait_before_statements,
+    with_older,
+};
 use crate::fault;
 use crate::imports::StagedImports;
 use crate::live::LiveFunctions;
@@ -59,9 +62,6 @@ pub enum Consistency {
     Quiescent,
 }
 
-/// How long [`Consistency::Auto`] waits.
-const AUTO_WAIT: Duration = Duration::from_millis(10);
-
 /// Edits that succeed or fail together.
 #[derive(Clone, Debug, Default)]
 pub struct Group {
@@ -102,29 +102,41 @@ pub fn update(
                     outcomes[index].scan_ms = stage.scan_ms;
                     stages.push((index, stage));
                 }
-                Err(Refused { error, notes }) => {
+                Err(Refused::Failed { error, notes }) => {
                     outcomes[index].failure = Some(failure(py, &error, world, group));
                     outcomes[index].notes = notes;
+                }
+                Err(Refused::InUse(inside)) => {
+                    outcomes[index].held = true;
+                    outcomes[index].pending = inside;
                 }
             }
         }
         // Its first use does work that may give the GIL away: not between the look at
         // the stacks and the commit.
         drop(hotswap_cpython::commit::AtomicSection::enter(py));
-        if let Err(inside) = wait_for_safe_moment(py, &stages, options) {
-            for (index, mut stage) in stages {
-                outcomes[index].held = true;
-                outcomes[index].pending = inside.clone();
-                outcomes[index].notes = stage.give_up();
+        let waited = match wait_before_commit(py, &stages, options) {
+            Moment::AtOnce => false,
+            Moment::Later => true,
+            Moment::Never(inside) => {
+                for (index, mut stage) in stages {
+                    outcomes[index].held = true;
+                    outcomes[index].pending = inside.clone();
+                    outcomes[index].notes = stage.give_up();
+                }
+                return outcomes;
             }
-            return outcomes;
-        }
+        };
         let started = Instant::now();
         let section = hotswap_cpython::commit::AtomicSection::enter(py);
+        let others = cpython::other_threads(py);
+        let executed = codes::executed();
         let mut done = Vec::new();
         let mut failed = Vec::new();
         for (index, mut stage) in stages {
-            match stage.transaction.commit(py) {
+            let others_ran = others && (waited || stage.executed != executed);
+            let caught_up = if others_ran { stage.catch_up() } else { Ok(()) };
+            match caught_up.and_then(|()| stage.transaction.commit(py)) {
                 Ok(()) => done.push((index, stage)),
                 Err(error) => failed.push((index, stage, error)),
             }
@@ -144,6 +156,11 @@ pub fn update(
                     stage.transaction.settle();
                     stage.settle_lost();
                     stage.find_running();
+                    if let Err(error) = stage.note_superseded() {
+                        stage.notes.push(format!(
+                            "calls that are inside old code will not be known: {error}"
+                        ));
+                    }
                     let lost = stage.lost_references();
                     stage.entries.extend(lost);
                     outcome.changes = std::mem::take(&mut stage.entries);
@@ -180,121 +197,6 @@ pub fn update(
     outcomes
 }
 
-/// Waits with the GIL released until nobody is inside code that is about to change;
-/// returns with the GIL held, so that the answer still holds at the commit.
-fn wait_for_safe_moment(
-    py: Python<'_>,
-    stages: &[(usize, Stage<'_, '_>)],
-    options: Options,
-) -> Result<(), Vec<Pending>> {
-    let mut codes = Vec::new();
-    for (_, stage) in stages {
-        codes.extend(stage.transaction.doomed_codes());
-    }
-    let limit = match options.consistency {
-        Consistency::Immediate => return Ok(()),
-        Consistency::Auto if !call_one_another(&codes) => return Ok(()),
-        Consistency::Auto => AUTO_WAIT,
-        Consistency::Quiescent => options.quiescence,
-    };
-    let own: u64 = py
-        .import("threading")
-        .and_then(|threading| threading.getattr("get_ident")?.call0()?.extract())
-        .unwrap_or_default();
-    let deadline = Instant::now() + limit;
-    loop {
-        let mut running = cpython_frames(py, &codes);
-        running.retain(|call| call.thread != own);
-        let mut inside: Vec<Pending> = running
-            .iter()
-            .map(|call| pending_call(call, &codes[call.code]))
-            .collect();
-        if inside.is_empty() && options.consistency == Consistency::Quiescent {
-            inside = suspended(py, &codes);
-        }
-        if inside.is_empty() {
-            return Ok(());
-        }
-        if Instant::now() >= deadline {
-            return if options.consistency == Consistency::Quiescent {
-                Err(inside)
-            } else {
-                Ok(())
-            };
-        }
-        py.detach(|| std::thread::sleep(Duration::from_micros(50)));
-    }
-}
-
-fn cpython_frames(
-    py: Python<'_>,
-    codes: &[Bound<'_, PyCode>],
-) -> Vec<hotswap_cpython::frames::RunningCall> {
-    hotswap_cpython::frames::code_is_running(py, codes).unwrap_or_default()
-}
-
-/// Whether several code objects are about to change of which one names another.
-fn call_one_another(codes: &[Bound<'_, PyCode>]) -> bool {
-    let names: Vec<String> = codes
-        .iter()
-        .filter_map(|code| codes::name_of(code.as_any()).ok())
-        .collect();
-    codes.iter().zip(&names).any(|(code, own)| {
-        let used: Vec<String> = code
-            .getattr("co_names")
-            .and_then(|names| names.extract())
-            .unwrap_or_default();
-        used.iter().any(|name| name != own && names.contains(name))
-    })
-}
-
-fn pending_call(call: &hotswap_cpython::frames::RunningCall, code: &Bound<'_, PyCode>) -> Pending {
-    Pending {
-        place: format!("thread {}", call.thread),
-        qualname: call.function.clone(),
-        file: code
-            .getattr("co_filename")
-            .and_then(|file| file.extract())
-            .unwrap_or_default(),
-        line: u32::try_from(call.line).unwrap_or(0),
-        reason: "it is running; the next call takes the new code".to_string(),
-    }
-}
-
-/// Generators, coroutines and async generators that stand in one of these codes.
-fn suspended(py: Python<'_>, codes: &[Bound<'_, PyCode>]) -> Vec<Pending> {
-    const SUSPENDS: u32 = 0x20 | 0x80 | 0x200;
-    let suspending: Vec<_> = codes
-        .iter()
-        .filter(|code| {
-            code.getattr("co_flags")
-                .and_then(|flags| flags.extract::<u32>())
-                .is_ok_and(|flags| flags & SUSPENDS != 0)
-        })
-        .cloned()
-        .collect();
-    if suspending.is_empty() {
-        return Vec::new();
-    }
-    let found = cpython::generators_with_code(py, &suspending).unwrap_or_default();
-    found
-        .into_iter()
-        .map(|index| {
-            let code = &suspending[index];
-            Pending {
-                place: "generator".to_string(),
-                qualname: codes::name_of(code.as_any()).unwrap_or_default(),
-                file: code
-                    .getattr("co_filename")
-                    .and_then(|file| file.extract())
-                    .unwrap_or_default(),
-                line: codes::line_of(code.as_any()).unwrap_or_default(),
-                reason: "it is suspended in the old code and ends there".to_string(),
-            }
-        })
-        .collect()
-}
-
 fn files_of(world: &World, group: &Group) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = group
         .edits
@@ -313,24 +215,31 @@ fn prepare<'w, 'py>(
     options: Options,
 ) -> Result<Stage<'w, 'py>, Refused> {
     let mut stage = begin(py, world, group, options)?;
+    match wait_before_statements(py, &stage, options) {
+        Moment::AtOnce => {}
+        Moment::Later => stage = begin(py, world, group, options)?,
+        Moment::Never(inside) => return Err(Refused::InUse(inside)),
+    }
     match stage.prepare_all() {
         Ok(()) => Ok(stage),
-        Err(error) => Err(Refused {
+        Err(error) => Err(Refused::Failed {
             error,
             notes: stage.give_up(),
         }),
     }
 }
 
-/// Why a group was not prepared, and what cannot be undone.
-struct Refused {
-    error: PyErr,
-    notes: Vec<String>,
+/// Why a group was not prepared.
+enum Refused {
+    /// An error, and what cannot be undone.
+    Failed { error: PyErr, notes: Vec<String> },
+    /// Somebody is inside the code that would change.
+    InUse(Vec<Pending>),
 }
 
 impl From<PyErr> for Refused {
     fn from(error: PyErr) -> Self {
-        Refused {
+        Refused::Failed {
             error,
             notes: Vec::new(),
         }
@@ -374,6 +283,7 @@ fn begin<'w, 'py>(
         .collect();
     files.sort();
     files.dedup();
+    let executed = codes::executed();
     let scanning = Instant::now();
     let live = match by_name(py, world, &edits, &order)? {
         Some(live) => live,
@@ -411,6 +321,8 @@ fn begin<'w, 'py>(
         given: FxHashMap::default(),
         effects: Vec::new(),
         revives: options.revive,
+        swapped: Vec::new(),
+        executed,
         lost: Vec::new(),
         chained: FxHashSet::default(),
         stand_ins: Vec::new(),
@@ -498,6 +410,42 @@ impl<'py> Stage<'_, 'py> {
         self.settle_stand_ins()?;
         fault::point("abstract methods")?;
         self.plan_abstract_methods()
+    }
+
+    /// Functions that other threads made of old code since the live ones were looked
+    /// for get the new code as well.
+    fn catch_up(&mut self) -> PyResult<()> {
+        let old: Vec<_> = self.swapped.iter().map(|pair| pair.old.clone()).collect();
+        if old.is_empty() {
+            return Ok(());
+        }
+        for function in cpython::functions_with_code(self.py, &old)? {
+            let function = function.into_any();
+            let code = function.getattr("__code__")?;
+            if self
+                .live
+                .with_code(&code)
+                .iter()
+                .any(|known| known.is(&function))
+            {
+                continue;
+            }
+            let pair = self.swapped.iter().find(|pair| pair.old.is(&code));
+            if let Some(pair) = pair
+                && let Ok(closure) = crate::function::fitting_closure(
+                    &function,
+                    pair,
+                    &codes::free_variables(&pair.new)?,
+                )?
+            {
+                self.transaction.push(Write::Code {
+                    function,
+                    code: pair.new.clone(),
+                    closure,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// After a failure: everything that was written is undone. Returns what cannot
@@ -588,11 +536,11 @@ impl<'py> Stage<'_, 'py> {
 
     /// Frames and generators that are inside old code.
     fn find_running(&mut self) {
-        let old = self.transaction.replaced_codes();
+        let old = with_older(self.py, self.world, self.transaction.replaced_codes());
         if old.is_empty() {
             return;
         }
-        for call in cpython_frames(self.py, &old) {
+        for call in frames_inside(self.py, &old) {
             self.pending.push(pending_call(&call, &old[call.code]));
         }
         self.pending.extend(suspended(self.py, &old));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hotswap_plan::Outline;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyWeakrefReference};
 
 use crate::revive::Lost;
 
@@ -78,6 +78,12 @@ impl Module {
 /// Reads and parses a source; None where that cannot be done.
 pub type ReadOutline = fn(&Path) -> Option<Arc<Outline>>;
 
+/// A code object that was replaced, and the latest one; neither is kept alive.
+pub(crate) struct Superseded {
+    pub old: Py<PyWeakrefReference>,
+    pub now: Py<PyWeakrefReference>,
+}
+
 /// All watched modules of one interpreter.
 #[derive(Default)]
 pub struct World {
@@ -86,6 +92,8 @@ pub struct World {
     /// Code objects that were left behind in an old version; kept alive so that
     /// no new object takes their address.
     pub(crate) retired: RefCell<Vec<Py<PyAny>>>,
+    /// Code that was replaced and may still run, and what stands in its place by now.
+    pub(crate) superseded: RefCell<Vec<Superseded>>,
     /// What removed statements had made, oldest first.
     pub(crate) lost: RefCell<VecDeque<Lost>>,
     /// Packages whose registries a plugin looks after.

@@ -72,6 +72,14 @@ pub fn modules_in_progress(py: Python<'_>) -> PyResult<Vec<ModuleInProgress<'_>>
     Ok(found)
 }
 
+/// How many threads are inside Python code, this one included.
+pub fn threads(py: Python<'_>) -> usize {
+    let frames = py
+        .import(intern!(py, "sys"))
+        .and_then(|sys| sys.call_method0(intern!(py, "_current_frames")));
+    frames.and_then(|frames| frames.len()).unwrap_or(1)
+}
+
 /// The frames of all calls on the stack of any thread.
 pub(crate) fn all(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyFrame>>> {
     let mut found = Vec::new();

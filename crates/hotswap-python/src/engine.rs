@@ -37,6 +37,26 @@ struct Announced {
 }
 
 /// Why a wait ended.
+/// How long a call waits for another thread's update when nobody says otherwise. That
+/// update may wait in turn for a lock that the caller holds.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// How long the question how things are waits for an update in another thread.
+const STATUS_WAIT: Duration = Duration::from_secs(1);
+
+/// How soon an update that was held is tried again without another change.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LAST_RETRY: Duration = Duration::from_secs(5);
+
+/// What came of asking for the session.
+enum Turn<R> {
+    Done(R),
+    /// This very thread works on it already.
+    Own,
+    /// Another thread does, and the wait for it is over.
+    Others,
+}
+
 enum Awaited {
     /// There is something to apply.
     Changes,
@@ -64,6 +84,8 @@ pub(crate) struct Engine {
     imports: (Sender<()>, Receiver<()>),
     /// The imports of the thread that works on the session.
     began: Arc<Mutex<Vec<String>>>,
+    /// When a held update is tried again, and the pause before that.
+    retry: Mutex<Option<(Instant, Duration)>>,
     paused: AtomicBool,
     stopped: AtomicBool,
     process: u32,
@@ -148,6 +170,7 @@ impl Engine {
             events: Mutex::new(None),
             bell: bounded(1),
             imports: unbounded(),
+            retry: Mutex::new(None),
             paused: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             process: std::process::id(),
@@ -257,7 +280,12 @@ impl Engine {
         let announced = std::mem::take(&mut *lock(&self.announced));
         let result = self.work(py, |session| {
             let paths = announced.paths.iter().map(|path| canonical(path)).collect();
-            session.apply_announced(py, paths)
+            let report = session.apply_announced(py, paths)?;
+            self.plan_retry(session);
+            // That it still waits has been said.
+            let news =
+                |report: &ReportData| !announced.paths.is_empty() || report.status() != "held";
+            Ok(report.filter(news))
         })?;
         match result {
             Some(Ok(Some(report))) => report.to_python(py).map(Some),
@@ -271,19 +299,23 @@ impl Engine {
     /// Applies everything that differs on disk now, in this thread.
     #[pyo3(signature = (timeout=None))]
     fn sync<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyDict>> {
-        let _ = timeout;
-        match self.work(py, |session| session.sync(py))? {
-            Some(report) => report?.to_python(py),
-            None => in_progress(py),
-        }
+        let limit = timeout.map_or(LONGEST_WAIT, |seconds| {
+            Duration::from_secs_f64(seconds.clamp(0.0, 1e9))
+        });
+        let turn = self.take_turn(py, Some(limit), |session| {
+            let report = session.sync(py);
+            self.plan_retry(session);
+            report
+        })?;
+        told(py, turn)
     }
 
     /// Applies the code of an earlier generation again.
     fn rollback<'py>(&self, py: Python<'py>, generation: u64) -> PyResult<Bound<'py, PyDict>> {
-        match self.work(py, |session| session.rollback(py, generation))? {
-            Some(report) => report?.to_python(py),
-            None => in_progress(py),
-        }
+        let turn = self.take_turn(py, Some(LONGEST_WAIT), |session| {
+            session.rollback(py, generation)
+        })?;
+        told(py, turn)
     }
 
     /// The unified diff of the sources between two generations.
@@ -343,7 +375,7 @@ impl Engine {
     /// What is watched and how.
     fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let status = PyDict::new(py);
-        let filled = self.work(py, |session| -> PyResult<()> {
+        let filled = self.take_turn(py, Some(STATUS_WAIT), |session| -> PyResult<()> {
             status.set_item("generation", session.generation)?;
             let mut files: Vec<String> = session
                 .world
@@ -401,8 +433,8 @@ impl Engine {
             Ok(())
         })?;
         match filled {
-            Some(result) => result?,
-            None => status.set_item("notes", ["an update is in progress"])?,
+            Turn::Done(result) => result?,
+            Turn::Own | Turn::Others => status.set_item("notes", ["an update is in progress"])?,
         }
         status.set_item("paused", self.paused.load(Ordering::SeqCst))?;
         Ok(status)
@@ -417,7 +449,21 @@ impl Engine {
         py: Python<'py>,
         task: impl FnOnce(&mut Session) -> R,
     ) -> PyResult<Option<R>> {
+        match self.take_turn(py, None, task)? {
+            Turn::Done(result) => Ok(Some(result)),
+            Turn::Own | Turn::Others => Ok(None),
+        }
+    }
+
+    /// The same, waiting at most this long for other threads.
+    fn take_turn<'py, R>(
+        &self,
+        py: Python<'py>,
+        limit: Option<Duration>,
+        task: impl FnOnce(&mut Session) -> R,
+    ) -> PyResult<Turn<R>> {
         let me = std::thread::current().id();
+        let deadline = limit.map(|limit| Instant::now() + limit);
         let mut session = loop {
             let mut desk = lock(&self.desk);
             match std::mem::replace(&mut *desk, Desk::Closed) {
@@ -428,13 +474,21 @@ impl Engine {
                 Desk::Busy(owner) => {
                     *desk = Desk::Busy(owner);
                     if owner == me {
-                        return Ok(None);
+                        return Ok(Turn::Own);
                     }
                     drop(desk);
+                    let mut pause = Duration::from_millis(100);
+                    if let Some(deadline) = deadline {
+                        let left = deadline.saturating_duration_since(Instant::now());
+                        if left.is_zero() {
+                            return Ok(Turn::Others);
+                        }
+                        pause = pause.min(left);
+                    }
                     py.detach(|| {
                         let desk = lock(&self.desk);
                         if matches!(*desk, Desk::Busy(_)) {
-                            drop(self.freed.wait_timeout(desk, Duration::from_millis(100)));
+                            drop(self.freed.wait_timeout(desk, pause));
                         }
                     });
                     py.check_signals()?;
@@ -458,7 +512,7 @@ impl Engine {
         drop(desk);
         self.freed.notify_all();
         match result {
-            Ok(result) => Ok(Some(result)),
+            Ok(result) => Ok(Turn::Done(result)),
             Err(panic) => {
                 let what = panic
                     .downcast_ref::<String>()
@@ -472,6 +526,17 @@ impl Engine {
                 ))
             }
         }
+    }
+
+    /// An update that was held is tried again by itself, ever less often.
+    fn plan_retry(&self, session: &Session) {
+        let mut retry = lock(&self.retry);
+        *retry = session.is_held().then(|| {
+            let pause = retry.map_or(FIRST_RETRY, |(_, pause)| (pause * 2).min(LAST_RETRY));
+            (Instant::now() + pause, pause)
+        });
+        drop(retry);
+        self.ring();
     }
 
     fn ring(&self) {
@@ -495,18 +560,20 @@ impl Engine {
                 let paths = event.changes.into_iter().map(|change| change.path);
                 announced.paths.extend(paths);
             }
-            if !paused && (announced.uncertain || !announced.paths.is_empty()) {
+            let now = Instant::now();
+            let retry = lock(&self.retry).map(|(due, _)| due).filter(|_| !paused);
+            let due = retry.is_some_and(|due| due <= now);
+            if !paused && (announced.uncertain || due || !announced.paths.is_empty()) {
                 return Awaited::Changes;
             }
             drop(announced);
-            let now = Instant::now();
             if import_due.is_some_and(|due| due <= now) {
                 return Awaited::Imports;
             }
             if deadline.is_some_and(|deadline| deadline <= now) {
                 return Awaited::Nothing;
             }
-            let until = [import_due, deadline].into_iter().flatten().min();
+            let until = [import_due, deadline, retry].into_iter().flatten().min();
             let timer = until.map_or_else(crossbeam_channel::never, crossbeam_channel::at);
             select! {
                 recv(events) -> event => match event {
@@ -521,10 +588,16 @@ impl Engine {
     }
 }
 
-fn in_progress(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+/// The report of a turn, or why there is none.
+fn told<'py>(py: Python<'py>, turn: Turn<PyResult<ReportData>>) -> PyResult<Bound<'py, PyDict>> {
+    let note = match turn {
+        Turn::Done(report) => return report?.to_python(py),
+        Turn::Own => "an update is in progress in this thread",
+        Turn::Others => {
+            "an update is in progress in another thread; it was not waited for any longer"
+        }
+    };
     let mut report = ReportData::new(0);
-    report
-        .notes
-        .push("an update is in progress in this thread".to_string());
+    report.notes.push(note.to_string());
     report.to_python(py)
 }

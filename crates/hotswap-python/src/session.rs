@@ -124,11 +124,19 @@ impl Session {
         paths: Vec<PathBuf>,
     ) -> PyResult<Option<ReportData>> {
         self.note_modules(py)?;
-        if paths.is_empty() && self.world.modules.iter().all(|module| module.certain) {
+        if paths.is_empty()
+            && !self.is_held()
+            && self.world.modules.iter().all(|module| module.certain)
+        {
             return Ok(None);
         }
         let report = self.apply_paths(py, paths, true)?;
         Ok((report.status() != "unchanged").then_some(report))
+    }
+
+    /// Whether an update waits for running code to leave what it changes.
+    pub(crate) fn is_held(&self) -> bool {
+        self.rejected.values().any(|rejected| rejected.again)
     }
 
     fn apply_paths(

@@ -1,0 +1,293 @@
+//! When a commit may happen while old code is on a stack.
+//!
+//! Nothing of hotswap is locked while it waits, and the GIL is released: whoever is
+//! inside the old code can get out of it, whatever lock it needs for that.
+
+use std::time::{Duration, Instant};
+
+use crate::codes;
+use crate::native as cpython;
+use hotswap_plan::{Change, CodeSite, Kind, Statement, Step};
+use pyo3::prelude::*;
+use pyo3::types::{PyCode, PyWeakrefMethods, PyWeakrefReference};
+
+use crate::report::Pending;
+use crate::stage::Stage;
+use crate::update::{Consistency, Options};
+use crate::world::{Superseded, World};
+
+/// How long [`Consistency::Auto`] waits.
+const AUTO_WAIT: Duration = Duration::from_millis(10);
+
+/// The pauses between two looks: short at first, never much shorter than a look takes.
+const FIRST_PAUSE: Duration = Duration::from_micros(50);
+const LAST_PAUSE: Duration = Duration::from_micros(200);
+
+/// What came of waiting.
+pub(crate) enum Moment {
+    /// Nobody was inside, and nobody else ran since the question.
+    AtOnce,
+    /// Others ran meanwhile; what was known of the program before may be out of date.
+    Later,
+    /// Time is up: these are inside.
+    Never(Vec<Pending>),
+}
+
+/// Waits before anything of an update runs, so that an update which is held has done
+/// nothing and can be tried again.
+pub(crate) fn wait_before_statements(
+    py: Python<'_>,
+    stage: &Stage<'_, '_>,
+    options: Options,
+) -> Moment {
+    if options.consistency != Consistency::Quiescent {
+        return Moment::AtOnce;
+    }
+    let codes = with_older(py, stage.world, stage.codes_to_change());
+    wait_until_left(py, &codes, options.quiescence, true)
+}
+
+/// Waits between the last statement and the commit.
+pub(crate) fn wait_before_commit(
+    py: Python<'_>,
+    stages: &[(usize, Stage<'_, '_>)],
+    options: Options,
+) -> Moment {
+    let mut codes = Vec::new();
+    for (_, stage) in stages {
+        codes.extend(stage.transaction.doomed_codes());
+    }
+    let Some((_, first)) = stages.first() else {
+        return Moment::AtOnce;
+    };
+    let related = call_one_another(&codes);
+    codes = with_older(py, first.world, codes);
+    match options.consistency {
+        Consistency::Immediate => Moment::AtOnce,
+        Consistency::Auto if !related => Moment::AtOnce,
+        Consistency::Auto => match wait_until_left(py, &codes, AUTO_WAIT, false) {
+            Moment::Never(_) => Moment::Later,
+            moment => moment,
+        },
+        Consistency::Quiescent => wait_until_left(py, &codes, options.quiescence, true),
+    }
+}
+
+/// Waits with the GIL released until nobody is inside some code; returns with the GIL
+/// held, so that the answer still holds for what comes next.
+///
+/// The calls of this thread do not count: whoever calls `sync()` or `checkpoint()`
+/// says that it is at a safe moment.
+fn wait_until_left(
+    py: Python<'_>,
+    codes: &[Bound<'_, PyCode>],
+    limit: Duration,
+    with_suspended: bool,
+) -> Moment {
+    if codes.is_empty() {
+        return Moment::AtOnce;
+    }
+    let own: u64 = py
+        .import("threading")
+        .and_then(|threading| threading.getattr("get_ident")?.call0()?.extract())
+        .unwrap_or_default();
+    let deadline = Instant::now() + limit;
+    let mut pause = FIRST_PAUSE;
+    let mut waited = false;
+    loop {
+        let looking = Instant::now();
+        let mut running = frames_inside(py, codes);
+        running.retain(|call| call.thread != own);
+        let mut inside: Vec<Pending> = running
+            .iter()
+            .map(|call| pending_call(call, &codes[call.code]))
+            .collect();
+        if inside.is_empty() && with_suspended {
+            inside = suspended(py, codes);
+        }
+        if inside.is_empty() {
+            return if waited {
+                Moment::Later
+            } else {
+                Moment::AtOnce
+            };
+        }
+        let now = Instant::now();
+        if now >= deadline {
+            return Moment::Never(inside);
+        }
+        let rest = deadline - now;
+        let longest = LAST_PAUSE.max(looking.elapsed() * 4);
+        py.detach(|| std::thread::sleep(pause.min(rest)));
+        waited = true;
+        pause = (pause * 2).min(longest);
+    }
+}
+
+pub(crate) fn frames_inside(
+    py: Python<'_>,
+    codes: &[Bound<'_, PyCode>],
+) -> Vec<hotswap_cpython::frames::RunningCall> {
+    hotswap_cpython::frames::code_is_running(py, codes).unwrap_or_default()
+}
+
+/// Whether several code objects are about to change of which one names another.
+fn call_one_another(codes: &[Bound<'_, PyCode>]) -> bool {
+    let names: Vec<String> = codes
+        .iter()
+        .filter_map(|code| codes::name_of(code.as_any()).ok())
+        .collect();
+    codes.iter().zip(&names).any(|(code, own)| {
+        let used: Vec<String> = code
+            .getattr("co_names")
+            .and_then(|names| names.extract())
+            .unwrap_or_default();
+        used.iter().any(|name| name != own && names.contains(name))
+    })
+}
+
+pub(crate) fn pending_call(
+    call: &hotswap_cpython::frames::RunningCall,
+    code: &Bound<'_, PyCode>,
+) -> Pending {
+    Pending {
+        place: format!("thread {}", call.thread),
+        qualname: call.function.clone(),
+        file: code
+            .getattr("co_filename")
+            .and_then(|file| file.extract())
+            .unwrap_or_default(),
+        line: u32::try_from(call.line).unwrap_or(0),
+        reason: "it is running; the next call takes the new code".to_string(),
+    }
+}
+
+/// Generators, coroutines and async generators that stand in one of these codes.
+pub(crate) fn suspended(py: Python<'_>, codes: &[Bound<'_, PyCode>]) -> Vec<Pending> {
+    const SUSPENDS: u32 = 0x20 | 0x80 | 0x200;
+    let suspending: Vec<_> = codes
+        .iter()
+        .filter(|code| {
+            code.getattr("co_flags")
+                .and_then(|flags| flags.extract::<u32>())
+                .is_ok_and(|flags| flags & SUSPENDS != 0)
+        })
+        .cloned()
+        .collect();
+    if suspending.is_empty() {
+        return Vec::new();
+    }
+    let found = cpython::generators_with_code(py, &suspending).unwrap_or_default();
+    found
+        .into_iter()
+        .map(|index| {
+            let code = &suspending[index];
+            Pending {
+                place: "generator".to_string(),
+                qualname: codes::name_of(code.as_any()).unwrap_or_default(),
+                file: code
+                    .getattr("co_filename")
+                    .and_then(|file| file.extract())
+                    .unwrap_or_default(),
+                line: codes::line_of(code.as_any()).unwrap_or_default(),
+                reason: "it is suspended in the old code and ends there".to_string(),
+            }
+        })
+        .collect()
+}
+
+/// These code objects and all earlier versions of them that are alive: a call that
+/// began before several updates is inside the changed definition as much as another.
+pub(crate) fn with_older<'py>(
+    py: Python<'py>,
+    world: &World,
+    codes: Vec<Bound<'py, PyCode>>,
+) -> Vec<Bound<'py, PyCode>> {
+    let mut all = codes;
+    for each in world.superseded.borrow().iter() {
+        let (Some(old), Some(now)) = (each.old.bind(py).upgrade(), each.now.bind(py).upgrade())
+        else {
+            continue;
+        };
+        if all.iter().any(|code| code.is(&now))
+            && !all.iter().any(|code| code.is(&old))
+            && let Ok(old) = old.cast_into::<PyCode>()
+        {
+            all.push(old);
+        }
+    }
+    all
+}
+
+impl<'py> Stage<'_, 'py> {
+    /// After the commit: remembers which code replaced which.
+    pub(crate) fn note_superseded(&mut self) -> PyResult<()> {
+        let mut known = self.world.superseded.borrow_mut();
+        known.retain(|each| each.old.bind(self.py).upgrade().is_some());
+        for pair in &self.swapped {
+            let now = PyWeakrefReference::new(&pair.new)?.unbind();
+            for each in known.iter_mut() {
+                let current = each.now.bind(self.py).upgrade();
+                if current.is_some_and(|current| current.is(&pair.old)) {
+                    each.now = now.clone_ref(self.py);
+                }
+            }
+            known.push(Superseded {
+                old: PyWeakrefReference::new(&pair.old)?.unbind(),
+                now,
+            });
+        }
+        Ok(())
+    }
+
+    /// The code objects of live functions that this update is about to change, told
+    /// from the plan alone.
+    fn codes_to_change(&self) -> Vec<Bound<'py, PyCode>> {
+        let mut found: Vec<Bound<'py, PyCode>> = Vec::new();
+        for (module, edited) in &self.edits {
+            let mut sites = Vec::new();
+            changed_sites(
+                &edited.plan.steps,
+                &edited.old_outline.statements,
+                &edited.outline.statements,
+                &mut sites,
+            );
+            for site in sites {
+                for live in self.functions_at(*module, &site.name, site.line) {
+                    if let Ok(code) = live.code.cast_into::<PyCode>()
+                        && !found.iter().any(|known| known.is(&code))
+                    {
+                        found.push(code);
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+fn changed_sites<'o>(
+    steps: &[Step],
+    old: &'o [Statement],
+    new: &[Statement],
+    sites: &mut Vec<&'o CodeSite>,
+) {
+    for step in steps {
+        let Some(before) = step.old.map(|at| &old[at]) else {
+            continue;
+        };
+        match (&step.change, &before.kind, &new[step.new].kind) {
+            (Change::Bodies, ..) => {
+                let pairs = before.codes.iter().zip(&new[step.new].codes);
+                let differing = pairs
+                    .filter(|(was, is)| was.fingerprint != is.fingerprint || was.text != is.text);
+                sites.extend(differing.map(|(was, _)| was));
+            }
+            (Change::Function(_) | Change::Run, ..) => sites.extend(&before.codes),
+            (Change::Class(change), Kind::Class(was), Kind::Class(is)) => {
+                changed_sites(&change.steps, &was.body, &is.body, sites);
+            }
+            _ => {}
+        }
+    }
+}
