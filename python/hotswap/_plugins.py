@@ -27,8 +27,10 @@ from hotswap._logging import apply_logger
 
 GROUP = "hotswap.plugins"
 BUILT_IN = {
+    "attr": "hotswap.integrations.attrs:AttrsPlugin",
     "click": "hotswap.integrations.click:ClickPlugin",
     "flask": "hotswap.integrations.flask:FlaskPlugin",
+    "pydantic": "hotswap.integrations.pydantic:PydanticPlugin",
     "starlette": "hotswap.integrations.starlette:StarlettePlugin",
     "typer": "hotswap.integrations.typer:TyperPlugin",
 }
@@ -46,6 +48,8 @@ class Plugin(Protocol):
 
 
 _lock = threading.Lock()
+_loading = threading.Lock()
+"""Held while plugins are imported: an update in another thread waits until they are there."""
 _waiting: dict[str, str] | None = None
 """Import name of a framework that was not seen yet, and where its plugin is. None: not looked up yet."""
 _loaded: list[Callable[[], Plugin]] = []
@@ -56,8 +60,9 @@ _diffs: dict[int, Callable[[], str]] = {}
 
 def after_fork_in_child() -> None:
     """Forget the updates that other threads of the parent were running."""
-    global _lock
+    global _lock, _loading
     _lock = threading.Lock()
+    _loading = threading.Lock()
     _updating.clear()
     _diffs.clear()
 
@@ -129,10 +134,11 @@ def statement_file() -> str | None:
 def _begin() -> list[Plugin]:
     if _waiting is None:
         discover()
-    for name in _waiting or ():
-        if name in sys.modules:
-            _load_all()
-            break
+    with _loading:
+        for name in tuple(_waiting or ()):
+            if name in sys.modules:
+                _load_all()
+                break
     begun = []
     for make in _loaded:
         try:

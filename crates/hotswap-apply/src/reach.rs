@@ -7,7 +7,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyCode, PyDict, PyFunction, PyModule, PyString, PyTuple, PyType};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::collections::{Shape, read};
 use crate::native as cpython;
@@ -38,6 +38,8 @@ pub(crate) struct Reach<'w, 'py> {
     pub classes: Vec<Bound<'py, PyAny>>,
     receivers: Vec<Bound<'py, PyAny>>,
     seen: FxHashSet<usize>,
+    /// The names that classes have, by address; the receivers keep those alive.
+    known: FxHashMap<usize, Vec<String>>,
     standard: Option<String>,
     owned: &'w [String],
 }
@@ -61,6 +63,7 @@ impl<'w, 'py> Reach<'w, 'py> {
             classes: Vec::new(),
             receivers: Vec::new(),
             seen: FxHashSet::default(),
+            known: FxHashMap::default(),
             standard,
             owned,
         }
@@ -93,8 +96,7 @@ impl<'w, 'py> Reach<'w, 'py> {
             while at < self.receivers.len() && self.seen.len() < BOUND {
                 let receiver = self.receivers[at].clone();
                 at += 1;
-                let names: Vec<String> = self.names.iter().cloned().collect();
-                for name in names {
+                for name in self.mentioned_members(&receiver)? {
                     for member in self.members(&receiver, &name)? {
                         self.visit(&member)?;
                     }
@@ -105,6 +107,41 @@ impl<'w, 'py> Reach<'w, 'py> {
             }
         }
         Ok(())
+    }
+
+    /// The members of an object whose names the code on the way mentions. Asking an
+    /// object for its names is far less work than asking it for each name of a library.
+    fn mentioned_members(&mut self, object: &Bound<'py, PyAny>) -> PyResult<Vec<String>> {
+        let mut found: Vec<String> = Vec::new();
+        let own = match object.cast::<PyModule>() {
+            Ok(module) => Some(module.dict()),
+            Err(_) if object.is_instance_of::<PyType>() => None,
+            Err(_) => object
+                .getattr("__dict__")
+                .ok()
+                .and_then(|dict| dict.cast_into::<PyDict>().ok()),
+        };
+        for key in own.iter().flat_map(|dict| dict.keys().iter()) {
+            if let Ok(name) = key.extract::<String>()
+                && self.names.contains(&name)
+            {
+                found.push(name);
+            }
+        }
+        let mut classes = vec![object.get_type()];
+        if let Ok(class) = object.cast::<PyType>() {
+            classes.push(class.clone());
+        }
+        for class in classes {
+            let at = class.as_ptr() as usize;
+            let names = self
+                .known
+                .entry(at)
+                .or_insert_with(|| names_of_class(&class));
+            let names = names.iter();
+            found.extend(names.filter(|name| self.names.contains(*name)).cloned());
+        }
+        Ok(found)
     }
 
     fn visit(&mut self, object: &Bound<'py, PyAny>) -> PyResult<()> {
@@ -306,6 +343,31 @@ impl<'w, 'py> Reach<'w, 'py> {
         }
         Ok(())
     }
+}
+
+/// The names that a class and its bases have.
+fn names_of_class(class: &Bound<'_, PyType>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for base in class.mro().iter() {
+        if let Ok(base) = base.cast::<PyType>() {
+            let keys = cpython::type_dict(base).keys();
+            names.extend(keys.iter().filter_map(|key| key.extract::<String>().ok()));
+        }
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Whether a function, or the one under a class method, belongs to an installed library.
+pub(crate) fn is_of_library(object: &Bound<'_, PyAny>) -> bool {
+    let function = object
+        .getattr("__func__")
+        .unwrap_or_else(|_| object.clone());
+    let file = function
+        .getattr("__code__")
+        .and_then(|code| code.getattr("co_filename")?.extract::<String>());
+    file.is_ok_and(|file| file.contains("site-packages") || file.contains("dist-packages"))
 }
 
 /// A dict in which statements run is no registry.

@@ -320,6 +320,15 @@ impl<'w, 'py> Stage<'w, 'py> {
             }
             Kind::Class(class) => {
                 for decorator in &class.decorators {
+                    // One that belongs to nothing of the program, such as `attrs.define`,
+                    // only makes something of the class.
+                    let object = self.resolve(module, &decorator.head)?;
+                    if object.is_some_and(|object| {
+                        object.is_instance_of::<PyFunction>()
+                            && crate::reach::is_of_library(&object)
+                    }) {
+                        continue;
+                    }
                     paths.extend(callees(decorator));
                 }
                 for argument in &class.arguments {
@@ -380,15 +389,23 @@ impl<'w, 'py> Stage<'w, 'py> {
         let is_metaclass = class.is_subclass(&plain)?;
         if is_metaclass || !metaclass.is(&plain) {
             let meta = if is_metaclass { class } else { &metaclass };
+            let mut own = false;
             for hook in ["__new__", "__init__", "__call__"] {
-                if let Some(hook) = crate::reach::lookup(meta, hook)? {
+                // What a library's metaclass keeps is for a plugin to know.
+                if let Some(hook) = crate::reach::lookup(meta, hook)?
+                    && !crate::reach::is_of_library(&hook)
+                {
+                    own |= hook.is_instance_of::<PyFunction>();
                     reach.root(&hook)?;
                 }
             }
-            reach.root(meta.as_any())?;
+            if own {
+                reach.root(meta.as_any())?;
+            }
         }
         if let Some(hook) = crate::reach::lookup(class, "__init_subclass__")?
             && hook.getattr("__func__").is_ok()
+            && !crate::reach::is_of_library(&hook)
         {
             reach.root(&hook)?;
             reach.root(&base)?;

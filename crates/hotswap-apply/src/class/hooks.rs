@@ -52,6 +52,19 @@ impl<'py> Stage<'_, 'py> {
         Ok(false)
     }
 
+    /// Whether a base is made anew in this update and the statement would still see it
+    /// as it was: that of another module, which has its members at the commit only.
+    pub(super) fn bases_pending(&self, module: usize, definition: &ClassDef) -> PyResult<bool> {
+        for argument in &definition.arguments {
+            if let Some(base) = self.object_at(module, &argument.head)?
+                && self.rebuilt.iter().any(|(_, live)| live.is(&base))
+            {
+                return Ok(!self.committed);
+            }
+        }
+        Ok(false)
+    }
+
     /// What a dotted name of a module means: as it is going to be, where that is known.
     pub(crate) fn object_at(
         &self,

@@ -62,7 +62,9 @@ impl<'py> Stage<'_, 'py> {
         outline: &Arc<Outline>,
         step: usize,
     ) -> PyResult<()> {
-        let waits = self.must_wait(module, &statement.facts) || self.hooks_changed(class)?;
+        let waits = self.must_wait(module, &statement.facts)
+            || self.hooks_changed(class)?
+            || self.bases_pending(module, after)?;
         if !self.committed && waits {
             self.late.push(Late {
                 module,
