@@ -131,6 +131,8 @@ pub(crate) struct ReportData {
     pub prepare_ms: f64,
     /// Files were seen for the first time.
     pub new_files: bool,
+    /// Files whose content is not what it was when they were last looked at.
+    pub differing: Vec<PathBuf>,
     /// What the history has to know of this update.
     pub committed: Vec<FileChange>,
     pub moves: Vec<Move>,
@@ -152,6 +154,7 @@ impl ReportData {
             scan_ms: 0.0,
             prepare_ms: 0.0,
             new_files: false,
+            differing: Vec::new(),
             committed: Vec::new(),
             moves: Vec::new(),
             behaviour: false,

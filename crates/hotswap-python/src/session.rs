@@ -62,6 +62,8 @@ struct Rejected {
     hash: ContentHash,
     missing: Vec<String>,
     group: Vec<PathBuf>,
+    /// Files of modules that it tried to import.
+    tried: Vec<PathBuf>,
     /// It was only held: every later update tries it again.
     again: bool,
 }
@@ -153,7 +155,7 @@ impl Session {
 
         let parsing = Instant::now();
         let mut edits = self.read_edits(py, looked, background, &mut report)?;
-        self.retry_rejected(py, &mut edits)?;
+        self.retry_rejected(py, &mut edits, &report.differing)?;
         self.add_uncertain(py, &mut edits, &mut report)?;
         report.time("parse", parsing);
         if edits.is_empty() {
@@ -224,6 +226,7 @@ impl Session {
                     let differs = known != Some(state.hash);
                     self.disk.files.insert(path.clone(), state);
                     if differs {
+                        report.differing.push(path.clone());
                         self.reattach(py, &path)?;
                         if !self.world.modules.iter().any(|module| module.file == path) {
                             self.adopt_strays(py, &path)?;
@@ -391,7 +394,12 @@ impl Session {
     }
 
     /// Files that were refused before are tried again when something they wait for changed.
-    fn retry_rejected(&mut self, py: Python<'_>, edits: &mut Vec<FileEdit>) -> PyResult<()> {
+    fn retry_rejected(
+        &mut self,
+        py: Python<'_>,
+        edits: &mut Vec<FileEdit>,
+        differing: &[PathBuf],
+    ) -> PyResult<()> {
         let changed: Vec<PathBuf> = edits.iter().map(|edit| edit.path.clone()).collect();
         let due: Vec<PathBuf> = self
             .rejected
@@ -405,6 +413,7 @@ impl Session {
                         .is_some_and(|state| state.hash == rejected.hash)
                     && (rejected.again
                         || rejected.group.iter().any(|member| changed.contains(member))
+                        || rejected.tried.iter().any(|file| differing.contains(file))
                         || rejected.missing.iter().any(|name| self.is_there(name)))
             })
             .map(|(path, _)| path.clone())
@@ -415,6 +424,22 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// The watched files that modules of these names may have come from.
+    fn files_of_modules(&self, names: &[String]) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for name in names {
+            let parts: PathBuf = name.split('.').collect();
+            let (file, package) = (parts.with_extension("py"), parts.join("__init__.py"));
+            let files = self.disk.files.keys();
+            found.extend(
+                files
+                    .filter(|path| path.ends_with(&file) || path.ends_with(&package))
+                    .cloned(),
+            );
+        }
+        found
     }
 
     /// Whether a file for a module of this name is among the watched ones.
@@ -669,6 +694,12 @@ impl Session {
                     let failure = failure.clone();
                     self.forget_imported(py, known, &outcome.imported, &kept)?;
                     self.reject(py, &outcome.files, &failure)?;
+                    let tried: Vec<PathBuf> = self.files_of_modules(&outcome.imported);
+                    for file in &outcome.files {
+                        if let Some(rejected) = self.rejected.get_mut(file) {
+                            rejected.tried.clone_from(&tried);
+                        }
+                    }
                     let refused = GroupReport::rolled_back(outcome.files, failure, outcome.notes);
                     report.groups.push(refused);
                 }
@@ -718,6 +749,7 @@ impl Session {
                         hash: state.hash,
                         missing: failure.missing.clone(),
                         group: files.to_vec(),
+                        tried: Vec::new(),
                         again: false,
                     },
                 );
