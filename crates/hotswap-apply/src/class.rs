@@ -413,7 +413,11 @@ impl<'py> Stage<'_, 'py> {
             if old.is(&value) {
                 return Ok(());
             }
-            if self.is_of(module, old, before) && self.adopt_member(module, old, &value, class)? {
+            let wrapped = before.is_some_and(|before| before.function().is_some())
+                && member.function().is_some();
+            if (wrapped || self.is_of(module, old, before))
+                && self.adopt_member(module, old, &value, class)?
+            {
                 self.adopt_attributes(old, &value)?;
                 self.note_code(
                     module,

@@ -109,6 +109,7 @@ fn compare(
         ("datetime", "timedelta" | "date")
             | ("decimal", "Decimal")
             | ("builtins", "range" | "slice" | "complex" | "bytearray")
+            | ("packaging.version", "Version")
     ) || (module.starts_with("pathlib") && name.contains("Path"))
     {
         return a.eq(b);

@@ -92,6 +92,7 @@ pub fn is_pure_library(module: &str, qualname: &str) -> bool {
         "struct" | "_struct" => matches!(qualname, "pack" | "unpack" | "calcsize" | "Struct"),
         "base64" | "binascii" | "zlib" => true,
         "_hashlib" | "hashlib" | "_md5" | "_sha1" | "_sha2" | "_sha256" => true,
+        "packaging.version" => matches!(qualname, "Version" | "parse"),
         "urllib.parse" => !matches!(qualname, "clear_cache"),
         "types" => matches!(qualname, "MappingProxyType" | "SimpleNamespace"),
         _ => false,

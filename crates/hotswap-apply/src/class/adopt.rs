@@ -125,15 +125,7 @@ impl<'py> Stage<'_, 'py> {
                 return Ok(false);
             }
         }
-        // Weak references cannot be moved: whoever holds the new function that way, as
-        // signals do, has to find it alive.
-        let weakly: usize = self
-            .py
-            .import("weakref")?
-            .getattr("getweakrefcount")?
-            .call1((made,))?
-            .extract()?;
-        if weakly > 0 {
+        if self.is_held_weakly(made)? {
             return Ok(false);
         }
         self.adopt_function(live, made, None)?;
@@ -229,14 +221,32 @@ impl<'py> Stage<'_, 'py> {
     ) -> PyResult<bool> {
         if was.get_type().name()? != "function"
             || value.get_type().name()? != "function"
-            || !self.is_source_function(module, was)?
-            || !self.same_definition(was, value)?
             || super::after::is_abstract(was) != super::after::is_abstract(value)
         {
             return Ok(false);
         }
+        if self.is_source_function(module, was)? && self.same_definition(was, value)? {
+            self.adopt_function(was, value, Some(class.clone()))?;
+            return Ok(true);
+        }
+        // One of them is what a decorator made of the definition, and passes for it.
+        let same = |name: &str| -> PyResult<bool> { was.getattr(name)?.eq(value.getattr(name)?) };
+        if !same("__qualname__")? || !same("__module__")? || self.is_held_weakly(value)? {
+            return Ok(false);
+        }
         self.adopt_function(was, value, Some(class.clone()))?;
+        self.transaction.push(Write::Reference {
+            old: value.clone(),
+            new: was.clone(),
+        });
         Ok(true)
+    }
+
+    /// Weak references cannot be moved: whoever holds the new function that way, as
+    /// signals do, has to find it alive.
+    fn is_held_weakly(&self, function: &Bound<'py, PyAny>) -> PyResult<bool> {
+        let count = self.py.import("weakref")?.getattr("getweakrefcount")?;
+        Ok(count.call1((function,))?.extract::<usize>()? > 0)
     }
 
     /// Whether a function is what a statement of the old source made, and not another
