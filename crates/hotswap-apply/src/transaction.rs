@@ -180,6 +180,14 @@ impl<'py> Transaction<'py> {
         })
     }
 
+    /// What a container will hold, if this update is about to change it.
+    pub(crate) fn pending_content(&self, target: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+        self.writes.iter().rev().find_map(|write| match write {
+            Write::Content { container, content } if container.is(target) => Some(content.clone()),
+            _ => None,
+        })
+    }
+
     /// Brings a copy of a namespace back to what it held before this update.
     pub(crate) fn names_before(
         &self,

@@ -219,10 +219,7 @@ impl<'py> Stage<'_, 'py> {
         value: &Bound<'py, PyAny>,
         class: &Bound<'py, PyType>,
     ) -> PyResult<bool> {
-        if was.get_type().name()? != "function"
-            || value.get_type().name()? != "function"
-            || super::after::is_abstract(was) != super::after::is_abstract(value)
-        {
+        if was.get_type().name()? != "function" || value.get_type().name()? != "function" {
             return Ok(false);
         }
         if self.is_source_function(module, was)? && self.same_definition(was, value)? {

@@ -5,7 +5,7 @@ use crate::fault;
 use crate::native as cpython;
 use crate::transaction::Write;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PySet, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyFunction, PySet, PyString, PyTuple, PyType};
 
 use crate::stage::{After, Stage};
 
@@ -78,7 +78,7 @@ impl<'py> Stage<'_, 'py> {
         }
         let names = PySet::empty(self.py)?;
         for (name, value) in self.future_attributes(class)?.iter() {
-            if is_abstract(&value) {
+            if self.will_be_abstract(&value)? {
                 names.add(name)?;
             }
         }
@@ -95,7 +95,9 @@ impl<'py> Stage<'_, 'py> {
             for name in inherited.try_iter()? {
                 let name = name?;
                 let found = self.future_lookup(class, &name)?;
-                if found.is_some_and(|value| is_abstract(&value)) {
+                if let Some(value) = found
+                    && self.will_be_abstract(&value)?
+                {
                     names.add(name)?;
                 }
             }
@@ -122,6 +124,22 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a member is abstract once this update is committed: a function may get
+    /// other attributes.
+    fn will_be_abstract(&self, value: &Bound<'py, PyAny>) -> PyResult<bool> {
+        if value.is_exact_instance_of::<PyFunction>()
+            && let Some(attributes) = self
+                .transaction
+                .pending_content(&value.getattr("__dict__")?)
+        {
+            let flag = attributes
+                .cast_into::<PyDict>()?
+                .get_item("__isabstractmethod__")?;
+            return flag.map_or(Ok(false), |flag| flag.is_truthy());
+        }
+        Ok(is_abstract(value))
     }
 
     fn future_attributes(&self, class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyDict>> {
