@@ -93,10 +93,19 @@ class Engine:
         """Stop the native thread and forget everything. Idempotent, also in a forked child."""
     @property
     def stopped(self) -> bool: ...
+    @property
+    def worker(self) -> int | None:
+        """The identifier of the thread that works on an update now."""
     def status(self) -> dict[str, Any]:
         """generation, paused, watched (files, directories, polled directories), pending, notes, uncovered modules,
         pinned (files whose content on disk is not what runs, with the generation that does),
         oldest_generation that can come back, history_bytes."""
+
+def park() -> None:
+    """Let go of the interpreter for ever: this thread never returns."""
+
+def park_other(ident: int, kind: type[BaseException], seconds: float) -> bool:
+    """Raise this in another thread, where making an instance parks it. False: that did not happen in time."""
 
 def doctor() -> dict[str, Any]:
     """What this interpreter offers: a list of capabilities with whether, and why not."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 2.0
 """How long `stop`, and the end of the interpreter, wait for an update in progress."""
+PARK_SECONDS = 0.5
+"""How long the end of the interpreter waits for a busy thread to stand still."""
 REARM_SECONDS = 0.05
 """How long a forked child runs before it watches by itself: long enough for one that only calls exec."""
 BEFORE_AFTER_ERROR = "a callback for updates failed"
@@ -165,6 +167,18 @@ class UpdateLoop:
         self._taken.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(seconds)
+            if self._thread.is_alive():
+                _unfinished.append(self)
+
+    def abandon(self) -> None:
+        """At the end of the interpreter: whoever is still in the middle of an update stands still for ever."""
+        from hotswap._hotswap import park_other
+
+        busy = {self._engine.worker} if self._engine is not None else set()
+        if self._thread is not None and self._thread.is_alive():
+            busy.add(self._thread.ident)
+        for ident in busy - {None, threading.get_ident()}:
+            park_other(ident, ProcessEnds, PARK_SECONDS)
 
     def after_fork_in_child(self) -> None:
         """Forget the parent's engine, whose thread is not here, and watch with one of our own soon."""
@@ -303,6 +317,19 @@ class UpdateLoop:
             _call(callback, report)
 
 
+class ProcessEnds(BaseException):
+    """Raised in a thread that is in the middle of an update when the interpreter ends.
+
+    An instance is never there: who makes one is parked. The interpreter would end that thread by
+    unwinding its stack, through frames that cannot be unwound.
+    """
+
+    def __init__(self) -> None:
+        from hotswap._hotswap import park
+
+        park()
+
+
 def _new_engine(options: Options) -> Engine:
     from hotswap._hotswap import Engine
 
@@ -337,6 +364,8 @@ def _start_thread(target: Callable[[], None]) -> threading.Thread:
 
 
 _process_events_arranged = False
+_unfinished: list[UpdateLoop] = []
+"""Loops that were stopped while their thread was busy, and that may still be."""
 process_lock = threading.RLock()
 """Held while the loop of this process is made or given up."""
 current: UpdateLoop | None = None
@@ -354,8 +383,12 @@ def _arrange_process_events() -> None:
 
 
 def _at_exit() -> None:
+    loops = [*_unfinished]
     if current is not None:
         current.stop()
+        loops.append(current)
+    for loop in loops:
+        loop.abandon()
 
 
 def _after_fork_in_child() -> None:

@@ -65,8 +65,12 @@ impl<'py> Stage<'_, 'py> {
             None => self.early_cause(module, index, &statement.facts, outline),
         };
         let Some(cause) = cause else { return Ok(()) };
-        // A bare call is something that was done, not a value that could be out of date.
-        if matches!(statement.kind, Kind::Expression) && statement.pragma != Some(Pragma::Rerun) {
+        // A bare call or an `assert` is something that was done, not a value that could
+        // be out of date.
+        let binds_nothing = matches!(statement.kind, Kind::Other) && statement.binds.is_empty();
+        if (matches!(statement.kind, Kind::Expression) || binds_nothing)
+            && statement.pragma != Some(Pragma::Rerun)
+        {
             return Ok(());
         }
         let label = statement.label(&self.text(module));

@@ -11,6 +11,7 @@
 //! code        constants of live code objects
 //! tuple       items of live tuples
 //! frames      code that is on a stack now
+//! threads     the end of a thread that never ends by itself
 //! commit      a stretch in which no other Python code runs
 //! audit       whether an audit hook looks on
 //! versions    numbers of functions, which CPython 3.12 gives out twice
@@ -49,6 +50,7 @@ mod names;
 pub mod references;
 mod rings;
 pub mod support;
+pub mod threads;
 pub mod tuple;
 pub mod types;
 mod versions;

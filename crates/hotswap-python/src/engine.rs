@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
@@ -88,6 +88,7 @@ pub(crate) struct Engine {
     retry: Mutex<Option<(Instant, Duration)>>,
     paused: AtomicBool,
     stopped: AtomicBool,
+    worker: AtomicU64,
     process: u32,
     config: WatchConfig,
 }
@@ -173,6 +174,7 @@ impl Engine {
             retry: Mutex::new(None),
             paused: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
+            worker: AtomicU64::new(0),
             process: std::process::id(),
             config,
         })
@@ -372,6 +374,15 @@ impl Engine {
         self.stopped.load(Ordering::SeqCst)
     }
 
+    /// The number of the thread that works on an update now.
+    #[getter]
+    fn worker(&self) -> Option<u64> {
+        match *lock(&self.desk) {
+            Desk::Busy(_) => Some(self.worker.load(Ordering::SeqCst)),
+            _ => None,
+        }
+    }
+
     /// What is watched and how.
     fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let status = PyDict::new(py);
@@ -469,6 +480,8 @@ impl Engine {
             match std::mem::replace(&mut *desk, Desk::Closed) {
                 Desk::Free(session) => {
                     *desk = Desk::Busy(me);
+                    let ident = hotswap_cpython::threads::own_ident(py);
+                    self.worker.store(ident, Ordering::SeqCst);
                     break session;
                 }
                 Desk::Busy(owner) => {

@@ -29,6 +29,8 @@ fn _hotswap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<engine::Engine>()?;
     module.add_function(wrap_pyfunction!(doctor::doctor, module)?)?;
+    module.add_function(wrap_pyfunction!(process::park, module)?)?;
+    module.add_function(wrap_pyfunction!(process::park_other, module)?)?;
     #[cfg(debug_assertions)]
     module.add_function(wrap_pyfunction!(_fail_at_step, module)?)?;
     Ok(())
