@@ -85,6 +85,11 @@ class UpdateLoop:
         return self.history[-1].generation if self.history else self._generation_base
 
     @property
+    def oldest(self) -> int:
+        """The oldest generation that the present engine may know."""
+        return self._generation_base
+
+    @property
     def paused(self) -> bool:
         """Whether background updates are held back."""
         return not self._resumed.is_set()
@@ -171,14 +176,15 @@ class UpdateLoop:
                 _unfinished.append(self)
 
     def abandon(self) -> None:
-        """At the end of the interpreter: whoever is still in the middle of an update stands still for ever."""
+        """At the end of the interpreter: who is still in the middle of an update stands still for ever."""
         from hotswap._hotswap import park_other
 
         busy = {self._engine.worker} if self._engine is not None else set()
         if self._thread is not None and self._thread.is_alive():
             busy.add(self._thread.ident)
-        for ident in busy - {None, threading.get_ident()}:
-            park_other(ident, ProcessEnds, PARK_SECONDS)
+        for ident in busy - {threading.get_ident()}:
+            if ident is not None:
+                park_other(ident, ProcessEnds, PARK_SECONDS)
 
     def after_fork_in_child(self) -> None:
         """Forget the parent's engine, whose thread is not here, and watch with one of our own soon."""
@@ -200,7 +206,11 @@ class UpdateLoop:
 
     def _reset_threading(self) -> None:
         self._lock = threading.Lock()
+<<<<<<< HEAD
         self._updating: set[int] = set()
+=======
+        self._updating = threading.local()
+>>>>>>> 16e95c2 (Re-entrancy: an import never waits for an update that waits for it; callers take turns; callbacks are not called for their own syncs)
         self._arming = threading.Lock()
         self._stopping = threading.Event()
         self._resumed = threading.Event()
@@ -267,6 +277,7 @@ class UpdateLoop:
             self._engine.note_import(name)
 
     def _update(self, work: Callable[[], ReportDict | None]) -> Report | None:
+<<<<<<< HEAD
         thread = threading.get_ident()
         if thread in self._updating:  # called by a statement, or by one of the callbacks below
             return self._in_progress()
@@ -287,6 +298,12 @@ class UpdateLoop:
         return Report(generation=self.generation, notes=("an update is in progress in this thread",))
 
     def _update_alone(self, work: Callable[[], ReportDict | None]) -> Report | None:
+=======
+        # A callback that calls `sync` is not called again for it.
+        nested = getattr(self._updating, "here", False)
+        for before in () if nested else tuple(before_callbacks):
+            self._tell(before)
+>>>>>>> 16e95c2 (Re-entrancy: an import never waits for an update that waits for it; callers take turns; callbacks are not called for their own syncs)
         report = None
         try:
             for before in tuple(before_callbacks):
@@ -299,9 +316,17 @@ class UpdateLoop:
                 self._publish(report)
         finally:
             outcome = report or Report(generation=self.generation)
-            for after in tuple(after_callbacks):
-                _call(after, outcome)
+            for after in () if nested else tuple(after_callbacks):
+                self._tell(after, outcome)
         return report
+
+    def _tell(self, callback: Callable[..., object], *arguments: object) -> None:
+        before = getattr(self._updating, "here", False)
+        self._updating.here = True
+        try:
+            _call(callback, *arguments)
+        finally:
+            self._updating.here = before
 
     def _diff_of_engine(self, a: int, b: int) -> str:
         return "" if self._engine is None else self._engine.diff(a, b)
@@ -314,7 +339,7 @@ class UpdateLoop:
                 del self._unsynced[: -self.options.history]
         log_report(report)
         for callback in tuple(self.on_update):
-            _call(callback, report)
+            self._tell(callback, report)
 
 
 class ProcessEnds(BaseException):

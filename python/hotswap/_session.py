@@ -85,7 +85,7 @@ class Session:
             return ""
         loop = self._watching()
         b = loop.generation if b is None else b
-        return loop.diff(b - 1 if a is None else a, b)
+        return loop.diff(max(b - 1, loop.oldest) if a is None else a, b)
 
     def pause(self) -> None:
         """No background updates until `resume`; `sync` still applies."""

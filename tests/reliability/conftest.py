@@ -43,11 +43,12 @@ Drive = Callable[..., str]
 
 @pytest.fixture
 def drive(tmp_path: Path) -> Drive:
-    """Runs this after the prelude, in an interpreter and a folder of its own; it must end with `code`."""
+    """Runs this after `first` and the prelude, in an interpreter and a folder of its own; it must end with `code`."""
 
     def run(
         program: str,
         *,
+        first: str = "",
         seconds: float = SECONDS,
         code: int | None = 0,
         before: tuple[str, ...] = (),
@@ -55,7 +56,8 @@ def drive(tmp_path: Path) -> Drive:
     ) -> str:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("HOTSWAP")}
         path = tmp_path / "driven.py"
-        path.write_text(PRELUDE.format(seconds=seconds) + textwrap.dedent(program), encoding="utf-8")
+        prelude = PRELUDE.format(seconds=seconds)
+        path.write_text(first + prelude + textwrap.dedent(program), encoding="utf-8")
         process = subprocess.Popen(
             [sys.executable, "-u", *before, str(path)],
             cwd=tmp_path,

@@ -1,6 +1,6 @@
 //! The class that Python drives. Its methods may be called from any thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -27,6 +27,9 @@ const IMPORT_QUIET: Duration = Duration::from_millis(60);
 
 /// How long the end of a pause waits until all that was saved meanwhile is known.
 const SETTLE_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long a thread in the middle of an import waits for the update of another.
+const IMPORT_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What the watcher announced and nobody has applied yet.
 #[derive(Default)]
@@ -77,6 +80,8 @@ enum Desk {
 #[pyclass(module = "hotswap._hotswap", frozen)]
 pub(crate) struct Engine {
     desk: Mutex<Desk>,
+    /// Who waits for the desk, first come first served.
+    queue: Mutex<VecDeque<ThreadId>>,
     freed: Condvar,
     announced: Mutex<Announced>,
     events: Mutex<Option<Receiver<ChangeEvent>>>,
@@ -166,6 +171,7 @@ impl Engine {
         Ok(Engine {
             began: session.began.clone(),
             desk: Mutex::new(Desk::Free(Box::new(session))),
+            queue: Mutex::default(),
             freed: Condvar::new(),
             announced: Mutex::new(Announced::default()),
             events: Mutex::new(None),
@@ -473,47 +479,10 @@ impl Engine {
         limit: Option<Duration>,
         task: impl FnOnce(&mut Session) -> R,
     ) -> PyResult<Turn<R>> {
-        let me = std::thread::current().id();
-        let deadline = limit.map(|limit| Instant::now() + limit);
-        let mut session = loop {
-            let mut desk = lock(&self.desk);
-            match std::mem::replace(&mut *desk, Desk::Closed) {
-                Desk::Free(session) => {
-                    *desk = Desk::Busy(me);
-                    let ident = hotswap_cpython::threads::own_ident(py);
-                    self.worker.store(ident, Ordering::SeqCst);
-                    break session;
-                }
-                Desk::Busy(owner) => {
-                    *desk = Desk::Busy(owner);
-                    if owner == me {
-                        return Ok(Turn::Own);
-                    }
-                    drop(desk);
-                    let mut pause = Duration::from_millis(100);
-                    if let Some(deadline) = deadline {
-                        let left = deadline.saturating_duration_since(Instant::now());
-                        if left.is_zero() {
-                            return Ok(Turn::Others);
-                        }
-                        pause = pause.min(left);
-                    }
-                    py.detach(|| {
-                        let desk = lock(&self.desk);
-                        if matches!(*desk, Desk::Busy(_)) {
-                            drop(self.freed.wait_timeout(desk, pause));
-                        }
-                    });
-                    py.check_signals()?;
-                }
-                Desk::Closed => {
-                    return Err(raise(
-                        py,
-                        "NotWatchingError",
-                        "this session was stopped".to_string(),
-                    ));
-                }
-            }
+        let mut session = match self.take_desk(py, limit)? {
+            Turn::Done(session) => session,
+            Turn::Own => return Ok(Turn::Own),
+            Turn::Others => return Ok(Turn::Others),
         };
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| task(&mut session)));
         let mut desk = lock(&self.desk);
@@ -550,6 +519,79 @@ impl Engine {
         });
         drop(retry);
         self.ring();
+    }
+
+    /// Waits for the session, at most this long.
+    fn take_desk(&self, py: Python<'_>, limit: Option<Duration>) -> PyResult<Turn<Box<Session>>> {
+        let me = std::thread::current().id();
+        let taken = self.wait_for_desk(py, me, limit);
+        lock(&self.queue).retain(|waiting| *waiting != me);
+        taken
+    }
+
+    fn wait_for_desk(
+        &self,
+        py: Python<'_>,
+        me: ThreadId,
+        limit: Option<Duration>,
+    ) -> PyResult<Turn<Box<Session>>> {
+        let asked = Instant::now();
+        let mut importing = None;
+        loop {
+            let mut desk = lock(&self.desk);
+            let first = lock(&self.queue).front().is_none_or(|first| *first == me);
+            match std::mem::replace(&mut *desk, Desk::Closed) {
+                Desk::Free(session) if first => {
+                    *desk = Desk::Busy(me);
+                    let ident = hotswap_cpython::threads::own_ident(py);
+                    self.worker.store(ident, Ordering::SeqCst);
+                    return Ok(Turn::Done(session));
+                }
+                Desk::Busy(owner) if owner == me => {
+                    *desk = Desk::Busy(owner);
+                    return Ok(Turn::Own);
+                }
+                Desk::Closed => {
+                    return Err(raise(
+                        py,
+                        "NotWatchingError",
+                        "this session was stopped".to_string(),
+                    ));
+                }
+                taken => *desk = taken,
+            }
+            drop(desk);
+            let mut queue = lock(&self.queue);
+            if !queue.contains(&me) {
+                queue.push_back(me);
+            }
+            drop(queue);
+            let mut pause = Duration::from_millis(100);
+            if let Some(limit) = limit {
+                let left = limit.saturating_sub(asked.elapsed());
+                if left.is_zero() {
+                    return Ok(Turn::Others);
+                }
+                pause = pause.min(left);
+            }
+            py.detach(|| self.wait_for_turn(me, pause));
+            py.check_signals()?;
+            // The update may be waiting for the very module that this thread imports.
+            if asked.elapsed() >= IMPORT_PATIENCE
+                && *importing.get_or_insert_with(|| is_importing(py))
+            {
+                return Ok(Turn::Others);
+            }
+        }
+    }
+
+    /// Returns when it may be this thread's turn, or after this pause.
+    fn wait_for_turn(&self, me: ThreadId, pause: Duration) {
+        let desk = lock(&self.desk);
+        let first = lock(&self.queue).front() == Some(&me);
+        if !first || matches!(*desk, Desk::Busy(_)) {
+            drop(self.freed.wait_timeout(desk, pause));
+        }
     }
 
     fn ring(&self) {
@@ -599,6 +641,24 @@ impl Engine {
             }
         }
     }
+}
+
+/// Whether this thread is somewhere inside an `import`, and so holds the lock of a module.
+fn is_importing(py: Python<'_>) -> bool {
+    let walk = || -> PyResult<bool> {
+        let mut frame = py.import("sys")?.getattr("_getframe")?.call0()?;
+        while !frame.is_none() {
+            let code = frame.getattr("f_code")?;
+            let name: String = code.getattr("co_name")?.extract()?;
+            let file: String = code.getattr("co_filename")?.extract()?;
+            if name == "_find_and_load" && file.ends_with("importlib._bootstrap>") {
+                return Ok(true);
+            }
+            frame = frame.getattr("f_back")?;
+        }
+        Ok(false)
+    };
+    walk().unwrap_or(false)
 }
 
 /// The report of a turn, or why there is none.

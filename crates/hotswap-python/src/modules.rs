@@ -32,6 +32,8 @@ impl Session {
             }
             if is_initializing(&module) && name != "__main__" {
                 unfinished = true;
+                // What is on disk now was perhaps written after the loader had read it.
+                self.overlapped.insert(name);
                 continue;
             }
             self.seen.insert(name.clone(), (pointer, spec));
@@ -89,7 +91,9 @@ impl Session {
         };
         let (state, certain) = choose_baseline(object, snapshot.clone(), newest.clone());
         // A file that was read before the import and is still the same is what was imported.
-        let certain = certain || (self.started && snapshot.is_some() && newest.is_none());
+        let overlapped = self.overlapped.remove(&name);
+        let certain =
+            certain || (self.started && !overlapped && snapshot.is_some() && newest.is_none());
         let Some(state) = state else { return Ok(()) };
         let Ok(text) = disk::decode(py, &state.bytes) else {
             return Ok(());

@@ -42,6 +42,8 @@ pub(crate) struct Session {
     pub started: bool,
     pub seen: FxHashMap<String, (usize, usize)>,
     pub uncovered: BTreeMap<String, String>,
+    /// Modules that were being imported while files were read.
+    pub overlapped: FxHashSet<String>,
     pub generation: u64,
     pub history: History,
     /// Files whose content on disk is not what runs, and the generation that does.
@@ -93,6 +95,7 @@ impl Session {
             started: false,
             seen: FxHashMap::default(),
             uncovered: BTreeMap::new(),
+            overlapped: FxHashSet::default(),
             generation: 0,
             rejected: FxHashMap::default(),
             pending: Vec::new(),
