@@ -156,6 +156,10 @@ impl Session {
         let Ok(functions) = hotswap_cpython::heap::functions_in_files(py, &spellings) else {
             return Ok(());
         };
+        let modules = py
+            .import("sys")?
+            .getattr("modules")?
+            .cast_into::<PyDict>()?;
         for function in functions {
             let globals = function.getattr("__globals__")?.cast_into::<PyDict>()?;
             if self.world.by_dict(globals.as_any()).is_some() {
@@ -167,6 +171,16 @@ impl Session {
             else {
                 continue;
             };
+            // Its import will tell of it. While its body runs, a function of that code exists.
+            let importing = modules.get_item(&name)?.is_some_and(|module| {
+                is_initializing(&module)
+                    && module
+                        .getattr("__dict__")
+                        .is_ok_and(|dict| dict.is(&globals))
+            });
+            if importing && name != "__main__" {
+                continue;
+            }
             let spelled: String = function
                 .getattr("__code__")?
                 .getattr("co_filename")?
