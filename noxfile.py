@@ -15,7 +15,18 @@ import nox
 
 VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 FRAMEWORKS = ("flask", "fastapi", "httpx", "pydantic", "attrs", "click", "pytest")
-TEST_NEEDS = ("pytest", "pytest-timeout", "flask", "waitress", "textual", "pyte", "fastapi", "httpx", "typer")
+TEST_NEEDS = (
+    "pytest",
+    "pytest-timeout",
+    "coverage",
+    "flask",
+    "waitress",
+    "textual",
+    "pyte",
+    "fastapi",
+    "httpx",
+    "typer",
+)
 FUZZ = ("cargo", "run", "--quiet", "--package", "hotswap-plan", "--example", "fuzz", "--")
 CRATES_WITHOUT_PYTHON = ("hotswap-watch", "hotswap-plan", "hotswap-attach")
 

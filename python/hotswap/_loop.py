@@ -8,7 +8,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from types import BuiltinFunctionType
+from typing import TYPE_CHECKING, Any, Union
 
 from hotswap import _plugins
 from hotswap._config import Options
@@ -47,8 +48,9 @@ class UpdateLoop:
         self._engine: Engine | None = None
         self._inheriting: Engine | None = None
         self._generation_base = 0
-        self._thread: threading.Thread | None = None
-        self._unsynced: list[Report] = []
+        self._thread: Thread | None = None
+        # No lock guards these: a signal handler that syncs may come in the middle of anything.
+        self._unsynced: deque[Report] = deque(maxlen=options.history)
         self._reset_threading()
 
     def start(self) -> None:
@@ -105,11 +107,15 @@ class UpdateLoop:
         if threading.get_ident() in self._updating:
             return self._in_progress()
         report = self._update(lambda: engine.sync(timeout)) or Report(generation=self.generation)
-        if threading.current_thread() is not self._thread:
+        if not self._in_own_thread():
             # The thread may have committed a batch that it has not told of yet.
             self._idle.wait(STOP_SECONDS if timeout is None else timeout)
-        with self._lock:
-            unsynced, self._unsynced = self._unsynced, []
+        unsynced = []
+        while self._unsynced:
+            try:
+                unsynced.append(self._unsynced.popleft())
+            except IndexError:  # another thread was faster
+                break
         return merge([*unsynced, report])
 
     def checkpoint(self) -> Report | None:
@@ -170,19 +176,19 @@ class UpdateLoop:
             self._engine.stop()
         self._resumed.set()
         self._taken.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
+        if self._thread is not None and not self._in_own_thread():
             self._thread.join(seconds)
             if self._thread.is_alive():
                 _unfinished.append(self)
 
     def abandon(self) -> None:
         """At the end of the interpreter: who is still in the middle of an update stands still for ever."""
-        from hotswap._hotswap import park_other
+        from hotswap._hotswap import park_other, thread_ident
 
         busy = {self._engine.worker} if self._engine is not None else set()
         if self._thread is not None and self._thread.is_alive():
             busy.add(self._thread.ident)
-        for ident in busy - {threading.get_ident()}:
+        for ident in busy - {thread_ident()}:
             if ident is not None:
                 park_other(ident, ProcessEnds, PARK_SECONDS)
 
@@ -204,22 +210,24 @@ class UpdateLoop:
             parents.stop()
         self._thread = _start_thread(self._run_after_fork)
 
+    def _in_own_thread(self) -> bool:
+        from hotswap._hotswap import thread_ident
+
+        return self._thread is not None and self._thread.ident == thread_ident()
+
     def _reset_threading(self) -> None:
-        self._lock = threading.Lock()
-<<<<<<< HEAD
+        from hotswap._hotswap import Event
+
         self._updating: set[int] = set()
-=======
-        self._updating = threading.local()
->>>>>>> 16e95c2 (Re-entrancy: an import never waits for an update that waits for it; callers take turns; callbacks are not called for their own syncs)
         self._arming = threading.Lock()
-        self._stopping = threading.Event()
-        self._resumed = threading.Event()
+        self._stopping = Event()
+        self._resumed = Event()
         self._resumed.set()
-        self._idle = threading.Event()
+        self._idle = Event()
         self._idle.set()
         # With apply="checkpoint": a batch is whole, and the program has taken it.
-        self._announced = threading.Event()
-        self._taken = threading.Event()
+        self._announced = Event()
+        self._taken = Event()
         self._thread = None
 
     def _run(self) -> None:
@@ -277,7 +285,6 @@ class UpdateLoop:
             self._engine.note_import(name)
 
     def _update(self, work: Callable[[], ReportDict | None]) -> Report | None:
-<<<<<<< HEAD
         thread = threading.get_ident()
         if thread in self._updating:  # called by a statement, or by one of the callbacks below
             return self._in_progress()
@@ -298,12 +305,6 @@ class UpdateLoop:
         return Report(generation=self.generation, notes=("an update is in progress in this thread",))
 
     def _update_alone(self, work: Callable[[], ReportDict | None]) -> Report | None:
-=======
-        # A callback that calls `sync` is not called again for it.
-        nested = getattr(self._updating, "here", False)
-        for before in () if nested else tuple(before_callbacks):
-            self._tell(before)
->>>>>>> 16e95c2 (Re-entrancy: an import never waits for an update that waits for it; callers take turns; callbacks are not called for their own syncs)
         report = None
         try:
             for before in tuple(before_callbacks):
@@ -316,30 +317,20 @@ class UpdateLoop:
                 self._publish(report)
         finally:
             outcome = report or Report(generation=self.generation)
-            for after in () if nested else tuple(after_callbacks):
-                self._tell(after, outcome)
+            for after in tuple(after_callbacks):
+                _call(after, outcome)
         return report
-
-    def _tell(self, callback: Callable[..., object], *arguments: object) -> None:
-        before = getattr(self._updating, "here", False)
-        self._updating.here = True
-        try:
-            _call(callback, *arguments)
-        finally:
-            self._updating.here = before
 
     def _diff_of_engine(self, a: int, b: int) -> str:
         return "" if self._engine is None else self._engine.diff(a, b)
 
     def _publish(self, report: Report) -> None:
-        with self._lock:
-            self.history.append(report)
-            if threading.current_thread() is self._thread:
-                self._unsynced.append(report)
-                del self._unsynced[: -self.options.history]
+        self.history.append(report)
+        if self._in_own_thread():
+            self._unsynced.append(report)
         log_report(report)
         for callback in tuple(self.on_update):
-            self._tell(callback, report)
+            _call(callback, report)
 
 
 class ProcessEnds(BaseException):
@@ -382,8 +373,48 @@ def _call(callback: Callable[..., object], *arguments: object) -> None:
         apply_logger.exception("%s: %r", BEFORE_AFTER_ERROR, callback)
 
 
-def _start_thread(target: Callable[[], None]) -> threading.Thread:
-    thread = threading.Thread(target=target, name="hotswap", daemon=True)
+class NativeThread:
+    """A thread of the system where `threading` makes none any more; what is used of `threading.Thread`."""
+
+    def __init__(self, target: Callable[[], None]) -> None:
+        from hotswap._hotswap import Event
+
+        self._target = target
+        self._ended = Event()
+        self.ident: int | None = None
+
+    def start(self) -> None:
+        from hotswap._hotswap import start_thread
+
+        start_thread(self._run)
+
+    def join(self, timeout: float | None = None) -> None:
+        self._ended.wait(timeout)
+
+    def is_alive(self) -> bool:
+        return not self._ended.is_set()
+
+    def _run(self) -> None:
+        from hotswap._hotswap import thread_ident
+
+        self.ident = thread_ident()
+        try:
+            self._target()
+        finally:
+            self._ended.set()
+
+
+Thread = Union[threading.Thread, NativeThread]
+
+
+def _start_thread(target: Callable[[], None]) -> Thread:
+    start = getattr(threading, "_start_joinable_thread", None) or threading._start_new_thread  # type: ignore[attr-defined]
+    thread: Thread
+    if isinstance(start, BuiltinFunctionType):
+        thread = threading.Thread(target=target, name="hotswap", daemon=True)
+    else:
+        # gevent or eventlet has put greenlets in the place of threads.
+        thread = NativeThread(target)
     thread.start()
     return thread
 
