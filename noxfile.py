@@ -19,6 +19,8 @@ TEST_NEEDS = (
     "pytest",
     "pytest-timeout",
     "coverage",
+    "gevent",
+    "eventlet",
     "flask",
     "waitress",
     "textual",

@@ -1,5 +1,6 @@
 """Types of the native part. Everything here is wrapped by the public API; see `hotswap`."""
 
+from collections.abc import Callable
 from typing import Any, TypedDict, final, type_check_only
 
 __version__: str
@@ -100,6 +101,22 @@ class Engine:
         """generation, paused, watched (files, directories, polled directories), pending, notes, uncovered modules,
         pinned (files whose content on disk is not what runs, with the generation that does),
         oldest_generation that can come back, history_bytes."""
+
+@final
+class Event:
+    """As `threading.Event`, between threads of the system whatever `threading` has become."""
+
+    def __new__(cls) -> Event: ...
+    def set(self) -> None: ...
+    def clear(self) -> None: ...
+    def is_set(self) -> bool: ...
+    def wait(self, timeout: float | None = None) -> bool: ...
+
+def start_thread(target: Callable[[], object]) -> None:
+    """Run this in a new thread of the system."""
+
+def thread_ident() -> int:
+    """The number of this thread of the system."""
 
 def park() -> None:
     """Let go of the interpreter for ever: this thread never returns."""

@@ -107,6 +107,8 @@ class FakeEngine:
 def module() -> types.ModuleType:
     """What stands in for `hotswap._hotswap`, which then need not be built."""
     native: Any = types.ModuleType("hotswap._hotswap")
+    native.Event = threading.Event
+    native.thread_ident = threading.get_ident
     native.Engine = FakeEngine
     native.__version__ = "0.0.0"
     native.doctor = lambda: {"capabilities": [{"name": "code", "available": True, "reason": ""}]}

@@ -16,6 +16,7 @@ mod engine;
 mod error;
 mod history;
 mod modules;
+mod native;
 mod process;
 mod report;
 mod rollback;
@@ -28,6 +29,9 @@ use pyo3::prelude::*;
 fn _hotswap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<engine::Engine>()?;
+    module.add_class::<native::Event>()?;
+    module.add_function(wrap_pyfunction!(native::start_thread, module)?)?;
+    module.add_function(wrap_pyfunction!(native::thread_ident, module)?)?;
     module.add_function(wrap_pyfunction!(doctor::doctor, module)?)?;
     module.add_function(wrap_pyfunction!(process::park, module)?)?;
     module.add_function(wrap_pyfunction!(process::park_other, module)?)?;

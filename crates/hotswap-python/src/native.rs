@@ -1,0 +1,82 @@
+//! Threads and events of the system, whatever has been put in the place of `threading`.
+//!
+//! gevent and eventlet make Python's threads and locks into their own, all in one
+//! thread of the system. The thread that applies updates waits for the watcher in
+//! native code, which would stop all of them.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use pyo3::prelude::*;
+
+/// As `threading.Event`, between threads of the system.
+#[pyclass(module = "hotswap._hotswap", frozen)]
+#[derive(Default)]
+pub(crate) struct Event {
+    set: Mutex<bool>,
+    changed: Condvar,
+}
+
+/// So long the wait goes on before Python is asked for signals.
+const SIGNALS: Duration = Duration::from_millis(200);
+
+#[pymethods]
+impl Event {
+    #[new]
+    fn new() -> Event {
+        Event::default()
+    }
+
+    fn set(&self) {
+        *self.set.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+
+    fn clear(&self) {
+        *self.set.lock().unwrap_or_else(PoisonError::into_inner) = false;
+    }
+
+    fn is_set(&self) -> bool {
+        *self.set.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[pyo3(signature = (timeout=None))]
+    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
+        let deadline = timeout
+            .map(|seconds| Instant::now() + Duration::from_secs_f64(seconds.clamp(0.0, 1e9)));
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let round = left.map_or(SIGNALS, |left| left.min(SIGNALS));
+            let set = py.detach(|| {
+                let set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
+                let waited = self.changed.wait_timeout_while(set, round, |set| !*set);
+                *waited.unwrap_or_else(PoisonError::into_inner).0
+            });
+            if set || left.is_some_and(|left| left <= round) {
+                return Ok(set);
+            }
+            py.check_signals()?;
+        }
+    }
+}
+
+/// Runs a callable in a new thread of the system; what it raises is printed.
+#[pyfunction]
+pub(crate) fn start_thread(target: Py<PyAny>) -> PyResult<()> {
+    let thread = std::thread::Builder::new().name("hotswap".into());
+    thread.spawn(move || {
+        Python::attach(|py| {
+            if let Err(error) = target.call0(py) {
+                error.write_unraisable(py, Some(target.bind(py)));
+            }
+            drop(target);
+        });
+    })?;
+    Ok(())
+}
+
+/// The number of this thread of the system.
+#[pyfunction]
+pub(crate) fn thread_ident(py: Python<'_>) -> u64 {
+    hotswap_cpython::threads::own_ident(py)
+}
