@@ -17,7 +17,8 @@ SECONDS = 60.0
 
 PRELUDE = """\
 import faulthandler, os, sys, threading, time, warnings
-faulthandler.dump_traceback_later({seconds} - 5, exit=True)
+if __name__ == "__main__":
+    faulthandler.dump_traceback_later({seconds} - 5, exit=True)
 sys.path.insert(0, os.getcwd())
 # What a thread prints when it is in the way of fork is not the point here.
 warnings.simplefilter("ignore", DeprecationWarning)
@@ -35,7 +36,8 @@ def until(holds, seconds=20):
         time.sleep(0.002)
 
 MOD = "value = {{0}}\\ndef f():\\n    return {{0}}\\n"
-save("mod.py", MOD.format(1))
+if __name__ == "__main__":  # and not in a child that multiprocessing has spawned
+    save("mod.py", MOD.format(1))
 """
 
 Drive = Callable[..., str]

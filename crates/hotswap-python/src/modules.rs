@@ -303,6 +303,13 @@ fn source_file(module: &Bound<'_, PyAny>) -> Option<(PathBuf, String)> {
 /// Why a module's source cannot be watched, for `doctor`.
 fn why_not(module: &Bound<'_, PyAny>) -> Option<String> {
     let dict = module.cast::<pyo3::types::PyModule>().ok()?.dict();
+    // A path with bytes that are no text: Python has put surrogates in their place.
+    if let Ok(Some(file)) = dict.get_item("__file__")
+        && file.is_instance_of::<PyString>()
+        && file.extract::<String>().is_err()
+    {
+        return Some("its path is not Unicode text".to_string());
+    }
     let spec = dict.get_item("__spec__").ok()??;
     let origin: Option<String> = spec.getattr("origin").ok()?.extract().ok()?;
     match origin.as_deref() {
