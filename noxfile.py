@@ -200,7 +200,9 @@ def add_sessions(version: str, python: str) -> None:
         session.install(*TEST_NEEDS)
         build(session)
         paths = session.posargs or ["tests", "--ignore", "tests/watch"]
-        session.run("pytest", "--timeout", "300", *paths)
+        # The slow ones run on one version, or where paths are given.
+        marks = [] if session.posargs or python == NEWEST else ["-m", "not slow"]
+        session.run("pytest", "--timeout", "300", *marks, *paths)
 
     @nox.session(name=f"cpython-{version}", python=python)
     def cpython(session: nox.Session) -> None:

@@ -5,7 +5,8 @@ python tests/reliability/soak.py [--updates 20000] [--trace]
 The program goes round a cycle of states: functions, closures, classes, slots, dataclasses, enums, constants,
 dicts that the program adds to, decorators, caches, imports, a module that comes and goes, one that moves,
 syntax errors and statements that fail. After each whole cycle its source is what it was in the beginning, so
-every count must be too: objects by type, functions, classes, code objects, traced memory, threads, descriptors.
+every count must be too, once what hotswap keeps for a while (100 reports, 100 removed definitions, 100
+generations) has reached its bounds: objects by type, functions, classes, code objects, traced memory, threads, descriptors.
 What the process holds resident is measured; the allocator keeps some of it, so a bound is set, not zero.
 """
 
@@ -180,8 +181,9 @@ def code_objects() -> int:
 class Soak:
     """The figures of one run."""
 
-    def __init__(self, updates: int, trace: bool) -> None:
+    def __init__(self, updates: int, trace: bool, warm_up: int) -> None:
         self.updates = updates
+        self.warm_up = warm_up
         self.trace = trace
         self.done = 0
         self.statuses: Counter[str] = Counter()
@@ -205,7 +207,7 @@ class Soak:
 
     def cycles(self, program: Program, mixed: object) -> dict[str, object]:
         started = time.monotonic()
-        warm_up = 5
+        warm_up = self.warm_up
         number = 0
         first: dict[str, object] = {}
         while self.done < self.updates or number <= warm_up:
@@ -281,8 +283,9 @@ def main() -> int:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--updates", type=int, default=20_000)
     words.add_argument("--trace", action="store_true", help="say where Python allocated what has grown")
+    words.add_argument("--warm-up", type=int, default=20, help="cycles before the first count")
     asked = words.parse_args()
-    figures = Soak(asked.updates, asked.trace).run()
+    figures = Soak(asked.updates, asked.trace, asked.warm_up).run()
     print(json.dumps(figures))
     return 1 if figures["problems"] else 0
 

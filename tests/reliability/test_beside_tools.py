@@ -12,6 +12,7 @@ Drive = Callable[..., str]
 MONITORING = pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in 3.12")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hook", ["settrace", "setprofile"])
 @pytest.mark.parametrize("background", [False, True])
 def test_a_tracer_in_every_thread(hook: str, background: bool, drive: Drive) -> None:

@@ -116,6 +116,7 @@ def test_fork_from_a_new_statement_and_from_a_callback(drive: Drive) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_pools_of_processes_beside_updates(method: str, drive: Drive) -> None:
     drive(

@@ -53,9 +53,11 @@ def test_patched_before_hotswap_is_imported(patch: str, drive: Drive) -> None:
     drive(PROGRAM, first=patch, seconds=30)
 
 
+@pytest.mark.slow
 def test_patched_after_hotswap_is_imported(patch: str, drive: Drive) -> None:
     drive(patch + PROGRAM, seconds=30)
 
 
+@pytest.mark.slow
 def test_patched_while_hotswap_watches(patch: str, drive: Drive) -> None:
     drive("hotswap.watch('.')\n" + patch + PROGRAM, seconds=30)

@@ -84,6 +84,7 @@ def test_a_full_disk_under_the_log_does_not_stop_updates(drive: Drive) -> None:
     )
 
 
+@pytest.mark.slow
 def test_files_that_change_while_they_are_read(drive: Drive) -> None:
     # Written in place, piece by piece and without end, in the middle of every look at them.
     drive(
@@ -113,6 +114,7 @@ def test_files_that_change_while_they_are_read(drive: Drive) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", [0, 1_000_000_000, 1_800_000_000, 4_000_000_000])
 def test_clocks_that_step(when: int, drive: Drive) -> None:
     drive(
@@ -135,6 +137,7 @@ def test_clocks_that_step(when: int, drive: Drive) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("background", [True, False])
 def test_a_checkout_of_500_files_is_one_update(background: bool, drive: Drive) -> None:
     drive(

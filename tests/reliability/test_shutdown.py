@@ -21,10 +21,14 @@ until(lambda: os.path.exists("begun"))
 """
 
 
-@pytest.mark.parametrize("busy", BUSY)
 @pytest.mark.parametrize(
-    ("ending", "code"),
-    [("", 0), ("sys.exit(3)", 3), ("raise SystemExit('words')", 1), ("os._exit(5)", 5), ("1 / 0", 1)],
+    ("busy", "ending", "code"),
+    [
+        *((busy, "", 0) for busy in BUSY),
+        ("computes", "sys.exit(3)", 3),
+        ("computes", "1 / 0", 1),
+        ("computes", "os._exit(5)", 5),
+    ],
 )
 def test_main_ends_while_an_update_is_busy(
     busy: str, ending: str, code: int, drive: Callable[..., str]
