@@ -85,8 +85,8 @@ class Rounds:
             (folder / "guest.py").write_text(GUEST)
             import mixed  # noqa: F401
 
-            with hotswap.watch(folder) as session:
-                session.pause()
+            with hotswap.watch(folder) as self.session:
+                self.session.pause()
                 hotswap.sync()
                 for number in range(rounds):
                     self.round(number, folder, program)
@@ -106,7 +106,11 @@ class Rounds:
         before = fingerprint.take(folder)
         for name, text in texts.items():
             (folder / name).write_text(text)
-        report = hotswap.sync()
+        try:
+            report = hotswap.sync()
+        except KeyboardInterrupt:
+            # In the main thread it is raised again, after the update was rolled back and told of.
+            report = self.session.history[-1]
         self.statuses[report.status] += 1
         if broken and report.status == "applied" and not any(g.status == "rejected" for g in report.groups):
             self.problems.append(f"round {number}: {what!r} was applied: {report}")
