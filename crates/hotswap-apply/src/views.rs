@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use crate::codes;
 use crate::stage::Stage;
 use crate::timeline::Place;
+use crate::transaction::Write;
 
 /// Names of a namespace that stand for something else while a statement runs.
 pub(crate) struct View<'py> {
@@ -69,6 +70,8 @@ impl<'py> View<'py> {
 struct Shadows<'py> {
     globals: FxHashMap<usize, Bound<'py, PyDict>>,
     functions: FxHashMap<usize, Bound<'py, PyAny>>,
+    /// Each copy and the function that it stands for.
+    copies: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
 }
 
 impl<'py> Stage<'_, 'py> {
@@ -100,6 +103,15 @@ impl<'py> Stage<'_, 'py> {
             for (name, value) in self.shown_names(module, facts, namespace, &mut shadows)? {
                 if !skip.contains(&name) {
                     view.show(&name, value)?;
+                }
+            }
+            // Code with effects may have handed a copy on to somebody.
+            if !shadows.copies.is_empty() && self.impurity(module, facts).is_some() {
+                for (copy, function) in shadows.copies {
+                    self.transaction.push(Write::Reference {
+                        old: copy,
+                        new: function,
+                    });
                 }
             }
             let made = shadows.globals.into_iter();
@@ -134,18 +146,24 @@ impl<'py> Stage<'_, 'py> {
         self.view(module, place, facts, namespace, &[])
     }
 
-    /// Whether everything changed that a harmless statement calls can be shown to it.
+    /// Whether everything changed that a statement calls can be shown to it, so that it
+    /// runs before the commit, while the rest of the program sees the old definitions.
     pub(crate) fn can_show(&self, module: usize, facts: &Facts) -> bool {
         if facts
             .reads
             .iter()
             .any(|path| self.is_late(module, path, &mut Vec::new()))
-            || self.impurity(module, facts).is_some()
         {
             return false;
         }
         let mut seen = Vec::new();
+        // What a copy assigned to a global name would be lost with its namespace.
         self.can_show_calls(module, facts, &mut seen)
+            && (self.impurity(module, facts).is_none()
+                || seen.iter().all(|(source, _)| {
+                    self.outline(*source)
+                        .is_some_and(|outline| outline.globals_declared.is_empty())
+                }))
     }
 
     fn can_show_calls(
@@ -379,6 +397,7 @@ impl<'py> Stage<'_, 'py> {
         shadows
             .functions
             .insert(function.as_ptr() as usize, copy.clone());
+        shadows.copies.push((copy.clone(), function.clone()));
         let name: String = function.getattr("__name__")?.extract()?;
         let Some(outline) = self.outline(module) else {
             return Ok(Some(copy));

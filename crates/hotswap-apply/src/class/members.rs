@@ -118,6 +118,10 @@ impl<'py> Stage<'_, 'py> {
             && was
                 .getattr("__qualname__")?
                 .eq(value.getattr("__qualname__")?)?
+            // Some libraries give each function they generate a namespace of its own.
+            && was
+                .getattr("__globals__")?
+                .is(&value.getattr("__globals__")?)
         {
             self.adopt_function(was, &value, Some(survivor.clone()))?;
             // A library may generate them with names of their own around them.
