@@ -80,6 +80,25 @@ impl<'py> Stage<'_, 'py> {
         {
             return Ok(false);
         }
+        // A name that several of these statements make is made by all of them.
+        let names = |step: &Step| right[step.new].binds.iter();
+        let torn = steps
+            .iter()
+            .filter(|step| step.change != Change::Same)
+            .flat_map(names)
+            .any(|name| {
+                right
+                    .iter()
+                    .filter(|other| other.binds.contains(name))
+                    .count()
+                    > 1
+            });
+        if torn {
+            return Ok(false);
+        }
+        if after.keyword == "try" && !self.runs_alone(module, &right, &steps)? {
+            return Ok(false);
+        }
         if !changed
             && let Some(reason) = self.why_not_flip(module, &left, &right, &steps, &removed)?
         {
@@ -194,6 +213,9 @@ impl<'py> Stage<'_, 'py> {
         {
             return Ok(());
         }
+        if self.run_chain(module, new, outline, None)? {
+            return Ok(());
+        }
         let label = new.label(&self.text(module));
         if new.pragma == Some(Pragma::Keep) {
             self.entry(module, &label, Some(new), "statement", "kept")
@@ -295,6 +317,31 @@ impl<'py> Stage<'_, 'py> {
             Kind::Import(_) => false,
             _ => self.impurity(module, &statement.facts).is_none(),
         }
+    }
+
+    /// Whether the changed values of a `try` can be had without an exception.
+    fn runs_alone(&mut self, module: usize, body: &[Statement], steps: &[Step]) -> PyResult<bool> {
+        let Some(outline) = self.outline(module) else {
+            return Ok(false);
+        };
+        let text = self.text(module);
+        let copy = self.namespace(module)?.copy()?;
+        for step in steps.iter().filter(|step| step.change == Change::Run) {
+            let statement = &body[step.new];
+            if statement.function().is_some() {
+                continue;
+            }
+            let skeleton = hotswap_plan::Skeleton::new(&text, &outline).statement(statement);
+            let code = self.compile(module, &skeleton.finish())?;
+            let start = statement.span.start;
+            let mut view = self.view_at(module, start, &statement.facts, &copy)?;
+            let ran = crate::codes::execute(&code, &copy, None);
+            view.leave()?;
+            if ran.is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Names that a block does not give any more.

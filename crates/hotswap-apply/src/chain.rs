@@ -92,7 +92,22 @@ impl<'py> Stage<'_, 'py> {
         }
         let namespace = self.namespace(module)?;
         let text = self.text(module);
-        let Some(ran) = self.run_apart(module, &namespace, &text, outline, &after, &names, true)?
+        // What else these statements bind, such as the variable of a loop.
+        let mut others: Vec<String> = after
+            .iter()
+            .flat_map(|link| &outline.statements[*link].binds)
+            .filter(|other| !names.contains(other))
+            .filter(|other| {
+                links(outline, other)
+                    .iter()
+                    .all(|link| after.contains(link))
+            })
+            .cloned()
+            .collect();
+        others.dedup();
+        let dropped: Vec<String> = names.iter().chain(&others).cloned().collect();
+        let Some(ran) =
+            self.run_apart(module, &namespace, &text, outline, &after, &dropped, true)?
         else {
             return Ok(false);
         };
@@ -101,21 +116,10 @@ impl<'py> Stage<'_, 'py> {
             self.chained.insert((module, name.clone()));
             changed |= self.take_chained(module, name, ran.get_item(name)?)?;
         }
-        // What else the statement binds, such as the variable of a loop.
-        let own = index_of(outline, statement);
-        for other in statement
-            .binds
-            .iter()
-            .filter(|other| !names.contains(other))
-        {
-            if links(outline, other).last().copied() != own {
-                continue;
-            }
-            if let Some(value) = ran.get_item(other)? {
-                let was = live.get_item(other)?;
-                self.bind(module, other, Some(value.clone()))?;
-                self.note_value(module, other, was, Some(value));
-            }
+        for other in &others {
+            let (was, value) = (live.get_item(other)?, ran.get_item(other)?);
+            self.bind(module, other, value.clone())?;
+            self.note_value(module, other, was, value);
         }
         if changed {
             let label = match name {

@@ -6,7 +6,7 @@ use hotswap_plan::{Kind, Outline, Pragma, Statement};
 use pyo3::prelude::*;
 
 use crate::codes;
-use crate::stage::{Late, Stage};
+use crate::stage::{Changed, Late, Stage};
 use crate::timeline::Place;
 use crate::transaction::Write;
 
@@ -41,28 +41,31 @@ impl<'py> Stage<'_, 'py> {
         {
             return Ok(());
         }
+        if let Kind::Function(_) | Kind::Class(_) = &statement.kind
+            && let Some(name) = self.early_cause(module, index, &statement.facts, outline)
+            && !self.changed.contains_key(&(module, name.clone()))
+        {
+            // Only here the name has another value: it is bound again further down.
+            let key = (module, name);
+            self.changed.insert(key.clone(), Changed::Value);
+            let derived = self.derive_definition(module, index, outline);
+            self.changed.remove(&key);
+            return derived;
+        }
+        if let Kind::Function(_) | Kind::Class(_) = &statement.kind {
+            return self.derive_definition(module, index, outline);
+        }
         match &statement.kind {
-            Kind::Function(_) => {
-                let before = match self.edits.get(&module) {
-                    Some(edited) => edited.old_outline.clone(),
-                    None => outline.clone(),
-                };
-                let Some(old) = self.old_index(module, index) else {
-                    return Ok(());
-                };
-                let old = &before.statements[old];
-                if self.derive_decorators(module, old, statement, outline)? {
-                    return Ok(());
-                }
-                return self.derive_defaults(module, old, statement, None);
-            }
-            Kind::Class(_) => return self.derive_class(module, statement, outline),
             Kind::Import(_) | Kind::Future | Kind::Docstring | Kind::MainGuard => return Ok(()),
             _ => {}
         }
         let cause = match self.cause(module, &statement.facts) {
             Some(cause) => Some(cause),
             None => self.early_cause(module, index, &statement.facts, outline),
+        };
+        let cause = match cause {
+            Some(cause) => Some(cause),
+            None => self.inner_cause(module, statement)?,
         };
         let Some(cause) = cause else { return Ok(()) };
         // A bare call or an `assert` is something that was done, not a value that could
@@ -76,6 +79,7 @@ impl<'py> Stage<'_, 'py> {
         let label = statement.label(&self.text(module));
         if let Kind::Compound(_) = &statement.kind
             && statement.pragma.is_none()
+            && (!statement.codes.is_empty() || self.impurity(module, &statement.facts).is_some())
             && let Some(old) = self.old_statement(module, index)
             && self.stage_block(module, &old, statement, outline, false)?
         {
@@ -119,6 +123,58 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         }
         self.derive_now(module, statement, outline)
+    }
+
+    /// Defaults, decorators, bases and class bodies that read something that changed.
+    fn derive_definition(
+        &mut self,
+        module: usize,
+        index: usize,
+        outline: &Arc<Outline>,
+    ) -> PyResult<()> {
+        let statement = &outline.statements[index];
+        match &statement.kind {
+            Kind::Function(_) => {
+                let before = match self.edits.get(&module) {
+                    Some(edited) => edited.old_outline.clone(),
+                    None => outline.clone(),
+                };
+                let Some(old) = self.old_index(module, index) else {
+                    return Ok(());
+                };
+                let old = &before.statements[old];
+                if self.derive_decorators(module, old, statement, outline)? {
+                    return Ok(());
+                }
+                self.derive_defaults(module, old, statement, None)
+            }
+            Kind::Class(_) => self.derive_class(module, statement, outline),
+            _ => Ok(()),
+        }
+    }
+
+    /// A function that it calls and of which only functions inside changed: those that it
+    /// made are patched, a plain value that it made is not.
+    fn inner_cause(&self, module: usize, statement: &Statement) -> PyResult<Option<String>> {
+        let inner = statement.facts.calls.iter().find_map(|call| match call {
+            hotswap_plan::Call::Path(path)
+                if self.change_of(module, path) == Some(Changed::Nested) =>
+            {
+                Some(format!("{}()", path.join(".")))
+            }
+            _ => None,
+        });
+        if inner.is_none() {
+            return Ok(None);
+        }
+        let live = self.live_dict(module);
+        for name in &statement.binds {
+            let value = live.get_item(name)?;
+            if !value.is_some_and(|value| crate::values::is_comparable(&value)) {
+                return Ok(None);
+            }
+        }
+        Ok(inner)
     }
 
     pub(crate) fn derive_now(

@@ -315,6 +315,12 @@ impl<'py> Stage<'_, 'py> {
         {
             return Ok(());
         }
+        if new.is_none() && statement.is_none() && untouched && now.is_some() {
+            self.bind(module, bound, None)?;
+            self.note_value(module, bound, now, None);
+            self.entry(module, bound, None, "import", "removed");
+            return Ok(());
+        }
         let Some(new) = new else {
             self.entry(module, bound, None, "import", "stale").reason =
                 "the imported name is gone; a fresh start would fail here".to_string();

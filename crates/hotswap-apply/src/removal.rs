@@ -72,6 +72,33 @@ impl<'py> Stage<'_, 'py> {
         binders.count()
     }
 
+    /// Names that a statement bound in the old source and does not bind any more.
+    pub(crate) fn unbind_lost(
+        &mut self,
+        module: usize,
+        old: &Statement,
+        new: &Statement,
+        outline: &Outline,
+    ) -> PyResult<()> {
+        for name in &old.binds {
+            if new.binds.contains(name)
+                || name == "*"
+                || outline.last_binder(name).is_some()
+                || outline.globals_declared.contains(name)
+            {
+                continue;
+            }
+            let was = self.live_dict(module).get_item(name)?;
+            if was.is_none() || self.comes_by_star(module, name, outline)? {
+                continue;
+            }
+            self.bind(module, name, None)?;
+            self.note_value(module, name, was, None);
+            self.entry(module, name, None, kind_of(new), "removed");
+        }
+        Ok(())
+    }
+
     /// Names that only removed statements had bound before, and that a block such as
     /// `if TYPE_CHECKING:` may now bind or not: taken away before it runs.
     pub(crate) fn unbind_removed(

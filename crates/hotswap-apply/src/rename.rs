@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use hotswap_plan::{FunctionChange, Outline, Skeleton, Statement};
 use pyo3::prelude::*;
+use pyo3::types::{PyFunction, PyString, PyType};
 
+use crate::native as cpython;
 use crate::stage::Stage;
 use crate::statement::kind_of;
 use crate::transaction::Write;
@@ -52,6 +54,14 @@ impl<'py> Stage<'_, 'py> {
                     });
                 }
                 self.rename_methods(module, &class, old, new, outline)?;
+                self.rename_generated(&class, &from, &to)?;
+                if let Some(cause) = self.cause(module, &new.facts) {
+                    let entry = self.entry(module, &to, Some(new), "class", "stale");
+                    entry.reason = format!(
+                        "it was renamed, and its body depends on {cause}, which changed in the same save"
+                    );
+                    entry.advice = "# hotswap: rerun".to_string();
+                }
             }
         }
         self.rename_registrations(module, old, &from, &to)?;
@@ -62,6 +72,53 @@ impl<'py> Stage<'_, 'py> {
         entry.reason = format!("taken for {from} under another name: everything else is equal");
         if outline.last_binder(&from).is_none() {
             self.bind(module, &from, None)?;
+        }
+        Ok(())
+    }
+
+    /// The names of members that a decorator or a metaclass made, and of inner classes.
+    fn rename_generated(
+        &mut self,
+        class: &Bound<'py, PyType>,
+        from: &str,
+        to: &str,
+    ) -> PyResult<()> {
+        let (before, after) = (format!("{from}."), format!("{to}."));
+        for (name, value) in cpython::type_dict(class).iter() {
+            if name.eq("__doc__")? {
+                let text = value.extract::<String>().unwrap_or_default();
+                // `dataclass` writes the signature where there is no docstring.
+                if let Some(rest) = text.strip_prefix(&format!("{from}(")) {
+                    let text = PyString::new(self.py, &format!("{to}({rest}")).into_any();
+                    self.transaction
+                        .set_class_attribute(class, "__doc__", Some(text));
+                }
+                continue;
+            }
+            let inner = value.is_instance_of::<PyType>();
+            if !inner && !value.is_instance_of::<PyFunction>() {
+                continue;
+            }
+            let qualname: String = value.getattr("__qualname__")?.extract()?;
+            let Some(rest) = qualname.strip_prefix(&before) else {
+                continue;
+            };
+            if self
+                .transaction
+                .pending_attribute(&value, "__qualname__")
+                .is_some()
+            {
+                continue;
+            }
+            let renamed = format!("{after}{rest}");
+            self.transaction.push(Write::Attribute {
+                object: value.clone(),
+                name: "__qualname__",
+                value: Some(PyString::new(self.py, &renamed).into_any()),
+            });
+            if let Ok(inner) = value.cast::<PyType>() {
+                self.rename_generated(inner, &qualname, &renamed)?;
+            }
         }
         Ok(())
     }

@@ -40,6 +40,7 @@ impl<'py> Stage<'_, 'py> {
             return self.derive_module(module);
         }
         self.patch_bodies(module)?;
+        let chains = self.broken_chains(module);
         let steps = self.edits[&module].plan.steps.len();
         for step in 0..steps {
             let index = self.edits[&module].plan.steps[step].new;
@@ -50,9 +51,11 @@ impl<'py> Stage<'_, 'py> {
                 }
             }
             self.stage_step(module, step)?;
+            for (_, name, base, links) in chains.iter().filter(|(last, ..)| *last == index) {
+                self.settle_chain(module, name, *base, links, &outline)?;
+            }
         }
         self.remove_statements(module)?;
-        self.settle_chains(module)?;
         self.settle_annotations(module)
     }
 
@@ -325,6 +328,9 @@ impl<'py> Stage<'_, 'py> {
             {
                 self.augment_again(module, index, &name, outline)?;
             }
+        }
+        if let Some(old) = old.filter(|_| !self.is_whole(module)) {
+            self.unbind_lost(module, old, new, outline)?;
         }
         for name in &new.deletes {
             if !namespace.contains(name)? {

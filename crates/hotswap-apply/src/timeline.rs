@@ -183,12 +183,14 @@ impl<'py> Stage<'_, 'py> {
 
     /// Names whose statements are fewer than before, or in another order, and of which no
     /// other statement of the update took care.
-    pub(crate) fn settle_chains(&mut self, module: usize) -> PyResult<()> {
+    /// For each: its last statement, the name, the one that it starts from, and all of them.
+    pub(crate) fn broken_chains(&self, module: usize) -> Vec<(usize, String, usize, Vec<usize>)> {
+        let mut broken = Vec::new();
         let edited = &self.edits[&module];
         let (old, new) = (edited.old_outline.clone(), edited.outline.clone());
         let plan = edited.plan.clone();
         if plan.removed.is_empty() && plan.steps.is_sorted_by_key(|step| step.old) {
-            return Ok(());
+            return broken;
         }
         let mut names: Vec<String> = Vec::new();
         for statement in &old.statements {
@@ -225,12 +227,13 @@ impl<'py> Stage<'_, 'py> {
             if !unchanged || had == counterparts[new_base..] {
                 continue;
             }
-            self.settle_chain(module, &name, after[new_base], &after, &new)?;
+            let (base, last) = (after[new_base], after[after.len() - 1]);
+            broken.push((last, name, base, after));
         }
-        Ok(())
+        broken
     }
 
-    fn settle_chain(
+    pub(crate) fn settle_chain(
         &mut self,
         module: usize,
         name: &str,

@@ -227,6 +227,13 @@ impl Session {
                         state = self.settled(py, &path, state);
                     }
                     let differs = known != Some(state.hash);
+                    if differs
+                        && known.is_some()
+                        && !self.world.modules.iter().any(|module| module.file == path)
+                    {
+                        // While the old text is still at hand: it is their baseline.
+                        self.adopt_strays(py, &path)?;
+                    }
                     self.disk.files.insert(path.clone(), state);
                     if differs {
                         report.differing.push(path.clone());
@@ -248,6 +255,12 @@ impl Session {
         }
         for path in gone {
             self.file_gone(py, &path, &appeared, report)?;
+        }
+        for path in &appeared {
+            // It was moved there, and may have been edited on the way.
+            if self.world.modules.iter().any(|module| module.file == *path) {
+                changed.push(path.clone());
+            }
         }
         // Only now, when no module leaves the list any more, are they known by number.
         let mut edits = Vec::new();
@@ -870,6 +883,10 @@ impl Session {
                 })
                 .cloned()
         });
+        let target = match target {
+            Some(target) => Some(target),
+            None => self.moved_and_edited(py, path, appeared),
+        };
         let modules = py
             .import("sys")?
             .getattr("modules")?
@@ -910,6 +927,41 @@ impl Session {
         Ok(())
     }
 
+    /// The new file that most of a file's statements are in now, if it is only one.
+    fn moved_and_edited(
+        &self,
+        py: Python<'_>,
+        path: &Path,
+        appeared: &[PathBuf],
+    ) -> Option<PathBuf> {
+        let module = self.world.modules.iter().find(|it| it.file == path)?;
+        let old = module.outline()?;
+        let mut found = None;
+        for candidate in appeared {
+            let bytes = &self.disk.files.get(candidate)?.bytes;
+            let Some(new) = disk::decode(py, bytes)
+                .ok()
+                .and_then(|text| disk::outline(&text))
+            else {
+                continue;
+            };
+            let common = old
+                .statements
+                .iter()
+                .filter(|statement| {
+                    new.statements
+                        .iter()
+                        .any(|other| other.fingerprint == statement.fingerprint)
+                })
+                .count();
+            let most = old.statements.len().max(new.statements.len());
+            if common >= 2 && common * 2 > most && found.replace(candidate.clone()).is_some() {
+                return None;
+            }
+        }
+        found
+    }
+
     pub(crate) fn move_module(
         &mut self,
         py: Python<'_>,
@@ -927,10 +979,19 @@ impl Session {
             .object
             .clone_ref(py)
             .into_bound(py);
+        // A module may become a package, and a package a module.
+        let folder = target
+            .parent()
+            .filter(|_| target.file_name().is_some_and(|file| file == "__init__.py"));
+        let options = PyDict::new(py);
+        if let Some(folder) = folder {
+            let folders = vec![folder.to_string_lossy().into_owned()];
+            options.set_item("submodule_search_locations", folders)?;
+        }
         let spec = py
             .import("importlib.util")?
             .getattr("spec_from_file_location")?
-            .call1((name, target.to_string_lossy().as_ref()))?;
+            .call((name, target.to_string_lossy().as_ref()), Some(&options))?;
         if modules.get_item(&old)?.is_some_and(|now| now.is(&object)) {
             modules.del_item(&old)?;
         }
@@ -940,11 +1001,23 @@ impl Session {
         object.setattr("__spec__", &spec)?;
         object.setattr("__file__", target.to_string_lossy().as_ref())?;
         object.setattr("__loader__", spec.getattr("loader")?)?;
-        if let Some((parent, child)) = name.rsplit_once('.') {
-            object.setattr("__package__", parent)?;
-            if let Some(parent) = modules.get_item(parent)? {
-                parent.setattr(child, &object)?;
+        match folder {
+            Some(_) => {
+                object.setattr("__path__", spec.getattr("submodule_search_locations")?)?;
+                object.setattr("__package__", name)?;
             }
+            None => {
+                if object.hasattr("__path__")? {
+                    object.delattr("__path__")?;
+                }
+                let parent = name.rsplit_once('.').map_or("", |(parent, _)| parent);
+                object.setattr("__package__", parent)?;
+            }
+        }
+        if let Some((parent, child)) = name.rsplit_once('.')
+            && let Some(parent) = modules.get_item(parent)?
+        {
+            parent.setattr(child, &object)?;
         }
         self.seen.remove(&old);
         let module = &mut self.world.modules[index];

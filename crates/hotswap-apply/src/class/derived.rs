@@ -130,7 +130,14 @@ impl<'py> Stage<'_, 'py> {
         let mut change = unchanged(definition, &Change::Same);
         let rebased = self.bases_changed(module, &class, definition)?;
         change.header |= rebased;
-        if remade || rebased {
+        // Where members are made from the others (fields), one that is derived has them made anew.
+        let path = [(definition, definition)];
+        let derived = self.with_derived(module, &class, &path, &change, outline)?;
+        let generated = self.is_rebuilt(&class, definition, definition, &derived)?;
+        if generated {
+            change = derived;
+        }
+        if remade || rebased || generated {
             let step = outline
                 .statements
                 .iter()
