@@ -204,3 +204,11 @@ def test_rollback_brings_the_code_back_and_keeps_state(load: Load) -> None:
     assert program.module.N == ["state"]
     assert hotswap.sync().status == "unchanged"
     assert program.module.f() == 2
+
+
+def test_temporary_name_that_is_added_with_its_deletion(load: Load) -> None:
+    program = load("A = 1\n")
+    report = program.edit("A = 1\n_tmp = [A, 2]\nB = sum(_tmp)\ndel _tmp\n")
+    assert report.status == "applied", report
+    assert program.module.B == 3
+    assert not hasattr(program.module, "_tmp")

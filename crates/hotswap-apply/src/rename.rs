@@ -71,7 +71,9 @@ impl<'py> Stage<'_, 'py> {
         let entry = self.entry(module, &to, Some(new), kind, "moved");
         entry.reason = format!("taken for {from} under another name: everything else is equal");
         if outline.last_binder(&from).is_none() {
+            let was = self.live_dict(module).get_item(&from)?;
             self.bind(module, &from, None)?;
+            self.note_value(module, &from, was, None);
         }
         Ok(())
     }

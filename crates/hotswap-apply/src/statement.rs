@@ -235,6 +235,16 @@ impl<'py> Stage<'_, 'py> {
         let survey = self.survey(module, old, new)?;
         let unbound = self.unbind_removed(module, &namespace, new)?;
         let contents = self.contents_before(&namespace, new)?;
+        for name in &new.deletes {
+            // What bound it ran in this update; the name was kept free, as it ends up.
+            let bound = self
+                .early
+                .keys()
+                .any(|(at, _, early)| *at == module && early == name);
+            if bound && !namespace.contains(name)? {
+                namespace.set_item(name, self.py.None())?;
+            }
+        }
         self.note_effect(module, new);
         let text = self.text(module);
         let mut view = match index {
