@@ -186,6 +186,15 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(python=NEWEST)
+def property(session: nox.Session) -> None:
+    """Random programs and edits against cold starts, many; PROPERTY_SEED says where to begin."""
+    session.install("pytest", "pytest-timeout")
+    build(session)
+    os.environ.setdefault("PROPERTY_SEEDS", "5000")
+    session.run("pytest", "--timeout", "3600", "tests/property", *session.posargs)
+
+
+@nox.session(python=NEWEST)
 def comparison(session: nox.Session) -> None:
     """docs/comparison.md: the corpus against other engines, each from PyPI in its own environment."""
     session.run("python", "tests/conformance/compare.py", *session.posargs)
