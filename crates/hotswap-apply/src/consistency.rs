@@ -40,7 +40,8 @@ pub(crate) fn wait_before_statements(
     stage: &Stage<'_, '_>,
     options: Options,
 ) -> Moment {
-    if options.consistency != Consistency::Quiescent {
+    // Where nothing runs, holding the update before the commit loses nothing.
+    if options.consistency != Consistency::Quiescent || !stage.runs_statements() {
         return Moment::AtOnce;
     }
     let codes = with_older(py, stage.world, stage.codes_to_change());
@@ -238,6 +239,16 @@ impl<'py> Stage<'_, 'py> {
             });
         }
         Ok(())
+    }
+
+    /// Whether more than bodies and headers of functions differ.
+    fn runs_statements(&self) -> bool {
+        let harmless =
+            |change: &Change| matches!(change, Change::Same | Change::Bodies | Change::Function(_));
+        self.edits.values().any(|edited| {
+            let mut steps = edited.plan.steps.iter();
+            !steps.all(|step| harmless(&step.change) && !step.renamed)
+        })
     }
 
     /// The code objects of live functions that this update is about to change, told
