@@ -200,7 +200,20 @@ impl<'py> Stage<'_, 'py> {
         for (old, new) in view.copies.drain(..) {
             self.transaction.push(Write::Reference { old, new });
         }
-        ran?;
+        if let Err(error) = ran {
+            // A name that it needs is gone: a fresh start would fail here, the program need not.
+            for name in &statement.binds {
+                match before.get_item(name)? {
+                    Some(was) => namespace.set_item(name, was)?,
+                    None if namespace.contains(name)? => namespace.del_item(name)?,
+                    None => {}
+                }
+            }
+            let label = statement.label(&self.text(module));
+            let entry = self.entry(module, &label, Some(statement), "statement", "stale");
+            entry.reason = format!("it cannot be run again: {error}");
+            return Ok(());
+        }
         if !statement.codes.is_empty()
             && let Some(staging) = self.staging.get_mut(&module)
         {
