@@ -27,10 +27,15 @@ from hotswap._logging import apply_logger
 
 GROUP = "hotswap.plugins"
 BUILT_IN = {
+    "atexit": "hotswap.integrations.standard_library:AtexitPlugin",
     "attr": "hotswap.integrations.attrs:AttrsPlugin",
     "click": "hotswap.integrations.click:ClickPlugin",
     "flask": "hotswap.integrations.flask:FlaskPlugin",
+    "logging": "hotswap.integrations.standard_library:LoggingPlugin",
+    "prometheus_client": "hotswap.integrations.prometheus_client:PrometheusPlugin",
     "pydantic": "hotswap.integrations.pydantic:PydanticPlugin",
+    "signal": "hotswap.integrations.standard_library:SignalPlugin",
+    "sqlalchemy": "hotswap.integrations.sqlalchemy:SqlalchemyPlugin",
     "starlette": "hotswap.integrations.starlette:StarlettePlugin",
     "typer": "hotswap.integrations.typer:TyperPlugin",
 }
@@ -56,6 +61,7 @@ _loaded: list[Callable[[], Plugin]] = []
 _owned: list[str] = ["hotswap"]
 _updating: set[int] = set()
 _diffs: dict[int, Callable[[], str]] = {}
+_shared: dict[int, dict[str, Any]] = {}
 
 
 def after_fork_in_child() -> None:
@@ -65,6 +71,7 @@ def after_fork_in_child() -> None:
     _loading = threading.Lock()
     _updating.clear()
     _diffs.clear()
+    _shared.clear()
 
 
 def discover() -> None:
@@ -96,7 +103,9 @@ def run_update(work: Callable[[], Any], diff: Callable[[int, int], str] | None =
         if diff is not None and value is not None:
             generation = value.get("generation", 0)
             _diffs[thread] = lambda: diff(generation - 1, generation) if generation else ""
+        _shared[thread] = {}
         notes = [note for plugin in reversed(plugins) for note in _end(plugin, value)]
+        _shared.pop(thread, None)
         _diffs.pop(thread, None)
     if notes and value is not None:
         value.setdefault("notes", []).extend(notes)
@@ -117,6 +126,11 @@ def update_diff() -> str:
     """What the update that this thread has just run changed in the sources, as a unified diff; for `end`."""
     diff = _diffs.get(threading.get_ident())
     return "" if diff is None else diff()
+
+
+def shared() -> dict[str, Any]:
+    """What the plugins of the update that is ending in this thread have found out, for the others."""
+    return _shared.get(threading.get_ident(), {})
 
 
 def statement_file() -> str | None:

@@ -7,6 +7,7 @@ source, as far as it can be understood without running anything.
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 import sys
 from collections import Counter
@@ -14,12 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hotswap._plugins import update_diff
+from hotswap._plugins import shared, update_diff
 from hotswap.integrations._registrations import Definition, Outcome, real_path
 
 UNKNOWN = object()
 """A value that cannot be told without running code."""
-_REGISTERS = re.compile(r"^-\s*(@[\w.]+|[\w.]+\.\w+\()", re.M)
+_REGISTERS = re.compile(r"^-\s*(@[\w.]+|[\w.]+\()", re.M)
 _HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@")
 
 
@@ -33,6 +34,12 @@ class GoneCall:
     keywords: dict[str, Any]
     definition: Definition | None
     """What it decorated; None: it was a statement."""
+    node: Any
+    """The expression as it was written."""
+    namespace: dict[str, Any]
+    """The module's."""
+    statements: list[Any]
+    """What the module's source consists of now."""
 
     def argument(self, position: int, name: str) -> Any:
         """The argument of this position or name; None where it was left out, or cannot be told."""
@@ -43,7 +50,18 @@ class GoneCall:
 
 
 def gone_calls(outcome: Outcome) -> list[GoneCall]:
-    """The calls of methods at the top level that the applied files of this update have no more."""
+    """The calls of methods at the top level that the applied files of this update have no more.
+
+    A function that was called by its bare name is the owner itself, its method `__call__`.
+    """
+    known = shared()
+    if "gone calls" not in known:
+        known["gone calls"] = _find(outcome)
+    found: list[GoneCall] = known["gone calls"]
+    return found
+
+
+def _find(outcome: Outcome) -> list[GoneCall]:
     if not outcome.applied_files:
         return []
     diff = update_diff()
@@ -66,7 +84,8 @@ def _gone_from(module: str, namespace: dict[str, Any], file: str, hunks: list[st
         old = _before(new.splitlines(keepends=True), hunks)
         if old is None:
             return
-        written, now = _calls(ast.parse(old).body), _calls(ast.parse(new).body)
+        statements = ast.parse(new).body
+        written, now = _calls(ast.parse(old).body), _calls(statements)
     except (OSError, ValueError, SyntaxError):
         return
     still = Counter(key for key, _, _ in now)
@@ -75,18 +94,22 @@ def _gone_from(module: str, namespace: dict[str, Any], file: str, hunks: list[st
             still[key] -= 1
             continue
         target = call.func if isinstance(call, ast.Call) else call
-        if not isinstance(target, ast.Attribute):
+        if not isinstance(target, (ast.Attribute, ast.Name)):
             continue
-        owner = _value(target.value, namespace)
+        is_method = isinstance(target, ast.Attribute)
+        owner = value_of(target.value if isinstance(target, ast.Attribute) else target, namespace)
         if owner is UNKNOWN:
             continue
         arguments, keywords = (call.args, call.keywords) if isinstance(call, ast.Call) else ([], [])
         yield GoneCall(
             owner,
-            target.attr,
-            tuple(_value(argument, namespace) for argument in arguments),
-            {keyword.arg: _value(keyword.value, namespace) for keyword in keywords if keyword.arg},
+            target.attr if is_method else "__call__",
+            tuple(value_of(argument, namespace) for argument in arguments),
+            {keyword.arg: value_of(keyword.value, namespace) for keyword in keywords if keyword.arg},
             None if function is None else (module, function),
+            call,
+            namespace,
+            statements,
         )
 
 
@@ -105,16 +128,17 @@ def _calls(body: list[Any]) -> list[tuple[tuple[str, str | None], Any, str | Non
     return found
 
 
-def _value(node: Any, namespace: dict[str, Any]) -> Any:
+def value_of(node: Any, namespace: dict[str, Any]) -> Any:
+    """What a name, attribute, constant or display of them is now; UNKNOWN for anything else."""
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.Name):
-        return namespace.get(node.id, UNKNOWN)
+        return namespace.get(node.id, getattr(builtins, node.id, UNKNOWN))
     if isinstance(node, ast.Attribute):
-        owner = _value(node.value, namespace)
+        owner = value_of(node.value, namespace)
         return UNKNOWN if owner is UNKNOWN else getattr(owner, "__dict__", {}).get(node.attr, UNKNOWN)
     if isinstance(node, (ast.List, ast.Tuple)):
-        return [_value(item, namespace) for item in node.elts]
+        return [value_of(item, namespace) for item in node.elts]
     return UNKNOWN
 
 

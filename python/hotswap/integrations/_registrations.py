@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import gc
+import inspect
 import os
 import sys
 import threading
@@ -248,6 +249,23 @@ def definition_of(thing: Any) -> Definition | None:
         return None
     # What a function made is one of many of that name.
     return None if "<" in qualname else (module, qualname)
+
+
+def decorator_keywords(function: Any) -> set[str] | None:
+    """The keywords of the decorators above a function; None where the source does not show any."""
+    try:
+        source = inspect.getsource(inspect.unwrap(function))
+        tree = ast.parse(inspect.cleandoc("if 1:\n" + source) if source[:1].isspace() else source)
+    except (OSError, TypeError, ValueError, SyntaxError):
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            calls = [part for part in node.decorator_list if isinstance(part, ast.Call)]
+            routes = [call for call in calls if isinstance(call.func, ast.Attribute)]
+            if not routes or any(keyword.arg is None for call in routes for keyword in call.keywords):
+                return None
+            return {keyword.arg for call in routes for keyword in call.keywords if keyword.arg}
+    return None
 
 
 def is_defined(definition: Definition | None) -> bool:

@@ -14,6 +14,7 @@ from hotswap.integrations._registrations import (
     Hooks,
     Journal,
     Outcome,
+    decorator_keywords,
     definition_of,
     instances,
     is_earlier_run,
@@ -53,6 +54,9 @@ class ClickPlugin:
             if (id(call.owner), key) not in self._new and call.owner.commands.get(key) is gone:
                 del call.owner.commands[key]
                 notes.append(f"click: the command {key} was withdrawn")
+        for change in outcome.changes:
+            if change["kind"] == "function" and change["action"] == "patched":
+                _follow_docstring(change["module"], change["qualname"])
         removed = outcome.removed()
         renamed = outcome.renamed()
         if removed or renamed:
@@ -90,6 +94,17 @@ class ClickPlugin:
         if isinstance(earlier, Group) and is_earlier_run(earlier.callback, group.callback):
             for name, command in earlier.commands.items():
                 group.commands.setdefault(name, command)
+
+
+def _follow_docstring(module: str, qualname: str) -> None:
+    """The help of a command is its function's docstring, unless its decorator says another one."""
+    command: Any = getattr(sys.modules.get(module), qualname, None)
+    if not isinstance(command, Command):
+        return
+    written = decorator_keywords(command.callback)
+    if written is None or "help" in written:
+        return
+    command.help = Command(None, help=getattr(command.callback, "__doc__", None)).help
 
 
 def _command_name(function: str) -> str:

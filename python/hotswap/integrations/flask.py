@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Flask
 from flask.blueprints import BlueprintSetupState
+from flask.views import MethodView, http_method_funcs
 
 from hotswap._plugins import statement_file
 from hotswap.integrations._gone import GoneCall, gone_calls
@@ -99,8 +100,14 @@ class FlaskPlugin:
             notes += self._undo_call(call)
         removed = outcome.removed()
         renamed = outcome.renamed()
-        if removed or renamed:
+        views = {
+            (change["module"], change["qualname"].rpartition(".")[0])
+            for change in outcome.changes
+            if change["kind"] in ("method", "attribute") and change["action"] in ("added", "removed")
+        }
+        if removed or renamed or views:
             for app in instances(Flask):
+                _follow_methods(app, views)
                 if removed:
                     notes += _forget(app, removed)
                 for definition, name in renamed.items():
@@ -199,15 +206,52 @@ class FlaskPlugin:
             if isinstance(owner, Flask):
                 return self._withdraw_one(owner, endpoint, lambda full: full == rule)
             return self._undo_blueprint_rule(owner, rule, endpoint)
+        if call.method == "register_blueprint" and isinstance(owner, Flask):
+            return self._unregister(owner, call.argument(0, "blueprint"), call.argument(99, "url_prefix"))
         if call.method in _HOOKS and isinstance(owner, (Flask, Blueprint)) and call.definition:
             registry = getattr(owner, _HOOKS[call.method], None)
             if call.method == "errorhandler":
                 error = call.argument(0, "code_or_exception")
                 codes = registry.get(None, {})  # type: ignore[union-attr]
-                registry = codes.get(error) if isinstance(error, int) else codes.get(None)
-            _drop(registry, Removed(set(), {call.definition}))
+                code, kind = error, None
+                if not isinstance(error, int):
+                    code, kind = getattr(error, "code", None), error
+                registry = codes.get(code, {})
+                if isinstance(kind, type):
+                    registry = _Only(registry, kind)
+            removed = Removed(set(), {call.definition})
+            _drop(registry, removed)
+            if isinstance(owner, Blueprint):
+                self._drop_merged(owner, _HOOKS[call.method], removed)
             return [f"flask: {call.definition[1]} is no {call.method} any more"]
         return []
+
+    def _drop_merged(self, blueprint: Blueprint, registry: str, removed: Removed) -> None:
+        """What applications had copied from a blueprint that has it no more."""
+        for app in instances(Flask):
+            for name, known in app.blueprints.items():
+                if known is blueprint:
+                    _drop(getattr(app, registry, {}).get(name), removed)
+
+    def _unregister(self, app: Flask, blueprint: Any, prefix: Any) -> list[str]:
+        notes = []
+        for name in [name for name, known in app.blueprints.items() if known is blueprint]:
+            rules = self._old_rules(app, lambda rule, name=name: rule.endpoint.startswith(f"{name}."))
+            if not rules or (
+                isinstance(prefix, str) and not all(rule.rule.startswith(prefix) for rule in rules)
+            ):
+                continue
+            if any(
+                id(rule) in self._new_rules and rule.endpoint.startswith(f"{name}.")
+                for rule in app.url_map.iter_rules()
+            ):
+                continue
+            notes += _withdraw(app, rules)
+            del app.blueprints[name]
+            for registry in _MERGED:
+                getattr(app, registry, {}).pop(name, None)
+            app.error_handler_spec.pop(name, None)
+        return notes
 
     def _undo_blueprint_rule(self, blueprint: Blueprint, rule: Any, endpoint: Any) -> list[str]:
         notes = []
@@ -378,7 +422,20 @@ def _forget(app: Flask, removed: Removed) -> list[str]:
     return notes
 
 
+class _Only:
+    """The handlers of one kind of error."""
+
+    def __init__(self, handlers: dict[Any, Any], kind: type) -> None:
+        self.handlers = handlers
+        self.kind = kind
+
+
 def _drop(container: Any, removed: Removed) -> None:
+    if isinstance(container, _Only):
+        handler = container.handlers.get(container.kind)
+        if handler is not None and handler in removed:
+            del container.handlers[container.kind]
+        return
     if isinstance(container, dict):
         for key, value in tuple(container.items()):
             if isinstance(value, (dict, list)):
@@ -396,6 +453,29 @@ def _forget_deferred(blueprint: Blueprint, removed: Removed) -> None:
             blueprint.deferred_functions.remove(function)
     for name in _MERGED:
         _drop(getattr(blueprint, name, None), removed)
+
+
+def _follow_methods(app: Flask, views: set[tuple[str, str]]) -> None:
+    """A class of views that gained or lost `get`, `post` and the like answers to what it has now."""
+    changed = False
+    for endpoint, view in app.view_functions.items():
+        kind = getattr(view, "view_class", None)
+        if kind is None or not issubclass(kind, MethodView) or definition_of(kind) not in views:
+            continue
+        now = {name.upper() for name in http_method_funcs if hasattr(kind, name)}
+        was = getattr(view, "methods", None)
+        if was is None or now == set(was):
+            continue
+        kind.methods = view.methods = now  # type: ignore[attr-defined]
+        for rule in app.url_map.iter_rules():
+            if rule.endpoint == endpoint and rule.methods is not None and set(was) <= rule.methods:
+                extra = rule.methods - set(was)
+                if "GET" in was and "GET" not in now:
+                    extra.discard("HEAD")
+                rule.methods = now | extra | ({"HEAD"} if "GET" in now else set())
+                changed = True
+    if changed:
+        _set_rules(app.url_map, list(app.url_map.iter_rules()))
 
 
 def _rename(app: Flask, definition: tuple[str, str], old: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import copy
 import inspect
 import sys
@@ -25,6 +24,7 @@ from hotswap.integrations._registrations import (
     Journal,
     Outcome,
     Reruns,
+    decorator_keywords,
     definition_of,
     instances,
     is_earlier_run,
@@ -53,6 +53,7 @@ class StarlettePlugin:
         self._routes = Reruns()
         self._added: list[tuple[str | None, Router, Any, list[_Inclusion]]] = []
         self._new: set[int] = set()
+        self._new_handlers: set[tuple[int, Any]] = set()
 
     def begin(self) -> None:
         """Notice what the statements of this thread register."""
@@ -127,12 +128,15 @@ class StarlettePlugin:
         tables = [getattr(layer, name, None) for layer in layers for name in _TABLES]
         self._journal.touch(app, lambda: [app.exception_handlers, *tables])
         original(app, key, handler)
+        self._new_handlers.add((id(app), key))
         for layer in layers:
             layer.add_exception_handler(key, handler)
 
     def _undo_call(self, call: GoneCall) -> list[str]:
         """What a decorator or statement had registered that the source has no more."""
         owner = call.owner
+        if call.method in ("exception_handler", "add_exception_handler") and isinstance(owner, Starlette):
+            return self._undo_handler(call)
         router = owner if isinstance(owner, Router) else getattr(owner, "router", None)
         if not isinstance(router, Router):
             return []
@@ -168,6 +172,19 @@ class StarlettePlugin:
         for inclusion in _inclusions(router, [route for route in router.routes if is_gone(route)]):
             notes += _withdraw(inclusion.into, _is_copy_of(inclusion.prefix + path, definition), self._new)
         return notes + _withdraw(router, is_gone, self._new)
+
+    def _undo_handler(self, call: GoneCall) -> list[str]:
+        key = call.argument(0, "exc_class_or_status_code")
+        app = call.owner
+        if key is None or (id(app), key) in self._new_handlers:
+            return []
+        handler = app.exception_handlers.pop(key, None)
+        for layer in _exception_layers(app):
+            for name in _TABLES:
+                getattr(layer, name, {}).pop(key, None)
+        if handler is None:
+            return []
+        return [f"starlette: the handler of {getattr(key, '__name__', key)} was withdrawn"]
 
     def _touch(self, router: Router) -> None:
         self._journal.touch(router, lambda: [_Routes(router)])
@@ -342,7 +359,7 @@ def _follow(route: Any, router: Any, changed: set[Definition]) -> list[str]:
     names = inspect.signature(kind.__init__).parameters
     arguments = {name: getattr(route, name) for name in names if hasattr(route, name)}
     if kind is APIRoute:
-        written = _written_arguments(route.endpoint)
+        written = decorator_keywords(route.endpoint)
         for name, default in (("response_model", _inferred()), ("description", None)):
             if written is not None and name not in written:
                 arguments[name] = default
@@ -400,23 +417,6 @@ def _read_by(route: Any, dependant: Any) -> set[Definition]:
             found |= {definition_of(base) for base in kind.__mro__}
             types += [field.annotation for field in getattr(kind, "model_fields", {}).values()]
     return {definition for definition in found if definition is not None}
-
-
-def _written_arguments(endpoint: Any) -> set[str] | None:
-    """The keywords of the decorators above an endpoint; None where the source does not show any."""
-    try:
-        source = inspect.getsource(inspect.unwrap(endpoint))
-        tree = ast.parse(inspect.cleandoc("if 1:\n" + source) if source[:1].isspace() else source)
-    except (OSError, TypeError, ValueError, SyntaxError):
-        return None
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            calls = [part for part in node.decorator_list if isinstance(part, ast.Call)]
-            routes = [call for call in calls if isinstance(call.func, ast.Attribute)]
-            if not routes or any(keyword.arg is None for call in routes for keyword in call.keywords):
-                return None
-            return {keyword.arg for call in routes for keyword in call.keywords if keyword.arg}
-    return None
 
 
 _hooks = Hooks()
