@@ -28,6 +28,8 @@ TEST_NEEDS = (
     "fastapi",
     "httpx",
     "typer",
+    "prometheus_client",
+    "sqlalchemy",
 )
 FUZZ = ("cargo", "run", "--quiet", "--package", "hotswap-plan", "--example", "fuzz", "--")
 CRATES_WITHOUT_PYTHON = ("hotswap-watch", "hotswap-plan", "hotswap-attach")

@@ -109,3 +109,15 @@ def test_statement_that_is_gone_withdraws_its_command(project, mod):
     assert run(mod.cli, "more") == "extra"
     project.apply(('cli.add_command(extra, "more")', 'cli.add_command(extra, "less")'))
     assert sorted(mod.cli.commands) == ["bye", "hello", "less", "sub"]
+
+
+def test_help_follows_the_docstring(project):
+    mod = project.load("import click\n@click.command()\ndef hello():\n    'Old words.'\n")
+    project.apply(("Old", "New"))
+    assert "New words." in run_help(mod.hello)
+
+
+def run_help(command):
+    from click.testing import CliRunner
+
+    return CliRunner().invoke(command, ["--help"]).output

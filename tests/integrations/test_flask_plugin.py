@@ -290,3 +290,35 @@ def test_program_registers_in_another_thread_meanwhile(project, mod):
     project.apply(("# end", "app.start()"))
     assert len(mod.app.late) == 1
     assert get(mod.client, "/late") == 404
+
+
+def test_unregistered_blueprint_answers_no_more(project):
+    mod = project.load(
+        "from flask import Blueprint, Flask\nbp = Blueprint('bp', __name__)\n@bp.route('/x')\ndef x(): return 'x'\n"
+        "app = Flask(__name__)\napp.register_blueprint(bp, url_prefix='/p')\n"
+    )
+    assert mod.app.test_client().get("/p/x").status_code == 200
+    project.apply(("app.register_blueprint(bp, url_prefix='/p')\n", ""))
+    assert mod.app.test_client().get("/p/x").status_code == 404
+
+
+def test_method_added_to_a_class_of_views(project):
+    mod = project.load(
+        "from flask import Flask\nfrom flask.views import MethodView\napp = Flask(__name__)\n"
+        "class V(MethodView):\n    def get(self): return 'get'\n# end\n"
+        "app.add_url_rule('/v', view_func=V.as_view('v'))\n"
+    )
+    assert mod.app.test_client().post("/v").status_code == 405
+    project.apply(("# end", "    def post(self): return 'post'"))
+    assert mod.app.test_client().post("/v").text == "post"
+    assert mod.app.test_client().get("/v").text == "get"
+
+
+def test_error_handler_of_another_exception(project):
+    mod = project.load(
+        "from flask import Flask\napp = Flask(__name__)\n@app.errorhandler(ValueError)\ndef handle(e): return 'handled'\n"
+        "@app.route('/k')\ndef k(): raise KeyError\n"
+    )
+    project.apply(("ValueError", "KeyError"))
+    assert mod.app.test_client().get("/k").text == "handled"
+    assert list(mod.app.error_handler_spec[None][None]) == [KeyError]

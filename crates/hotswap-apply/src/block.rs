@@ -111,6 +111,9 @@ impl<'py> Stage<'_, 'py> {
         if changed || old_active != new_active {
             self.patch_statements(module, &steps, &left, &right)?;
         }
+        for at in &removed {
+            self.withdraw_inner(module, &left[*at])?;
+        }
         for step in &steps {
             let inner = &right[step.new];
             let key = (module, inner.span.start);

@@ -94,6 +94,22 @@ impl<'w, 'py> Stage<'w, 'py> {
         Ok(Some(survey))
     }
 
+    /// Takes out what a statement inside a block had registered that is gone.
+    pub(crate) fn withdraw_inner(&mut self, module: usize, gone: &Statement) -> PyResult<()> {
+        // A block that had to wait for the commit is looked at once more.
+        if !self.withdrawn_inner.insert((module, gone.span.start)) {
+            return Ok(());
+        }
+        if let Some(survey) = self.survey_all(module, &[gone], &[], None)? {
+            let text = match self.edits.get(&module) {
+                Some(edited) => edited.old_text.clone(),
+                None => self.text(module),
+            };
+            self.settle_gone(module, &gone.label(&text), &survey)?;
+        }
+        Ok(())
+    }
+
     /// Takes out what members of a class had registered that its new body has no more.
     pub(crate) fn withdraw_members(
         &mut self,

@@ -150,6 +150,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub registered: Vec<crate::registrations::Journaled<'py>>,
     /// Removed statements whose registrations were withdrawn, by module and old index.
     pub withdrawn_statements: FxHashSet<(usize, usize)>,
+    /// The same for statements of blocks, by module and where they began.
+    pub withdrawn_inner: FxHashSet<(usize, u32)>,
     /// Modules whose staging has begun.
     pub begun: FxHashSet<usize>,
     /// The staged modules, for imports.

@@ -328,6 +328,7 @@ fn begin<'w, 'py>(
         stand_ins: Vec::new(),
         registered: Vec::new(),
         withdrawn_statements: FxHashSet::default(),
+        withdrawn_inner: FxHashSet::default(),
         begun: FxHashSet::default(),
         staged_modules: crate::imports::StagedModules::default(),
     })

@@ -13,7 +13,6 @@ from prometheus_client.registry import CollectorRegistry
 from hotswap._plugins import statement_file
 from hotswap.integrations._registrations import Hooks, Journal, Outcome, instances
 
-
 _LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 
@@ -73,10 +72,7 @@ class PrometheusPlugin:
         original(registry, collector)
 
     def _is_bound(self, metric: Any) -> bool:
-        for module, name in self._bound:
-            if getattr(sys.modules.get(module), name, None) is metric:
-                return True
-        return False
+        return any(getattr(sys.modules.get(module), name, None) is metric for module, name in self._bound)
 
 
 def _containers(registry: Any) -> Iterable[Any]:
@@ -96,9 +92,7 @@ def _take_over(old: Any, new: Any) -> None:
 
 def _unregister(metric: Any) -> bool:
     registries = [
-        registry
-        for registry in _known_registries()
-        if metric in getattr(registry, "_collector_to_names", ())
+        registry for registry in _known_registries() if metric in getattr(registry, "_collector_to_names", ())
     ]
     for registry in registries:
         registry.unregister(metric)
