@@ -1,7 +1,7 @@
 """A removed field is gone from repr, eq and __init__; live instances go on."""
 WEIGHT = 1
 TAGS = ['classes', 'held']
-PYTHON = '3.8'
+PYTHON = '3.10'
 
 FILES = {
     'mod.py': '''\

@@ -1,7 +1,7 @@
 """Reordered fields: the new order holds for repr, positional arguments and match."""
 WEIGHT = 1
 TAGS = ['classes', 'held']
-PYTHON = '3.8'
+PYTHON = '3.10'
 
 FILES = {
     'mod.py': '''\

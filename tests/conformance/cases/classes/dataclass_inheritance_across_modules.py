@@ -1,7 +1,7 @@
 """A field added to a base dataclass in another module reaches the subclass dataclass."""
 WEIGHT = 1
 TAGS = ['classes', 'held']
-PYTHON = '3.8'
+PYTHON = '3.10'
 
 FILES = {
     'base.py': '''\

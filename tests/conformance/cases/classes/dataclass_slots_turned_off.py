@@ -1,7 +1,7 @@
 """slots=True removed: live instances get a dict and keep their data."""
 WEIGHT = 1
 TAGS = ['classes', 'held']
-PYTHON = '3.8'
+PYTHON = '3.10'
 
 FILES = {
     'mod.py': '''\

@@ -1,7 +1,7 @@
 """slots=True: live instances in a list move to slots and keep their data."""
 WEIGHT = 1
 TAGS = ['classes', 'held']
-PYTHON = '3.8'
+PYTHON = '3.10'
 
 FILES = {
     'mod.py': '''\
