@@ -2,7 +2,7 @@
 
 use hotswap_cpython as cpython;
 use pyo3::prelude::*;
-use pyo3::types::{PyCode, PyFunction, PyString, PyTuple, PyType};
+use pyo3::types::{PyCode, PyDict, PyFunction, PyString, PyTuple, PyType};
 
 pub(crate) use cpython::home::{Home, Moved};
 pub(crate) use cpython::references::Replaced;
@@ -85,6 +85,13 @@ pub(crate) fn set_code_and_closure(
 
 pub(crate) fn move_home<'py>(py: Python<'py>, homes: &[Home<'py>]) -> PyResult<Moved<'py>> {
     cpython::home::move_home(py, homes.to_vec()).map_err(raised)
+}
+
+pub(crate) fn set_globals(
+    function: &Bound<'_, PyAny>,
+    globals: &Bound<'_, PyDict>,
+) -> PyResult<()> {
+    cpython::functions::set_globals(function.cast::<PyFunction>()?, globals).map_err(raised)
 }
 
 pub(crate) fn set_class_attribute(

@@ -28,6 +28,11 @@ pub(crate) enum Write<'py> {
         code: Bound<'py, PyAny>,
         closure: Option<Bound<'py, PyTuple>>,
     },
+    /// The namespace in which the code of a function looks names up.
+    Globals {
+        function: Bound<'py, PyAny>,
+        globals: Bound<'py, PyDict>,
+    },
     /// An attribute of a class, through `type`'s own setter; None deletes.
     ClassAttribute {
         class: Bound<'py, PyType>,
@@ -600,6 +605,7 @@ impl<'py> Transaction<'py> {
             Write::Bases { class, bases } | Write::Hide { class, bases } => {
                 cpython::set_bases(class, bases)
             }
+            Write::Globals { function, globals } => cpython::set_globals(function, globals),
             Write::Attribute {
                 object,
                 name,
@@ -664,6 +670,10 @@ fn inverse<'py>(write: &Write<'py>) -> PyResult<Option<Write<'py>>> {
             class: class.clone(),
             bases: class.bases(),
         },
+        Write::Globals { function, .. } => Write::Globals {
+            function: function.clone(),
+            globals: function.getattr("__globals__")?.cast_into::<PyDict>()?,
+        },
         Write::Attribute { object, name, .. } => Write::Attribute {
             object: object.clone(),
             name,
@@ -703,6 +713,7 @@ fn is_still(done: &Write<'_>) -> PyResult<bool> {
     Ok(match done {
         Write::Item { dict, key, value } => same(dict.get_item(key)?, value),
         Write::Code { function, code, .. } => function.getattr("__code__")?.is(code),
+        Write::Globals { function, globals } => function.getattr("__globals__")?.is(globals),
         Write::ClassAttribute { class, name, value } => {
             same(cpython::type_dict(class).get_item(name)?, value)
         }
@@ -736,6 +747,7 @@ fn kind_of(write: &Write<'_>) -> &'static str {
     match write {
         Write::Item { .. } => "item",
         Write::Code { .. } => "code",
+        Write::Globals { .. } => "namespace of a function",
         Write::ClassAttribute { .. } => "class attribute",
         Write::Bases { .. } => "bases",
         Write::Attribute { .. } => "attribute",

@@ -35,6 +35,7 @@ impl<'py> Stage<'_, 'py> {
                 closure,
             });
             self.transaction.keep(old_code);
+            self.adopt_globals(live, made)?;
         } else {
             self.pair(&old_code, &new_code, class)?;
         }
@@ -55,6 +56,30 @@ impl<'py> Stage<'_, 'py> {
             });
         } else {
             self.set_annotations(live, made.getattr("__annotations__")?)?;
+        }
+        Ok(())
+    }
+
+    /// The namespace in which the code of a function looks names up: a wrapper has that
+    /// of its decorator, and some libraries give each function they generate its own.
+    fn adopt_globals(
+        &mut self,
+        live: &Bound<'py, PyAny>,
+        made: &Bound<'py, PyAny>,
+    ) -> PyResult<()> {
+        let mut globals = made.getattr("__globals__")?.cast_into::<PyDict>()?;
+        let staged = self
+            .staging
+            .values()
+            .find(|staging| staging.namespace.is(&globals));
+        if let Some(staging) = staged {
+            globals = staging.live.clone();
+        }
+        if !live.getattr("__globals__")?.is(&globals) {
+            self.transaction.push(Write::Globals {
+                function: live.clone(),
+                globals,
+            });
         }
         Ok(())
     }

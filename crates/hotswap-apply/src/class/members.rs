@@ -3,12 +3,11 @@
 use crate::native as cpython;
 use hotswap_plan::{Change, Kind};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyType};
+use pyo3::types::PyType;
 use rustc_hash::FxHashSet;
 
 use super::remade::{Remade, unchanged};
 use crate::stage::{Changed, Stage};
-use crate::transaction::Write;
 use crate::values;
 
 /// Entries of a class's namespace that belong to its layout or to the interpreter.
@@ -104,30 +103,20 @@ impl<'py> Stage<'_, 'py> {
             return Ok(lives.into_any());
         }
         let module = remade.module;
-        if is_alone(remade, name) && self.adopt_member(module, was, &value, survivor)? {
-            if !kept_definition(remade, name) {
-                self.adopt_attributes(was, &value)?;
-            }
-            return Ok(was.clone());
-        }
         // What a library generated for the class, such as `__init__` of a dataclass, may be
         // held like any other function.
         if is_generated(was)
             && is_generated(&value)
-            && self.globals_can_follow(was, &value)?
             && was
                 .getattr("__qualname__")?
                 .eq(value.getattr("__qualname__")?)?
-            // Some libraries give each function they generate a namespace of its own.
-            && was
-                .getattr("__globals__")?
-                .is(&value.getattr("__globals__")?)
         {
             self.adopt_function(was, &value, Some(survivor.clone()))?;
-            // A library may generate them with names of their own around them.
-            let (container, content) = (was.getattr("__globals__")?, value.getattr("__globals__")?);
-            if !container.is(&content) {
-                self.transaction.push(Write::Content { container, content });
+            return Ok(was.clone());
+        }
+        if is_alone(remade, name) && self.adopt_member(module, was, &value, survivor)? {
+            if !kept_definition(remade, name) {
+                self.adopt_attributes(was, &value)?;
             }
             return Ok(was.clone());
         }
@@ -138,22 +127,6 @@ impl<'py> Stage<'_, 'py> {
             return Ok(was.clone());
         }
         Ok(value)
-    }
-
-    /// Whether two generated functions have the same globals, or each its own that belong
-    /// to no module.
-    fn globals_can_follow(
-        &self,
-        was: &Bound<'py, PyAny>,
-        value: &Bound<'py, PyAny>,
-    ) -> PyResult<bool> {
-        let (old, new) = (was.getattr("__globals__")?, value.getattr("__globals__")?);
-        let of_module = |globals: &Bound<'py, PyAny>| {
-            globals
-                .cast::<PyDict>()
-                .is_ok_and(|dict| dict.contains("__name__").unwrap_or(true))
-        };
-        Ok(old.is(&new) || !of_module(&old) && !of_module(&new))
     }
 
     /// A nested class that was made anew together with the one around it.
