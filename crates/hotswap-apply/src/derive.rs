@@ -122,21 +122,7 @@ impl<'py> Stage<'_, 'py> {
             }
             return Ok(());
         }
-        match self.derive_now(module, statement, outline) {
-            // It had run before, and its source is as it was: the edit stands, and what it
-            // had made stays.
-            Err(error)
-                if !self.committed
-                    && statement.pragma != Some(Pragma::Rerun)
-                    && error.is_instance_of::<pyo3::exceptions::PyException>(self.py) =>
-            {
-                let entry = self.entry(module, &label, Some(statement), "statement", "stale");
-                entry.reason =
-                    format!("depends on {cause}; a fresh start would fail here: {error}");
-                Ok(())
-            }
-            result => result,
-        }
+        self.derive_now(module, statement, outline)
     }
 
     /// Defaults, decorators, bases and class bodies that read something that changed.
