@@ -96,14 +96,14 @@ def _gone_from(module: str, namespace: dict[str, Any], file: str, hunks: list[st
         target = call.func if isinstance(call, ast.Call) else call
         if not isinstance(target, (ast.Attribute, ast.Name)):
             continue
-        is_method = isinstance(target, ast.Attribute)
+        method = target.attr if isinstance(target, ast.Attribute) else "__call__"
         owner = value_of(target.value if isinstance(target, ast.Attribute) else target, namespace)
         if owner is UNKNOWN:
             continue
         arguments, keywords = (call.args, call.keywords) if isinstance(call, ast.Call) else ([], [])
         yield GoneCall(
             owner,
-            target.attr if is_method else "__call__",
+            method,
             tuple(value_of(argument, namespace) for argument in arguments),
             {keyword.arg: value_of(keyword.value, namespace) for keyword in keywords if keyword.arg},
             None if function is None else (module, function),

@@ -236,15 +236,13 @@ class FlaskPlugin:
     def _unregister(self, app: Flask, blueprint: Any, prefix: Any) -> list[str]:
         notes = []
         for name in [name for name, known in app.blueprints.items() if known is blueprint]:
-            rules = self._old_rules(app, lambda rule, name=name: rule.endpoint.startswith(f"{name}."))
+            own = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith(f"{name}.")]
+            rules = [rule for rule in own if id(rule) not in self._new_rules]
             if not rules or (
                 isinstance(prefix, str) and not all(rule.rule.startswith(prefix) for rule in rules)
             ):
                 continue
-            if any(
-                id(rule) in self._new_rules and rule.endpoint.startswith(f"{name}.")
-                for rule in app.url_map.iter_rules()
-            ):
+            if len(rules) < len(own):  # registered anew by another statement
                 continue
             notes += _withdraw(app, rules)
             del app.blueprints[name]
@@ -466,7 +464,7 @@ def _follow_methods(app: Flask, views: set[tuple[str, str]]) -> None:
         was = getattr(view, "methods", None)
         if was is None or now == set(was):
             continue
-        kind.methods = view.methods = now  # type: ignore[attr-defined]
+        kind.methods = view.methods = now
         for rule in app.url_map.iter_rules():
             if rule.endpoint == endpoint and rule.methods is not None and set(was) <= rule.methods:
                 extra = rule.methods - set(was)
