@@ -74,6 +74,31 @@ pub(crate) fn wait_before_commit(
     }
 }
 
+/// Whether nobody has entered the changed code since the wait ended, where that matters.
+pub(crate) fn still_left(
+    py: Python<'_>,
+    stages: &[(usize, Stage<'_, '_>)],
+    options: Options,
+) -> bool {
+    if options.consistency != Consistency::Quiescent {
+        return true;
+    }
+    let mut codes = Vec::new();
+    for (_, stage) in stages {
+        codes.extend(stage.transaction.doomed_codes());
+    }
+    let own = own_thread(py);
+    frames_inside(py, &codes)
+        .iter()
+        .all(|call| call.thread == own)
+}
+
+fn own_thread(py: Python<'_>) -> u64 {
+    py.import("threading")
+        .and_then(|threading| threading.getattr("get_ident")?.call0()?.extract())
+        .unwrap_or_default()
+}
+
 /// Waits with the GIL released until nobody is inside some code; returns with the GIL
 /// held, so that the answer still holds for what comes next.
 ///
@@ -88,10 +113,7 @@ fn wait_until_left(
     if codes.is_empty() {
         return Moment::AtOnce;
     }
-    let own: u64 = py
-        .import("threading")
-        .and_then(|threading| threading.getattr("get_ident")?.call0()?.extract())
-        .unwrap_or_default();
+    let own = own_thread(py);
     let deadline = Instant::now() + limit;
     let mut pause = FIRST_PAUSE;
     let mut waited = false;

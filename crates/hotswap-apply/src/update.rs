@@ -11,8 +11,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::codes;
 use crate::consistency::{
-    Moment, frames_inside, pending_call, suspended, wait_before_commit, wait_before_statements,
-    with_older,
+    Moment, frames_inside, pending_call, still_left, suspended, wait_before_commit,
+    wait_before_statements, with_older,
 };
 use crate::fault;
 use crate::imports::StagedImports;
@@ -69,6 +69,9 @@ pub struct Group {
     pub edits: Vec<Edit>,
 }
 
+/// After so many moments that passed before they could be used an update is held.
+const MOMENTS: usize = 20;
+
 /// Prepares every group, commits those that could be prepared in one stretch, and
 /// makes the new sources of committed groups their baselines.
 ///
@@ -115,27 +118,43 @@ pub fn update(
         // Its first use does work that may give the GIL away: not between the look at
         // the stacks and the commit.
         drop(hotswap_cpython::commit::AtomicSection::enter(py));
-        let waited = match wait_before_commit(py, &stages, options) {
-            Moment::AtOnce => false,
-            Moment::Later => true,
-            Moment::Never(inside) => {
-                for (index, mut stage) in stages {
-                    outcomes[index].held = true;
-                    outcomes[index].pending = inside.clone();
-                    outcomes[index].notes = stage.give_up();
+        let mut rounds = 0;
+        let (started, section, caught_up) = loop {
+            rounds += 1;
+            let moment = if rounds > MOMENTS {
+                Moment::Never(Vec::new())
+            } else {
+                wait_before_commit(py, &stages, options)
+            };
+            let waited = match moment {
+                Moment::AtOnce => false,
+                Moment::Later => true,
+                Moment::Never(inside) => {
+                    for (index, mut stage) in stages {
+                        outcomes[index].held = true;
+                        outcomes[index].pending = inside.clone();
+                        outcomes[index].notes = stage.give_up();
+                    }
+                    return outcomes;
                 }
-                return outcomes;
+            };
+            let started = Instant::now();
+            let section = hotswap_cpython::commit::AtomicSection::enter(py);
+            let others = cpython::other_threads(py);
+            let executed = codes::executed();
+            let mut caught_up = Vec::new();
+            for (_, stage) in &mut stages {
+                let others_ran = others && (waited || stage.executed != executed);
+                caught_up.push(if others_ran { stage.catch_up() } else { Ok(()) });
+            }
+            // A search may do work that gives the GIL away: then the moment is past.
+            if !others || still_left(py, &stages, options) {
+                break (started, section, caught_up);
             }
         };
-        let started = Instant::now();
-        let section = hotswap_cpython::commit::AtomicSection::enter(py);
-        let others = cpython::other_threads(py);
-        let executed = codes::executed();
         let mut done = Vec::new();
         let mut failed = Vec::new();
-        for (index, mut stage) in stages {
-            let others_ran = others && (waited || stage.executed != executed);
-            let caught_up = if others_ran { stage.catch_up() } else { Ok(()) };
+        for ((index, mut stage), caught_up) in stages.into_iter().zip(caught_up) {
             match caught_up.and_then(|()| stage.transaction.commit(py)) {
                 Ok(()) => done.push((index, stage)),
                 Err(error) => failed.push((index, stage, error)),
