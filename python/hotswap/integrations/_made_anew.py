@@ -41,6 +41,7 @@ def fill_in(
     """
     notes = []
     kinds = list(classes)
+    thing: Any
     for thing in instances(*kinds) if kinds else ():
         kind = type(thing)
         for name, make in missing(kind).items():

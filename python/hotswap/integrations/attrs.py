@@ -34,7 +34,8 @@ def _fields(kind: type) -> dict[str, Callable[[Any], Any] | None]:
 def _maker(default: Any) -> Callable[[Any], Any] | None:
     if default is attr.NOTHING:
         return None
-    if isinstance(default, attr.Factory):  # type: ignore[arg-type]
+    factory_class: Any = attr.Factory
+    if isinstance(default, factory_class):
         factory: Any = default
         return factory.factory if factory.takes_self else lambda thing: factory.factory()
     return lambda thing: default

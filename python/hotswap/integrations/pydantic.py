@@ -43,6 +43,7 @@ class PydanticPlugin:
                 notes.append(f"pydantic: the validator of {name} could not be built again: {error!r}")
             else:
                 _withdraw_stale(report, model)
+        thing: Any
         for thing in instances(*made):
             _forget_removed(thing)
         return notes + fill_in(made, _fields, _give)
