@@ -122,7 +122,7 @@ def rust(session: nox.Session) -> None:
     packages = [word for crate in there for word in ("--package", crate)]
     session.run("cargo", "test", "--quiet", *packages, external=True)
     session.run("pytest", "--timeout", "300", "tests/watch")
-    session.run(*FUZZ, "--cases", "60", "--seed", "1", "python", "tests", external=True)
+    session.run(*FUZZ, "--cases", "400", "--seed", "1", "python", "tests", external=True)
 
 
 @nox.session(python=NEWEST)

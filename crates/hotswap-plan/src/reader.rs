@@ -16,6 +16,9 @@ use crate::scan::{Binds, Masker, Sites};
 /// The elements of longer displays are not looked at one by one.
 const MANY_ITEMS: usize = 1_000;
 
+/// Nor are those of displays further inside: each level is hashed with all that it holds.
+const DEEP: usize = 12;
+
 /// Start offsets of lines.
 pub(crate) struct Lines {
     pub(crate) starts: Vec<u32>,
@@ -162,6 +165,11 @@ impl Reader<'_> {
     }
 
     fn expression(&self, expr: &Expr) -> Expression {
+        self.expression_at(expr, 0)
+    }
+
+    /// An expression inside so many displays.
+    fn expression_at(&self, expr: &Expr, depth: usize) -> Expression {
         let display = match expr {
             Expr::Dict(dict) if dict.items.iter().all(|item| item.key.is_some()) => Some("dict"),
             Expr::List(list) if !list.elts.iter().any(Expr::is_starred_expr) => Some("list"),
@@ -177,16 +185,20 @@ impl Reader<'_> {
             fingerprint: hash_of(&ComparableExpr::from(expr)),
             facts: Facts::of_expr(expr),
             display,
-            items: self.items(expr),
+            items: if depth < DEEP {
+                self.items(expr, depth + 1)
+            } else {
+                Vec::new()
+            },
             head: head.unwrap_or_default(),
         }
     }
 
     /// The elements of a display or a tuple.
-    fn items(&self, expr: &Expr) -> Vec<Item> {
+    fn items(&self, expr: &Expr, depth: usize) -> Vec<Item> {
         let element = |value: &Expr| Item {
             key: None,
-            value: self.expression(value),
+            value: self.expression_at(value, depth),
         };
         match expr {
             Expr::Dict(dict) if dict.items.len() <= MANY_ITEMS => dict
@@ -194,8 +206,8 @@ impl Reader<'_> {
                 .iter()
                 .map(|item| {
                     item.key.as_ref().map(|key| Item {
-                        key: Some(self.expression(key)),
-                        value: self.expression(&item.value),
+                        key: Some(self.expression_at(key, depth)),
+                        value: self.expression_at(&item.value, depth),
                     })
                 })
                 .collect::<Option<Vec<Item>>>()
