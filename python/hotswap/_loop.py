@@ -65,14 +65,16 @@ class UpdateLoop:
         self._thread = _start_thread(self._run)
         _arrange_process_events()
 
-    def widen(self, options: Options) -> None:
-        """Watch these options' paths as well; the other settings stay as they are."""
-        wider = _union(self.options, options)
-        if wider == self.options:
+    def widen(self, options: Options, open_paths: list[tuple[str, ...] | None]) -> None:
+        """Watch these options' paths as well as those of the open sessions; other settings stay as they are."""
+        if _covers(self.options.paths, options.paths):
             return
+        wider = replace(self.options, paths=_union([*open_paths, options.paths]))
         self.options = wider
         old = self._engine
         new = _new_engine(wider)
+        if old is not None:
+            new.inherit(old)
         new.start()
         if self.paused:
             new.pause()
@@ -352,11 +354,20 @@ def _new_engine(options: Options) -> Engine:
     return Engine(options.for_engine())
 
 
-def _union(old: Options, new: Options) -> Options:
-    if old.paths is None or new.paths is None:
-        return replace(old, paths=None)
-    added = [path for path in new.paths if not any(_inside(path, root) for root in old.paths)]
-    return replace(old, paths=(*old.paths, *added))
+def _covers(old: tuple[str, ...] | None, new: tuple[str, ...] | None) -> bool:
+    if old is None or new is None:
+        return old is None
+    return all(any(_inside(path, root) for root in old) for path in new)
+
+
+def _union(all_paths: list[tuple[str, ...] | None]) -> tuple[str, ...] | None:
+    """What the sessions watch together; None is every imported module."""
+    union: list[str] = []
+    for paths in all_paths:
+        if paths is None:
+            return None
+        union += [path for path in paths if not any(_inside(path, root) for root in union)]
+    return tuple(union)
 
 
 def _inside(path: str, root: str) -> bool:

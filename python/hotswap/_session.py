@@ -34,9 +34,15 @@ class Session:
     Also a context manager, which stops the session at its end.
     """
 
-    def __init__(self, loop: UpdateLoop | None, on_update: Callable[[Report], object] | None = None) -> None:
+    def __init__(
+        self,
+        loop: UpdateLoop | None,
+        on_update: Callable[[Report], object] | None = None,
+        paths: tuple[str, ...] | None = None,
+    ) -> None:
         # None: hotswap is turned off, and every method does nothing.
         self._loop = loop
+        self._paths = paths
         self._on_update = on_update
         self._holds_updates = False
         if loop is not None and on_update is not None:
@@ -202,8 +208,8 @@ def open_session(options: Options, on_update: Callable[[Report], object] | None 
         else:
             loop = _loop.current
             _warn_of_differences(loop.options, options)
-            loop.widen(options)
-        session = Session(loop, on_update)
+            loop.widen(options, [session._paths for session in _sessions])
+        session = Session(loop, on_update, options.paths)
         _sessions.append(session)
     return session
 

@@ -198,8 +198,8 @@ def test_rollback_brings_the_code_back_and_keeps_state(load: Load) -> None:
     program.module.N.append("state")
     first = program.edit("N = []\ndef f():\n    return 2\n").generation
     program.edit("N = []\ndef f():\n    return 3\n")
-    session = hotswap.watch(program.file.parent)
-    session.rollback(first)
+    with hotswap.watch(program.file.parent) as session:
+        session.rollback(first)
     assert program.module.f() == 2
     assert program.module.N == ["state"]
     assert hotswap.sync().status == "unchanged"

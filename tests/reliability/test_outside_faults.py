@@ -237,3 +237,27 @@ def test_names_that_are_not_utf8(drive: Drive) -> None:
         assert inner.f() == 1 and "not Unicode" in session.status()["uncovered"]["inner"]
         """
     )
+
+
+def test_a_root_that_is_gone_does_not_stop_another_watch(drive: Drive) -> None:
+    drive(
+        """
+        import shutil
+        for name in "abcd":
+            os.mkdir(name)
+            save(f"{name}/in_{name}.py", MOD.format(1))
+            sys.path.insert(0, os.path.abspath(name))
+        import in_a, in_b, in_c, in_d
+        stays = hotswap.watch("a")
+        hotswap.watch("b").stop()
+        open_all_the_time = hotswap.watch("c")
+        shutil.rmtree("b")
+        shutil.rmtree("c")
+        hotswap.watch("d")
+        save("d/in_d.py", MOD.format(2))
+        until(lambda: in_d.f() == 2)
+        os.mkdir("c")
+        save("c/in_c.py", MOD.format(2))
+        until(lambda: in_c.f() == 2)
+        """
+    )

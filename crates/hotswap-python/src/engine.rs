@@ -116,15 +116,6 @@ impl Engine {
             get(name)?.map(|value| value.extract()).transpose()
         };
         let roots: Option<Vec<PathBuf>> = get("paths")?.map(|value| value.extract()).transpose()?;
-        for root in roots.iter().flatten() {
-            if !root.exists() {
-                return Err(raise(
-                    py,
-                    "WatchError",
-                    format!("{}: no such file or directory", root.display()),
-                ));
-            }
-        }
         let coverage = Coverage::new(py, roots, &list("include")?, &list("exclude")?)?;
         let mut config = WatchConfig {
             quiet: LEAD,
@@ -211,7 +202,10 @@ impl Engine {
             }
             if let Some(roots) = &roots {
                 for root in roots {
-                    if root.is_dir() {
+                    // One that is gone for now, with a session still open on it, was a directory
+                    // unless it is named like a source.
+                    let is_file = root.is_file() || root.extension().is_some_and(|ext| ext == "py");
+                    if root.is_dir() || !is_file {
                         watcher.watch_tree(root);
                     } else if let Some(directory) = root.parent() {
                         watcher.watch_directory(directory);
@@ -232,7 +226,7 @@ impl Engine {
         Ok(())
     }
 
-    /// In a forked child, before `start`: takes over what the parent's engine knows.
+    /// In a forked child, or where paths are added, before `start`: takes over what the parent's engine knows.
     fn inherit(&self, py: Python<'_>, parent: &Engine) -> PyResult<()> {
         let Ok(mut desk) = parent.desk.try_lock() else {
             // An update was in flight at the fork; the files are read anew.

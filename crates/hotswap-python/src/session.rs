@@ -110,6 +110,12 @@ impl Session {
         self.disk = std::mem::take(&mut other.disk);
         self.world = std::mem::take(&mut other.world);
         self.seen = std::mem::take(&mut other.seen);
+        if self.coverage.roots != other.coverage.roots {
+            // What the other engine did not cover was never looked at for this one.
+            let modules = &self.world.modules;
+            self.seen
+                .retain(|name, _| modules.iter().any(|module| module.name == *name));
+        }
         self.rejected = std::mem::take(&mut other.rejected);
         self.detached = std::mem::take(&mut other.detached);
     }
