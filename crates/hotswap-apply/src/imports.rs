@@ -112,7 +112,7 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         }
         if name == "*" {
-            return self.rebind_star(module, source, outline);
+            return self.rebind_star(module, source, index, import, outline);
         }
         if self.late_names.contains(&(source, name.clone())) {
             self.late_names.insert((module, import.bound.clone()));
@@ -144,6 +144,8 @@ impl<'py> Stage<'_, 'py> {
         &mut self,
         module: usize,
         source: usize,
+        index: usize,
+        import: &Import,
         outline: &hotswap_plan::Outline,
     ) -> PyResult<()> {
         let live = self.live_dict(module);
@@ -154,8 +156,18 @@ impl<'py> Stage<'_, 'py> {
             .map(|((_, name), _)| name.clone())
             .collect();
         let public = self.public_names(source)?;
-        if self.changed.contains_key(&(source, "__all__".to_string())) {
-            self.follow_all(module, source, outline, public.as_deref())?;
+        let before = listed(&self.live_dict(source))?;
+        // A star import that is new gave nothing before, and runs by itself.
+        if self.changed.contains_key(&(source, "__all__".to_string()))
+            && !self.ran_import(module, index, import)
+        {
+            self.follow_all(
+                module,
+                source,
+                outline,
+                before.as_deref(),
+                public.as_deref(),
+            )?;
         }
         for name in names {
             if outline.last_binder(&name).is_some() {
@@ -174,10 +186,12 @@ impl<'py> Stage<'_, 'py> {
                 self.note_code(module, &name, Changed::Value);
                 continue;
             };
-            let is_public = public
-                .as_ref()
-                .map_or(!name.starts_with('_'), |list| list.contains(&name));
-            if is_public || live.contains(&name)? {
+            let has = is_given(public.as_deref(), &name);
+            let had = is_given(before.as_deref(), &name) && live.contains(&name)?;
+            if new.is_none() && self.comes_by_star_but(module, source, &name, outline)? {
+                continue;
+            }
+            if has || had {
                 self.rebind(module, &live, &name, None, outline, old, new)?;
             }
         }
@@ -191,22 +205,16 @@ impl<'py> Stage<'_, 'py> {
         module: usize,
         source: usize,
         outline: &hotswap_plan::Outline,
+        before: Option<&[String]>,
         public: Option<&[String]>,
     ) -> PyResult<()> {
-        let given = |names: Option<&[String]>, name: &str| match names {
-            Some(names) => names.iter().any(|other| other == name),
-            None => !name.starts_with('_'),
-        };
         let (own, other) = (self.live_dict(module), self.live_dict(source));
-        let before: Option<Vec<String>> = other
-            .get_item("__all__")?
-            .and_then(|names| names.extract().ok());
         let staged = self.namespace(source)?;
         for (name, value) in staged.copy()?.iter() {
             let name: String = name.extract()?;
             let (had, has) = (
-                given(before.as_deref(), &name) && other.contains(&name)?,
-                given(public, &name),
+                is_given(before, &name) && other.contains(&name)?,
+                is_given(public, &name),
             );
             if had == has || outline.last_binder(&name).is_some() {
                 continue;
@@ -239,7 +247,7 @@ impl<'py> Stage<'_, 'py> {
         for (_, import) in outline.imports().filter(|(_, import)| import.bound == "*") {
             if let Some(other) = self.imported_module(module, import)
                 && other != source
-                && self.live_dict(other).contains(name)?
+                && self.given_by_star(other, name)?.is_some()
             {
                 return Ok(true);
             }
@@ -247,15 +255,21 @@ impl<'py> Stage<'_, 'py> {
         Ok(false)
     }
 
+    /// What a star import of a module gives for a name, as the module will be.
+    pub(crate) fn given_by_star(
+        &self,
+        source: usize,
+        name: &str,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if !is_given(self.public_names(source)?.as_deref(), name) {
+            return Ok(None);
+        }
+        self.present(source).get_item(name)
+    }
+
     /// `__all__` of a module as it will be.
-    fn public_names(&mut self, module: usize) -> PyResult<Option<Vec<String>>> {
-        let namespace = match self.staging.get(&module) {
-            Some(staging) => staging.namespace.clone(),
-            None => self.live_dict(module),
-        };
-        Ok(namespace
-            .get_item("__all__")?
-            .and_then(|names| names.extract().ok()))
+    fn public_names(&self, module: usize) -> PyResult<Option<Vec<String>>> {
+        listed(&self.present(module))
     }
 
     fn rebound_value(&self, module: usize, name: &str) -> Option<OldAndNew<'py>> {
@@ -427,4 +441,19 @@ fn stand_in<'py>(
     dict.call_method1("update", (module.getattr("__dict__")?,))?;
     dict.call_method1("update", (namespace,))?;
     Ok(copy)
+}
+
+/// `__all__` of a namespace.
+fn listed(namespace: &Bound<'_, PyDict>) -> PyResult<Option<Vec<String>>> {
+    Ok(namespace
+        .get_item("__all__")?
+        .and_then(|names| names.extract().ok()))
+}
+
+/// Whether a star import takes a name, from a module with this `__all__`.
+fn is_given(listed: Option<&[String]>, name: &str) -> bool {
+    match listed {
+        Some(names) => names.iter().any(|other| other == name),
+        None => !name.starts_with('_'),
+    }
 }

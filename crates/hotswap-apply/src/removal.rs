@@ -154,6 +154,14 @@ impl<'py> Stage<'_, 'py> {
             .getattr("modules")?
             .cast_into::<PyDict>()?;
         for import in stars {
+            if let Some(source) = self.imported_module(module, &import) {
+                // The source of the star may be edited too: what counts is what it gives then.
+                let given = self.given_by_star(source, name)?;
+                if given.is_some_and(|value| value.is(&held)) {
+                    return Ok(true);
+                }
+                continue;
+            }
             let Some(source) = crate::resolve_import(&self.package(module), &import) else {
                 continue;
             };

@@ -213,6 +213,14 @@ impl<'w, 'py> Stage<'w, 'py> {
         Ok(namespace)
     }
 
+    /// What a module holds at this moment of the update: staged, else live.
+    pub(crate) fn present(&self, module: usize) -> Bound<'py, PyDict> {
+        match self.staging.get(&module) {
+            Some(staging) if !self.committed => staging.namespace.clone(),
+            _ => self.live_dict(module),
+        }
+    }
+
     /// A copy of a module's namespace as it was before this update.
     pub(crate) fn namespace_before(&self, module: usize) -> PyResult<Bound<'py, PyDict>> {
         let live = self.live_dict(module);
