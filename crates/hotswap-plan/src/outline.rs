@@ -165,6 +165,8 @@ pub struct Compound {
     pub keyword: &'static str,
     /// Imports found in its blocks.
     pub imports: Vec<Import>,
+    /// The names that imports in its blocks bind, those under `if TYPE_CHECKING:` included.
+    pub imported: Vec<String>,
     /// The blocks of an `if` or `try`; empty for the others.
     pub branches: Vec<Branch>,
     /// Hash of what stands in its heads.

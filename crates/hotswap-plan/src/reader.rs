@@ -8,8 +8,8 @@ use ruff_text_size::Ranged;
 
 use crate::facts::{Facts, dotted};
 use crate::outline::{
-    Branch, ClassDef, Compound, Expression, FunctionDef, Import, Item, Kind, Parameter, Pragma,
-    Span, Statement, hash_of,
+    Branch, ClassDef, Compound, Expression, FunctionDef, Item, Kind, Parameter, Pragma, Span,
+    Statement, hash_of,
 };
 use crate::scan::{Binds, Masker, Sites};
 
@@ -112,7 +112,7 @@ impl Reader<'_> {
         binds.visit_stmt(stmt);
         let first_line = self.lines.line(span.start);
         let last_line = self.lines.line(span.end.max(span.start + 1) - 1);
-        let kind = self.kind(stmt, first, module, &binds.imports);
+        let kind = self.kind(stmt, first, module, &binds);
         if kind == Kind::Docstring {
             binds.bind("__doc__");
         }
@@ -223,7 +223,7 @@ impl Reader<'_> {
         }
     }
 
-    fn kind(&self, stmt: &Stmt, first: bool, module: bool, imports: &[Import]) -> Kind {
+    fn kind(&self, stmt: &Stmt, first: bool, module: bool, binds: &Binds) -> Kind {
         match stmt {
             Stmt::FunctionDef(function) => Kind::Function(Box::new(self.function(function, stmt))),
             Stmt::ClassDef(class) => Kind::Class(Box::new(self.class(class))),
@@ -258,7 +258,7 @@ impl Reader<'_> {
             {
                 Kind::Future
             }
-            Stmt::Import(_) | Stmt::ImportFrom(_) => Kind::Import(imports.to_vec()),
+            Stmt::Import(_) | Stmt::ImportFrom(_) => Kind::Import(binds.imports.clone()),
             Stmt::Expr(expr) if first && expr.value.is_string_literal_expr() => Kind::Docstring,
             Stmt::If(if_stmt) if module && is_main_guard(&if_stmt.test) => Kind::MainGuard,
             Stmt::If(_)
@@ -275,7 +275,8 @@ impl Reader<'_> {
                     Stmt::Try(_) => "try",
                     _ => "match",
                 },
-                imports: imports.to_vec(),
+                imports: binds.imports.clone(),
+                imported: binds.imported.clone(),
                 branches: self.branches(stmt),
                 heads: heads(stmt),
             }),

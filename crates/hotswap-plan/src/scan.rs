@@ -124,6 +124,8 @@ pub(crate) struct Binds {
     pub(crate) deletes: Vec<String>,
     pub(crate) annotates: Vec<String>,
     pub(crate) imports: Vec<Import>,
+    /// The names that imports bind, also those that never happen.
+    pub(crate) imported: Vec<String>,
     /// Inside `if TYPE_CHECKING:`, whose imports never happen.
     unreached: bool,
 }
@@ -131,6 +133,9 @@ pub(crate) struct Binds {
 impl Binds {
     fn import(&mut self, import: Import) {
         self.bind(import.bound.clone());
+        if !self.imported.contains(&import.bound) {
+            self.imported.push(import.bound.clone());
+        }
         if !self.unreached {
             self.imports.push(import);
         }

@@ -6,6 +6,9 @@ use crate::outline::{ClassDef, FunctionDef, Kind, Outline, Span, Statement};
 /// The name of the decorator that stands for those that must not run.
 pub const DECORATOR_STUB: &str = "__hotswap_same__";
 
+/// What stands before an import that is compiled and never runs.
+const NEVER: &str = "if 0: ";
+
 /// A text under construction.
 #[derive(Clone, Debug)]
 pub struct Skeleton<'a> {
@@ -51,7 +54,20 @@ impl<'a> Skeleton<'a> {
                     skeleton.keep(statement.span);
                     skeleton
                         .insertions
-                        .push((statement.span.start, "if 0: ".to_string()));
+                        .push((statement.span.start, NEVER.to_string()));
+                }
+                Kind::Compound(compound) => {
+                    let names: Vec<&str> = compound
+                        .imported
+                        .iter()
+                        .map(String::as_str)
+                        .filter(|name| *name != "*")
+                        .collect();
+                    if !names.is_empty() {
+                        let line = format!("{NEVER}import {}", names.join(", "));
+                        skeleton.end = skeleton.end.max(statement.span.start);
+                        skeleton.insertions.push((statement.span.start, line));
+                    }
                 }
                 _ => {}
             }
@@ -101,6 +117,8 @@ impl<'a> Skeleton<'a> {
                 return;
             };
             let head = branch.head.start;
+            self.insertions
+                .retain(|(at, text)| *at != head || !text.starts_with(NEVER));
             if !self.insertions.iter().any(|(at, _)| *at == head) {
                 self.insertions.push((head, "if 1:".to_string()));
             }
@@ -305,6 +323,32 @@ mod tests {
             .statement(&outline.statements[2])
             .finish();
         assert_eq!(got, "if 0: import os\n        \n\ndef f():\n    return 1\n");
+    }
+
+    #[test]
+    fn imports_inside_blocks_are_seen_by_the_compiler() {
+        let text = "try:\n    import a.b as c, d.e\nexcept ImportError:\n    c = None\n    def f():\n        c.g()\nX = 1\n";
+        let outline = outline(text);
+        let skeleton = Skeleton::new(text, &outline);
+        let got = skeleton.clone().statement(&outline.statements[1]).finish();
+        assert!(got.starts_with("if 0: import c, d"), "{got}");
+        assert!(got.ends_with("\nX = 1\n"), "{got}");
+        let Kind::Compound(compound) = &outline.statements[0].kind else {
+            panic!("a block")
+        };
+        let before = "def f():\n    pass\nif X:\n    import y\n";
+        let first = Outline::parse(before).unwrap();
+        let got = Skeleton::new(before, &first).statement(&first.statements[0]);
+        assert_eq!(got.finish(), "def f():\n    pass\nif 0: import y\n");
+        let last = skeleton.clone().statement(&compound.branches[1].body[1]);
+        let got = last.finish();
+        assert!(
+            got.starts_with("if 0: ") && got.contains("\nif 1:") && got.contains("    def f():"),
+            "{got}"
+        );
+        // The head of its own block is needed for itself.
+        let got = skeleton.statement(&compound.branches[0].body[0]).finish();
+        assert!(got.starts_with("if 1:"), "{got}");
     }
 
     #[test]
