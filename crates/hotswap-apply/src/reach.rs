@@ -370,11 +370,18 @@ pub(crate) fn is_of_library(object: &Bound<'_, PyAny>) -> bool {
     file.is_ok_and(|file| file.contains("site-packages") || file.contains("dist-packages"))
 }
 
-/// A dict in which statements run is no registry.
+/// A dict in which statements run is no registry, nor is the table of the modules.
 fn is_namespace(object: &Bound<'_, PyAny>) -> bool {
+    let is_modules = || {
+        let modules = object
+            .py()
+            .import("sys")
+            .and_then(|sys| sys.getattr("modules"));
+        modules.is_ok_and(|modules| modules.is(object))
+    };
     object
         .cast::<PyDict>()
-        .is_ok_and(|dict| dict.contains("__builtins__").unwrap_or(false))
+        .is_ok_and(|dict| dict.contains("__builtins__").unwrap_or(false) || is_modules())
 }
 
 /// What a class has under a name, by its own dict and those of its bases.

@@ -8,7 +8,7 @@
 
 use hotswap_plan::{Call, Expression, Kind, Outline, Statement};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFunction, PyTuple, PyType};
+use pyo3::types::{PyDict, PyFunction, PyModule, PyTuple, PyType};
 
 use crate::collections::{self, Entry, Shape};
 use crate::reach::Reach;
@@ -1011,6 +1011,8 @@ fn parts<'py>(
     let mut found = Vec::new();
     if let Ok(tuple) = value.cast::<PyTuple>() {
         found.extend(tuple.iter());
+    } else if value.is_instance_of::<PyModule>() {
+        // What a module holds was not put there by a registration.
     } else if let Some(shape) = Shape::of(value) {
         found.extend(
             collections::read(value, shape)?
