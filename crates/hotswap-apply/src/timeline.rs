@@ -189,7 +189,16 @@ impl<'py> Stage<'_, 'py> {
         let edited = &self.edits[&module];
         let (old, new) = (edited.old_outline.clone(), edited.outline.clone());
         let plan = edited.plan.clone();
-        if plan.removed.is_empty() && plan.steps.is_sorted_by_key(|step| step.old) {
+        let left_out = plan.steps.iter().any(|step| {
+            step.old.is_some_and(|at| {
+                let now = touched(&new.statements[step.new]);
+                let before = touched(&old.statements[at]);
+                !matches!(step.change, hotswap_plan::Change::Same)
+                    && !step.renamed
+                    && before.iter().any(|name| !now.contains(name))
+            })
+        });
+        if plan.removed.is_empty() && !left_out && plan.steps.is_sorted_by_key(|step| step.old) {
             return broken;
         }
         let mut names: Vec<String> = Vec::new();
