@@ -18,6 +18,13 @@ const MACHINERY: [&str; 6] = [
     "_unhashable_values_map_",
 ];
 
+/// A live enum, the one made anew, and from each new member to what stands for it.
+pub(crate) struct MergedEnum<'py> {
+    class: Bound<'py, PyType>,
+    made: Bound<'py, PyType>,
+    replaced: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+}
+
 pub(crate) fn is_enum(class: &Bound<'_, PyType>) -> PyResult<bool> {
     let modules = class.py().import("sys")?.getattr("modules")?;
     match modules.get_item("enum") {
@@ -49,6 +56,14 @@ impl<'py> Stage<'_, 'py> {
                 continue;
             }
             let old = old_members.get_item(&name)?;
+            if let Some(old) = &old
+                && !old.getattr("_value_")?.eq(member.getattr("_value_")?)?
+            {
+                // The same object, but what was made of its value is out of date.
+                let path = format!("{}.{}", after.name, name.extract::<String>()?);
+                self.changed
+                    .insert((module, path), crate::stage::Changed::Value);
+            }
             let keeps = match &old {
                 Some(old) => plain || old.getattr("_value_")?.eq(member.getattr("_value_")?)?,
                 None => false,
@@ -76,20 +91,7 @@ impl<'py> Stage<'_, 'py> {
                     replaced.push((member, old));
                 }
                 other => {
-                    self.transaction.push(Write::InstanceClass {
-                        object: member.clone(),
-                        class: class.clone(),
-                    });
-                    if let Ok(dict) = member
-                        .getattr("__dict__")
-                        .and_then(|dict| Ok(dict.cast_into::<PyDict>()?))
-                    {
-                        self.transaction.push(Write::Item {
-                            dict,
-                            key: self.intern("__objclass__").into_any(),
-                            value: Some(class.clone().into_any()),
-                        });
-                    }
+                    self.move_member(&member, class)?;
                     if let Some(old) = other {
                         self.transaction.push(Write::Reference {
                             old,
@@ -108,7 +110,11 @@ impl<'py> Stage<'_, 'py> {
                     .set_class_attribute(class, name, Some(value));
             }
         }
-        self.keep_combinations(class, made, &replaced)?;
+        self.enums.push(MergedEnum {
+            class: class.clone(),
+            made: made.clone(),
+            replaced: replaced.clone(),
+        });
         for (key, value) in new_dict.iter() {
             let name: String = key.extract()?;
             if MACHINERY.contains(&name.as_str())
@@ -167,14 +173,56 @@ impl<'py> Stage<'_, 'py> {
         Ok(())
     }
 
-    /// Combinations of flags that the program has made: the new class knows them by
-    /// value, unless a member of that value takes their place.
-    fn keep_combinations(
+    /// Lets a member of the class made anew be one of the live class.
+    fn move_member(
         &mut self,
+        member: &Bound<'py, PyAny>,
         class: &Bound<'py, PyType>,
-        made: &Bound<'py, PyType>,
-        replaced: &[(Bound<'py, PyAny>, Bound<'py, PyAny>)],
     ) -> PyResult<()> {
+        self.transaction.push(Write::InstanceClass {
+            object: member.clone(),
+            class: class.clone(),
+        });
+        if let Ok(dict) = member
+            .getattr("__dict__")
+            .and_then(|dict| Ok(dict.cast_into::<PyDict>()?))
+        {
+            self.transaction.push(Write::Item {
+                dict,
+                key: self.intern("__objclass__").into_any(),
+                value: Some(class.clone().into_any()),
+            });
+        }
+        Ok(())
+    }
+
+    /// The class made anew for a live enum, whose members can be combined.
+    pub(crate) fn made_enum(&self, class: &Bound<'py, PyType>) -> Option<Bound<'py, PyAny>> {
+        let merged = self
+            .enums
+            .iter()
+            .rev()
+            .find(|merged| merged.class.is(class))?;
+        Some(merged.made.clone().into_any())
+    }
+
+    /// Combinations of flags, once every statement has run that could make one.
+    pub(crate) fn settle_combinations(&mut self) -> PyResult<()> {
+        for merged in std::mem::take(&mut self.enums) {
+            self.keep_combinations(&merged)?;
+        }
+        Ok(())
+    }
+
+    /// Combinations that the program has made: the new class knows them by value, unless
+    /// a member of that value takes their place. Those that staged statements made of
+    /// members of the new class become the live one's.
+    fn keep_combinations(&mut self, merged: &MergedEnum<'py>) -> PyResult<()> {
+        let MergedEnum {
+            class,
+            made,
+            replaced,
+        } = merged;
         let flag = self.py.import("enum")?.getattr("Flag")?;
         if !class.is_subclass(&flag)? || !made.is_subclass(&flag)? {
             return Ok(());
@@ -188,6 +236,9 @@ impl<'py> Stage<'_, 'py> {
         }
         let settled = PyDict::new(self.py);
         for (value, member) in new.iter() {
+            if !replaced.iter().any(|(from, _)| from.is(&member)) {
+                self.move_member(&member, class)?;
+            }
             settled.set_item(value, translate(&member, replaced)?)?;
         }
         for (value, member) in old.iter() {

@@ -117,6 +117,7 @@ impl<'py> Stage<'_, 'py> {
         if self.late_names.contains(&(source, name.clone())) {
             self.late_names.insert((module, import.bound.clone()));
         }
+        self.carry_members(source, name, module, &import.bound);
         match self.changed.get(&(source, name.clone())).copied() {
             Some(Changed::Value) => {}
             Some(change) => {
@@ -137,6 +138,22 @@ impl<'py> Stage<'_, 'py> {
         }
         let live = self.live_dict(module);
         self.rebind(module, &live, &import.bound, Some(index), outline, old, new)
+    }
+
+    /// What changed about the members of a class, under the name that an import gives it.
+    fn carry_members(&mut self, source: usize, name: &str, module: usize, bound: &str) {
+        let members: Vec<(String, Changed)> = self
+            .changed
+            .iter()
+            .filter(|((at, _), _)| *at == source)
+            .filter_map(|((_, path), change)| {
+                let member = path.strip_prefix(name)?.strip_prefix('.')?;
+                Some((format!("{bound}.{member}"), *change))
+            })
+            .collect();
+        for (path, change) in members {
+            self.note_code(module, &path, change);
+        }
     }
 
     /// Where a from-import was written without a name: every public name.
@@ -168,6 +185,17 @@ impl<'py> Stage<'_, 'py> {
                 before.as_deref(),
                 public.as_deref(),
             )?;
+        }
+        let heads: Vec<String> = self
+            .changed
+            .keys()
+            .filter(|(at, _)| *at == source)
+            .filter_map(|(_, path)| Some(path.split_once('.')?.0.to_string()))
+            .collect();
+        for name in heads {
+            if is_given(public.as_deref(), &name) && outline.last_binder(&name).is_none() {
+                self.carry_members(source, &name, module, &name);
+            }
         }
         for name in names {
             if outline.last_binder(&name).is_some() {

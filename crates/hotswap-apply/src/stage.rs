@@ -119,6 +119,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub rebound: Vec<(usize, String, OldAndNew<'py>)>,
     /// Classes made anew in staging, and the live ones that take their members over.
     pub rebuilt: Vec<(Bound<'py, PyType>, Bound<'py, PyType>)>,
+    /// Enums made anew whose combinations of members are not settled yet.
+    pub enums: Vec<crate::enums::MergedEnum<'py>>,
     /// Live classes that CPython cannot change in place, and those that take their place.
     pub replaced: Vec<(Bound<'py, PyType>, Bound<'py, PyType>)>,
     /// Instances that move to another layout, by address, and what takes their place.

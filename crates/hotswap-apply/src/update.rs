@@ -335,6 +335,7 @@ fn begin<'w, 'py>(
         after: Vec::new(),
         abstract_classes: Vec::new(),
         rebuilt: Vec::new(),
+        enums: Vec::new(),
         replaced: Vec::new(),
         moved: FxHashMap::default(),
         given: FxHashMap::default(),
@@ -426,6 +427,7 @@ impl<'py> Stage<'_, 'py> {
         fault::point("the swap of code")?;
         self.swap_codes()?;
         self.rehome();
+        self.settle_combinations()?;
         fault::point("the stand-ins of containers")?;
         self.settle_stand_ins()?;
         fault::point("abstract methods")?;
@@ -534,6 +536,7 @@ impl<'py> Stage<'_, 'py> {
             }
             self.plan_caches()?;
             self.swap_codes()?;
+            self.settle_combinations()?;
             self.plan_abstract_methods()?;
             self.transaction.commit(self.py)?;
             self.run_after()?;

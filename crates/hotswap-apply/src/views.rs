@@ -272,6 +272,9 @@ impl<'py> Stage<'_, 'py> {
         facts: &Facts,
         name: &str,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if let Some(made) = self.made_enum(class) {
+            return Ok(Some(made));
+        }
         let pending = PyDict::new(self.py);
         self.transaction.pending_members(class, &pending)?;
         if pending.is_empty() {
