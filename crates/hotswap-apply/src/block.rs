@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use hotswap_plan::{Branch, Change, Compound, Kind, Outline, Pragma, Statement, Step, diff_bodies};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::stage::{Late, Stage};
 use crate::statement::{evaluate, kind_of};
@@ -203,7 +204,7 @@ impl<'py> Stage<'_, 'py> {
                 }
                 return self.derive_defaults(module, old, new, None);
             }
-            Kind::Class(_) => return self.derive_class(module, new, outline),
+            Kind::Class(_) => return self.derive_class(module, old, new, outline),
             Kind::Import(_) | Kind::Expression => return Ok(()),
             _ => {}
         }
@@ -435,6 +436,51 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         Ok(Some(Vec::new()))
+    }
+
+    /// Runs those statements of a block that ran before, in a copy of a namespace: the
+    /// others may have effects. False: it is not known which, or they have effects too.
+    pub(crate) fn run_part_that_ran(
+        &mut self,
+        module: usize,
+        place: Place<'_>,
+        copy: &Bound<'py, PyDict>,
+        names: &[String],
+    ) -> PyResult<bool> {
+        let statement = &place.outline.statements[place.index];
+        let Kind::Compound(compound) = &statement.kind else {
+            return Ok(false);
+        };
+        // A `try` shows by its traces which part of it ran; an edited one has left none.
+        let same = !place.new
+            || self
+                .old_statement(module, place.index)
+                .is_some_and(|old| old.fingerprint == statement.fingerprint);
+        if compound.branches.is_empty() || compound.keyword == "try" && !same {
+            return Ok(false);
+        }
+        let Some(active) = self.active(module, Block { compound, place }, None)? else {
+            return Ok(false);
+        };
+        for inner in body_of(compound, &active) {
+            if self.link_impurity(module, &inner, names) {
+                return Ok(false);
+            }
+            let skeleton =
+                hotswap_plan::Skeleton::new(place.text, place.outline).statement(&inner);
+            let code = self.compile(module, &skeleton.finish())?;
+            let mut view = self.view(module, place, &inner.facts, copy, names)?;
+            let ran = match view.unknown.is_empty() {
+                true => crate::codes::execute(&code, copy, None),
+                false => Ok(()),
+            };
+            let known = view.unknown.is_empty();
+            view.leave()?;
+            if ran.is_err() || !known {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The block whose functions live or whose own names are bound, if it is only one.

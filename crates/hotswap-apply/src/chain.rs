@@ -2,8 +2,9 @@
 
 use hotswap_plan::{Kind, Outline, Statement};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyFunction};
 
+use crate::codes;
 use crate::contents::{copy_of, set_content};
 use crate::stage::{Changed, Stage};
 use crate::timeline::{Place, links};
@@ -116,8 +117,21 @@ impl<'py> Stage<'_, 'py> {
             self.chained.insert((module, name.clone()));
             changed |= self.take_chained(module, name, ran.get_item(name)?)?;
         }
+        if let Some(annotations) = ran.get_item("__annotations__")?
+            && after
+                .iter()
+                .any(|link| crate::annotations::is_annotated(&outline.statements[*link]))
+            && !cfg!(Py_3_14)
+        {
+            self.bind(module, "__annotations__", Some(annotations))?;
+        }
         for other in &others {
             let (was, value) = (live.get_item(other)?, ran.get_item(other)?);
+            if let (Some(was), Some(value)) = (&was, &value)
+                && self.is_twin(was, value)?
+            {
+                continue;
+            }
             self.bind(module, other, value.clone())?;
             self.note_value(module, other, was, value);
         }
@@ -129,6 +143,35 @@ impl<'py> Stage<'_, 'py> {
             self.entry(module, &label, Some(statement), "statement", "re-ran");
         }
         Ok(true)
+    }
+
+    /// Whether a function that a statement made once more is what the live one is going to
+    /// be: then that one stays, with what the program has set on it.
+    fn is_twin(&self, live: &Bound<'py, PyAny>, made: &Bound<'py, PyAny>) -> PyResult<bool> {
+        if !live.is_exact_instance_of::<PyFunction>() || !made.is_exact_instance_of::<PyFunction>()
+        {
+            return Ok(false);
+        }
+        let code = live.getattr("__code__")?;
+        let pair = self.pairs.iter().find(|pair| pair.old.is(&code));
+        let code = pair.map_or(code, |pair| pair.new.clone());
+        let same = |name: &str| -> PyResult<bool> {
+            let planned = match name {
+                "__defaults__" => self.transaction.pending_attribute(live, "__defaults__"),
+                _ => self.transaction.pending_attribute(live, "__kwdefaults__"),
+            };
+            let now = match planned.flatten() {
+                Some(planned) => planned,
+                None => live.getattr(name)?,
+            };
+            Ok(values::equal(&now, &made.getattr(name)?))
+        };
+        let (name, qualname) = ("__name__", "__qualname__");
+        Ok(live.getattr(name)?.eq(made.getattr(name)?)?
+            && live.getattr(qualname)?.eq(made.getattr(qualname)?)?
+            && codes::same_behaviour(&code, &made.getattr("__code__")?)?
+            && same("__defaults__")?
+            && same("__kwdefaults__")?)
     }
 
     /// The value that a chain gave to a name goes where the old one was. False: there is no difference.
@@ -172,6 +215,9 @@ impl<'py> Stage<'_, 'py> {
         new: bool,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
         let copy = namespace.copy()?;
+        if let Some(annotations) = copy.get_item("__annotations__")? {
+            copy.set_item("__annotations__", annotations.call_method0("copy")?)?;
+        }
         for name in names {
             if copy.contains(name)? {
                 copy.del_item(name)?;

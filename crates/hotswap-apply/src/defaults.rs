@@ -42,12 +42,16 @@ impl<'py> Stage<'_, 'py> {
             }) else {
                 continue;
             };
-            if let Some(cause) = self.default_cause(module, &default.facts, class) {
+            let sure = self.default_cause(module, &default.facts, class, false);
+            let only_plain = sure.is_none();
+            let cause = sure.or_else(|| self.default_cause(module, &default.facts, class, true));
+            if let Some(cause) = cause {
                 due.push(Due {
                     was,
                     index,
                     default,
                     cause,
+                    only_plain,
                 });
             }
         }
@@ -66,6 +70,7 @@ impl<'py> Stage<'_, 'py> {
         module: usize,
         facts: &Facts,
         class: Option<(&[String], &Bound<'py, PyType>)>,
+        plain: bool,
     ) -> Option<String> {
         let mut facts = facts.clone();
         if let Some((path, _)) = class {
@@ -73,7 +78,10 @@ impl<'py> Stage<'_, 'py> {
                 facts.reads.push(path.iter().cloned().chain(read).collect());
             }
         }
-        self.cause(module, &facts)
+        match plain {
+            true => self.cause_of_plain(module, &facts),
+            false => self.cause(module, &facts),
+        }
     }
 
     fn derive_defaults_of(
@@ -101,9 +109,22 @@ impl<'py> Stage<'_, 'py> {
         for each in due {
             let parameter = &after.parameters[each.index];
             let source = each.default.span.of(&text);
+            if each.only_plain
+                && !parameter_default(target, before, each.was)?
+                    .is_some_and(|now| values::is_comparable(&now))
+            {
+                continue;
+            }
             let mut stale = self.impurity(module, &each.default.facts);
             if stale.is_none() {
+                let start = before.parameters[each.was]
+                    .default
+                    .as_ref()
+                    .map_or(0, |default| default.span.start);
+                let facts = &each.default.facts;
+                let mut view = self.view_before(module, start, facts, &before_update)?;
                 let was = evaluate_in(self.py, source, &before_update, old_scope.as_ref());
+                view.leave()?;
                 let now = parameter_default(target, before, each.was)?;
                 if !matches!((&was, &now), (Ok(was), Some(now)) if values::equal(was, now)) {
                     stale = Some("the program changed its value since".to_string());
@@ -182,6 +203,8 @@ struct Due<'o> {
     default: &'o Expression,
     /// The name that it reads.
     cause: String,
+    /// Only a plain value is out of date: what else was made follows by itself.
+    only_plain: bool,
 }
 
 fn default_position(function: &hotswap_plan::FunctionDef, index: usize) -> usize {

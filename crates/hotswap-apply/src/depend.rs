@@ -45,6 +45,15 @@ impl<'py> Stage<'_, 'py> {
         self.any_changed(module, facts, &mut seen)
     }
 
+    pub(crate) fn call_changed_at(
+        &self,
+        module: usize,
+        path: &[String],
+        seen: &mut FxHashSet<(usize, String)>,
+    ) -> bool {
+        self.call_changed_inner(module, path, seen)
+    }
+
     fn call_changed_inner(
         &self,
         module: usize,
@@ -74,7 +83,13 @@ impl<'py> Stage<'_, 'py> {
         };
         let statement = &outline.statements[index];
         match &statement.kind {
-            Kind::Function(function) => self.any_changed(module, &function.facts, seen),
+            Kind::Function(function) if function.decorators.is_empty() => {
+                self.any_changed(module, &function.facts, seen)
+            }
+            Kind::Function(function) => {
+                self.any_changed(module, &function.facts, seen)
+                    || self.held_changed(module, head, seen)
+            }
             Kind::Class(class) => class.body.iter().any(|member| match &member.kind {
                 Kind::Function(function) => self.any_changed(module, &function.facts, seen),
                 _ => false,
@@ -89,6 +104,19 @@ impl<'py> Stage<'_, 'py> {
                             })
                     })
             }),
+            _ => self.held_changed(module, head, seen),
+        }
+    }
+
+    /// The same for what a name holds: a closure, a wrapper, an alias.
+    fn held_changed(
+        &self,
+        module: usize,
+        name: &str,
+        seen: &mut FxHashSet<(usize, String)>,
+    ) -> bool {
+        match self.live_dict(module).get_item(name) {
+            Ok(Some(held)) => self.function_changed(&held, seen),
             _ => false,
         }
     }
@@ -147,6 +175,16 @@ impl<'py> Stage<'_, 'py> {
 
     /// The first name that an unchanged statement reads and that has another value now.
     pub(crate) fn cause(&self, module: usize, facts: &Facts) -> Option<String> {
+        self.cause_of(module, facts, false)
+    }
+
+    /// The same for what made a plain value: such a value does not follow the functions
+    /// inside the one that made it, as the functions which that one made do.
+    pub(crate) fn cause_of_plain(&self, module: usize, facts: &Facts) -> Option<String> {
+        self.cause_of(module, facts, true)
+    }
+
+    fn cause_of(&self, module: usize, facts: &Facts, plain: bool) -> Option<String> {
         for path in &facts.reads {
             if self.change_of(module, path) == Some(Changed::Value)
                 || self.is_late(module, path, &mut Vec::new())
@@ -156,7 +194,7 @@ impl<'py> Stage<'_, 'py> {
         }
         for call in &facts.calls {
             if let Call::Path(path) = call
-                && self.change_of(module, path) != Some(Changed::Nested)
+                && (plain || self.change_of(module, path) != Some(Changed::Nested))
                 && !self.is_class(module, path)
                 && self.call_changed(module, path)
             {
@@ -181,6 +219,15 @@ impl<'py> Stage<'_, 'py> {
     /// Why running this again may not be harmless; None if it is known to be.
     pub(crate) fn impurity(&self, module: usize, facts: &Facts) -> Option<String> {
         self.impurity_inner(module, facts, 0)
+    }
+
+    pub(crate) fn impurity_at(
+        &self,
+        module: usize,
+        facts: &Facts,
+        depth: usize,
+    ) -> Option<String> {
+        self.impurity_inner(module, facts, depth)
     }
 
     fn impurity_inner(&self, module: usize, facts: &Facts, depth: usize) -> Option<String> {
@@ -296,11 +343,10 @@ impl<'py> Stage<'_, 'py> {
             .name()
             .is_ok_and(|name| name == "function")
             && let Ok(globals) = object.getattr("__globals__")
-            && let Some(source) = self.world.by_dict(&globals)
+            && self.world.by_dict(&globals).is_some()
         {
-            let path: Vec<String> = qualname.split('.').map(ToString::to_string).collect();
             return self
-                .definition_impurity(source, &path, depth)
+                .function_impurity(&object, depth)
                 .unwrap_or_else(unknown);
         }
         if is_pure_library(&owner, &qualname) {

@@ -133,22 +133,22 @@ impl<'py> Stage<'_, 'py> {
         outline: &Arc<Outline>,
     ) -> PyResult<()> {
         let statement = &outline.statements[index];
+        let before = match self.edits.get(&module) {
+            Some(edited) => edited.old_outline.clone(),
+            None => outline.clone(),
+        };
+        let Some(old) = self.old_index(module, index) else {
+            return Ok(());
+        };
+        let old = &before.statements[old];
         match &statement.kind {
             Kind::Function(_) => {
-                let before = match self.edits.get(&module) {
-                    Some(edited) => edited.old_outline.clone(),
-                    None => outline.clone(),
-                };
-                let Some(old) = self.old_index(module, index) else {
-                    return Ok(());
-                };
-                let old = &before.statements[old];
                 if self.derive_decorators(module, old, statement, outline)? {
                     return Ok(());
                 }
                 self.derive_defaults(module, old, statement, None)
             }
-            Kind::Class(_) => self.derive_class(module, statement, outline),
+            Kind::Class(_) => self.derive_class(module, old, statement, outline),
             _ => Ok(()),
         }
     }
@@ -195,6 +195,11 @@ impl<'py> Stage<'_, 'py> {
             new: true,
         };
         let mut view = self.view(module, place, &statement.facts, &namespace, &[])?;
+        if let Some(name) = view.unknown.first().cloned() {
+            view.leave()?;
+            self.report_unknown(module, statement, &name);
+            return Ok(());
+        }
         let ran = codes::execute(&code, &namespace, None);
         view.leave()?;
         for (old, new) in view.copies.drain(..) {
@@ -238,6 +243,15 @@ impl<'py> Stage<'_, 'py> {
         self.entry(module, &label, Some(statement), "statement", "re-ran")
             .reason = "something it reads changed".to_string();
         Ok(())
+    }
+
+    /// A statement that cannot run because what it would read at its place is not known.
+    pub(crate) fn report_unknown(&mut self, module: usize, statement: &Statement, name: &str) {
+        let label = statement.label(&self.text(module));
+        let entry = self.entry(module, &label, Some(statement), "statement", "stale");
+        entry.reason =
+            format!("what {name} held there cannot be made again without effects");
+        entry.advice = "# hotswap: rerun".to_string();
     }
 
     /// The index of a statement's counterpart in the baseline.

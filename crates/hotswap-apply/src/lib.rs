@@ -12,6 +12,7 @@
 mod annotations;
 mod block;
 mod caches;
+mod callee;
 mod chain;
 mod class;
 mod codes;

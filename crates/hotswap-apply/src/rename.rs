@@ -24,7 +24,7 @@ impl<'py> Stage<'_, 'py> {
         else {
             return Ok(());
         };
-        let Some(object) = self.live_dict(module).get_item(&from)? else {
+        let Some(mut object) = self.live_dict(module).get_item(&from)? else {
             return self.run(module, None, new, outline);
         };
         match (old.function(), new.function()) {
@@ -39,6 +39,7 @@ impl<'py> Stage<'_, 'py> {
                     annotations: true,
                 };
                 self.patch_function(module, old, new, &change, &made, None)?;
+                self.derive_defaults(module, old, new, None)?;
             }
             _ => {
                 let class = match object.clone().cast_into::<pyo3::types::PyType>() {
@@ -55,12 +56,10 @@ impl<'py> Stage<'_, 'py> {
                 }
                 self.rename_methods(module, &class, old, new, outline)?;
                 self.rename_generated(&class, &from, &to)?;
-                if let Some(cause) = self.cause(module, &new.facts) {
-                    let entry = self.entry(module, &to, Some(new), "class", "stale");
-                    entry.reason = format!(
-                        "it was renamed, and its body depends on {cause}, which changed in the same save"
-                    );
-                    entry.advice = "# hotswap: rerun".to_string();
+                self.derive_renamed(module, &class, old, new, outline)?;
+                let followed = self.replaced.iter().find(|(old, _)| old.is(&class));
+                if let Some((_, now)) = followed {
+                    object = now.clone().into_any();
                 }
             }
         }

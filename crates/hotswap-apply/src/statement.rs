@@ -218,6 +218,9 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         }
         if self.run_chain(module, new, outline, None)? {
+            if let Some(old) = old.filter(|_| !self.is_whole(module)) {
+                self.unbind_lost(module, old, new, outline)?;
+            }
             return Ok(());
         }
         if let Some(old) = old
@@ -260,6 +263,19 @@ impl<'py> Stage<'_, 'py> {
             }
             None => None,
         };
+        if let Some(view) = &mut view
+            && let Some(name) = view.unknown.first().cloned()
+            && old.is_some()
+            && new.pragma != Some(Pragma::Rerun)
+            && self.makes_plain_values(module, new)?
+        {
+            view.leave()?;
+            if let Some(survey) = survey {
+                self.restore_survey(&survey)?;
+            }
+            self.report_unknown(module, new, &name);
+            return Ok(());
+        }
         let result = match &new.kind {
             Kind::Import(_) => self.run_import(&code, &namespace),
             _ => codes::execute(&code, &namespace, None),
@@ -348,6 +364,27 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         Ok(())
+    }
+
+    /// Whether all that a statement does is to give names plain values.
+    fn makes_plain_values(&self, module: usize, statement: &Statement) -> PyResult<bool> {
+        if !matches!(
+            statement.kind,
+            Kind::Assign { .. } | Kind::AugAssign { .. } | Kind::Compound(_)
+        ) || self.impurity(module, &statement.facts).is_some()
+        {
+            return Ok(false);
+        }
+        let live = self.live_dict(module);
+        for name in &statement.binds {
+            if !live
+                .get_item(name)?
+                .is_none_or(|value| values::is_comparable(&value))
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Notes what a statement that is about to run may do outside the staging namespace.
@@ -572,7 +609,10 @@ impl<'py> Stage<'_, 'py> {
             change.annotations,
         );
         let code = self.compile(module, &skeleton.finish())?;
-        let made = self.make(&code, &namespace, None, &function.name)?;
+        let mut view = self.view_at(module, new.span.start, &new.facts, &namespace)?;
+        let made = self.make(&code, &namespace, None, &function.name);
+        view.leave()?;
+        let made = made?;
         let patched = self.patch_function(module, old, new, change, &made, None)?;
         let deleted = outline
             .statements

@@ -3,6 +3,7 @@
 use hotswap_plan::{Facts, Kind, Outline, Skeleton, Statement};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use rustc_hash::FxHashSet;
 
 use crate::codes;
 use crate::stage::Stage;
@@ -31,30 +32,46 @@ impl<'py> Stage<'_, 'py> {
         facts: &Facts,
         namespace: &Bound<'py, PyDict>,
         skip: &[String],
-    ) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
+    ) -> PyResult<(Vec<(String, Bound<'py, PyAny>)>, Vec<String>)> {
         let mut values: Vec<(String, Bound<'py, PyAny>)> = Vec::new();
-        if self.early_depth >= DEPTH {
-            return Ok(values);
-        }
+        let mut unknown = Vec::new();
         for path in &facts.reads {
             let name = &path[0];
-            if skip.contains(name) || values.iter().any(|(known, _)| known == name) {
+            if skip.contains(name)
+                || unknown.contains(name)
+                || values.iter().any(|(known, _)| known == name)
+                || !is_rebound_after(place, name)
+            {
                 continue;
             }
-            let links = links(place.outline, name);
-            let before = links.partition_point(|link| *link < place.index);
-            let later = links[before..].iter().any(|link| *link != place.index);
-            if before == 0 || !later {
-                continue;
-            }
-            self.early_depth += 1;
-            let value = self.value_after(module, place, &links[..before], name, namespace);
-            self.early_depth -= 1;
-            if let Some(value) = value? {
-                values.push((name.clone(), value));
+            match self.early_value(module, place, name, namespace)? {
+                Some(value) => values.push((name.clone(), value)),
+                None => unknown.push(name.clone()),
             }
         }
-        Ok(values)
+        Ok((values, unknown))
+    }
+
+    /// What a name holds at a place, where later statements bind it again. None: unknown.
+    pub(crate) fn early_value(
+        &mut self,
+        module: usize,
+        place: Place<'_>,
+        name: &str,
+        namespace: &Bound<'py, PyDict>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if self.early_depth >= DEPTH {
+            return Ok(None);
+        }
+        let links = links(place.outline, name);
+        let before = links.partition_point(|link| *link < place.index);
+        if before == 0 {
+            return Ok(None);
+        }
+        self.early_depth += 1;
+        let value = self.value_after(module, place, &links[..before], name, namespace);
+        self.early_depth -= 1;
+        value
     }
 
     /// The first name that a statement reads before its last statement, and that the
@@ -123,18 +140,16 @@ impl<'py> Stage<'_, 'py> {
         }
         for link in rest {
             let statement = &place.outline.statements[*link];
-            if self.link_impurity(module, statement, &[name.to_string()]) {
-                return Ok(None);
-            }
-            if !self.run_link(
-                module,
-                Place {
-                    index: *link,
-                    ..place
-                },
-                &copy,
-                &[name.to_string()],
-            )? {
+            let chained = [name.to_string()];
+            let at = Place {
+                index: *link,
+                ..place
+            };
+            let ran = match self.link_impurity(module, statement, &chained) {
+                true => self.run_part_that_ran(module, at, &copy, &chained)?,
+                false => self.run_link(module, at, &copy, &chained)?,
+            };
+            if !ran {
                 return Ok(None);
             }
         }
@@ -153,6 +168,10 @@ impl<'py> Stage<'_, 'py> {
         let skeleton = Skeleton::new(place.text, place.outline).statement(statement);
         let code = self.compile(module, &skeleton.finish())?;
         let mut view = self.view(module, place, &statement.facts, copy, chained)?;
+        if !view.unknown.is_empty() {
+            view.leave()?;
+            return Ok(false);
+        }
         let ran = codes::execute(&code, copy, None);
         view.leave()?;
         Ok(ran.is_ok())
@@ -222,7 +241,9 @@ impl<'py> Stage<'_, 'py> {
             let unchanged = after.iter().all(|link| {
                 matches!(
                     plan.steps[*link].change,
-                    hotswap_plan::Change::Same | hotswap_plan::Change::Bodies
+                    hotswap_plan::Change::Same
+                        | hotswap_plan::Change::Bodies
+                        | hotswap_plan::Change::Annotation
                 )
             });
             let from = |links: &[usize], outline: &Outline| {
@@ -305,6 +326,30 @@ pub(crate) fn links(outline: &Outline, name: &str) -> Vec<usize> {
             has(&statement.binds) || has(&statement.deletes) || has(&statement.facts.stores)
         })
         .map(|(index, _)| index)
+        .collect()
+}
+
+/// Whether a name is bound before a place of the source, and again after it.
+fn is_rebound_after(place: Place<'_>, name: &str) -> bool {
+    let links = links(place.outline, name);
+    let before = links.partition_point(|link| *link < place.index);
+    before > 0 && links[before..].iter().any(|link| *link != place.index)
+}
+
+/// All names that are.
+pub(crate) fn rebound_after(place: Place<'_>) -> FxHashSet<String> {
+    let statements = &place.outline.statements;
+    let before: FxHashSet<String> = statements
+        .iter()
+        .take(place.index)
+        .flat_map(touched)
+        .collect();
+    statements
+        .iter()
+        .enumerate()
+        .skip(place.index.saturating_add(1))
+        .flat_map(|(_, statement)| touched(statement))
+        .filter(|name| before.contains(name))
         .collect()
 }
 

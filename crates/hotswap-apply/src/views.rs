@@ -3,8 +3,8 @@
 
 use hotswap_plan::{Call, Facts};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFunction, PyModule, PyType};
-use rustc_hash::FxHashMap;
+use pyo3::types::{PyDict, PyFunction, PyModule, PyTuple, PyType};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::codes;
 use crate::stage::Stage;
@@ -17,6 +17,8 @@ pub(crate) struct View<'py> {
     shown: Vec<Shown<'py>>,
     /// Containers made for an earlier place of the source, and the live ones.
     pub(crate) copies: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+    /// Names that hold something else at that place, which cannot be had again.
+    pub(crate) unknown: Vec<String>,
 }
 
 struct Shown<'py> {
@@ -31,6 +33,7 @@ impl<'py> View<'py> {
             namespace: namespace.clone(),
             shown: Vec::new(),
             copies: Vec::new(),
+            unknown: Vec::new(),
         }
     }
 
@@ -68,6 +71,11 @@ impl<'py> View<'py> {
 /// Namespaces that were made for one view, by module.
 #[derive(Default)]
 struct Shadows<'py> {
+    /// Functions have their new code, and other modules are as they will be.
+    new: bool,
+    /// What names of the statement's own module hold at its place.
+    early: FxHashMap<String, Bound<'py, PyAny>>,
+    module: usize,
     globals: FxHashMap<usize, Bound<'py, PyDict>>,
     functions: FxHashMap<usize, Bound<'py, PyAny>>,
     /// Each copy and the function that it stands for.
@@ -89,7 +97,8 @@ impl<'py> Stage<'_, 'py> {
         if self.committed {
             return Ok(view);
         }
-        for (name, early) in self.early_values(module, place, facts, namespace, skip)? {
+        let (early, mut unknown) = self.early_values(module, place, facts, namespace, skip)?;
+        for (name, early) in early {
             if let Some(live) = namespace.get_item(&name)?
                 && crate::values::is_container(&early)
                 && live.get_type().is(early.get_type())
@@ -98,8 +107,22 @@ impl<'py> Stage<'_, 'py> {
             }
             view.show(&name, early)?;
         }
-        if place.new {
-            let mut shadows = Shadows::default();
+        let mut shadows = Shadows {
+            new: place.new,
+            module,
+            ..Shadows::default()
+        };
+        self.early_of_callees(
+            module,
+            place,
+            facts,
+            namespace,
+            skip,
+            &mut shadows.early,
+            &mut unknown,
+        )?;
+        view.unknown = unknown;
+        if place.new || !shadows.early.is_empty() {
             for (name, value) in self.shown_names(module, facts, namespace, &mut shadows)? {
                 if !skip.contains(&name) {
                     view.show(&name, value)?;
@@ -146,6 +169,112 @@ impl<'py> Stage<'_, 'py> {
         self.view(module, place, facts, namespace, &[])
     }
 
+    /// The same at the place of a statement of the old source, or of one inside it.
+    pub(crate) fn view_before(
+        &mut self,
+        module: usize,
+        start: u32,
+        facts: &Facts,
+        namespace: &Bound<'py, PyDict>,
+    ) -> PyResult<View<'py>> {
+        let (outline, text) = match self.edits.get(&module) {
+            Some(edited) => (edited.old_outline.clone(), edited.old_text.clone()),
+            None => match self.outline(module) {
+                Some(outline) => (outline, self.text(module)),
+                None => return Ok(View::new(namespace)),
+            },
+        };
+        let holder = outline
+            .statements
+            .iter()
+            .position(|other| other.span.start <= start && start < other.span.end);
+        let place = Place {
+            outline: &outline,
+            text: &text,
+            index: holder.unwrap_or(usize::MAX),
+            new: false,
+        };
+        self.view(module, place, facts, namespace, &[])
+    }
+
+    /// What the functions that a statement calls have to see at its place, where names of
+    /// its module hold something else there than in the end.
+    #[allow(clippy::too_many_arguments)]
+    fn early_of_callees(
+        &mut self,
+        module: usize,
+        place: Place<'_>,
+        facts: &Facts,
+        namespace: &Bound<'py, PyDict>,
+        skip: &[String],
+        early: &mut FxHashMap<String, Bound<'py, PyAny>>,
+        unknown: &mut Vec<String>,
+    ) -> PyResult<()> {
+        if facts.calls.is_empty() {
+            return Ok(());
+        }
+        let mut wanted = crate::timeline::rebound_after(place);
+        wanted.extend(skip.iter().cloned());
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let mut names = FxHashSet::default();
+        let mut seen = FxHashSet::default();
+        for call in &facts.calls {
+            if let Call::Path(path) = call
+                && path.len() == 1
+                && let Some(head) = namespace.get_item(&path[0])?
+            {
+                names.extend(self.reaches_names(module, &head, &wanted, place.new, &mut seen));
+            }
+        }
+        if names.is_empty() {
+            return Ok(());
+        }
+        let harmless = self.impurity(module, facts).is_none();
+        // What a copy of a function assigned to a global name would be lost with its namespace.
+        if !harmless && !place.outline.globals_declared.is_empty() {
+            return Ok(());
+        }
+        let live = self.live_dict(module);
+        for name in names {
+            let value = match skip.contains(&name) {
+                true => namespace.get_item(&name)?,
+                false => {
+                    let value = self.early_value(module, place, &name, namespace)?;
+                    if value.is_none() {
+                        unknown.push(name.clone());
+                    }
+                    value
+                }
+            };
+            let Some(value) = value else { continue };
+            let same = live.get_item(&name)?.is_some_and(|now| now.is(&value));
+            if !same && (harmless || crate::values::is_plain(&value)) {
+                early.insert(name, value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a function has to be shown as a copy.
+    fn needs_shadow(&self, function: &Bound<'py, PyAny>, shadows: &Shadows<'py>) -> bool {
+        function.is_exact_instance_of::<PyFunction>()
+            && (shadows.new && self.function_changed(function, &mut FxHashSet::default())
+                || self.reaches_early(function, shadows))
+    }
+
+    fn reaches_early(&self, function: &Bound<'py, PyAny>, shadows: &Shadows<'py>) -> bool {
+        if shadows.early.is_empty() {
+            return false;
+        }
+        let wanted: FxHashSet<String> = shadows.early.keys().cloned().collect();
+        let mut seen = FxHashSet::default();
+        let found =
+            self.reaches_names(shadows.module, function, &wanted, shadows.new, &mut seen);
+        !found.is_empty()
+    }
+
     /// Whether everything changed that a statement calls can be shown to it, so that it
     /// runs before the commit, while the rest of the program sees the old definitions.
     pub(crate) fn can_show(&self, module: usize, facts: &Facts) -> bool {
@@ -190,15 +319,13 @@ impl<'py> Stage<'_, 'py> {
             let Some(outline) = self.outline(source) else {
                 return false;
             };
-            let Some(function) = outline
+            let function = outline
                 .last_binder(&name)
                 .and_then(|at| outline.statements[at].function())
-            else {
-                return false;
+                .filter(|function| function.decorators.is_empty());
+            let (Some(function), true) = (function, called) else {
+                return called && self.can_show_held(source, &name);
             };
-            if !called || !function.decorators.is_empty() {
-                return false;
-            }
             let key = (source, name);
             if seen.contains(&key) {
                 return true;
@@ -206,6 +333,37 @@ impl<'py> Stage<'_, 'py> {
             seen.push(key);
             self.can_show_calls(source, &function.facts, seen)
         })
+    }
+
+    /// Whether a closure or a wrapper can be shown as a copy: it is harmless to call, and
+    /// its new code finds its cells.
+    fn can_show_held(&self, module: usize, name: &str) -> bool {
+        let Ok(Some(held)) = self.live_dict(module).get_item(name) else {
+            return false;
+        };
+        held.is_exact_instance_of::<PyFunction>()
+            && self
+                .function_impurity(&held, 0)
+                .is_some_and(|reason| reason.is_none())
+            && self.cells_fit(&held, 0)
+    }
+
+    fn cells_fit(&self, function: &Bound<'py, PyAny>, depth: usize) -> bool {
+        let Ok(code) = function.getattr("__code__") else {
+            return false;
+        };
+        let fits = self
+            .pairs
+            .iter()
+            .find(|pair| pair.old.is(&code))
+            .is_none_or(|pair| {
+                matches!((codes::free_variables(&pair.new), codes::free_variables(&pair.old)),
+                    (Ok(new), Ok(old)) if new == old)
+            });
+        fits && depth < 20
+            && crate::callee::held_functions(function)
+                .iter()
+                .all(|held| self.cells_fit(held, depth + 1))
     }
 
     /// The names that must hold something else for some code to see the new program.
@@ -218,10 +376,14 @@ impl<'py> Stage<'_, 'py> {
     ) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
         let mut shown: Vec<(String, Bound<'py, PyAny>)> = Vec::new();
         for path in &facts.reads {
-            let changed = self.change_of(module, path).is_some() || self.call_changed(module, path);
             let Some(head) = namespace.get_item(&path[0])? else {
                 continue;
             };
+            let changed = shadows.new
+                && (self.change_of(module, path).is_some() || self.call_changed(module, path))
+                || path.len() == 1
+                    && module == shadows.module
+                    && self.reaches_early(&head, shadows);
             if !changed {
                 continue;
             }
@@ -363,7 +525,7 @@ impl<'py> Stage<'_, 'py> {
         };
         let code = function.getattr("__code__")?;
         let pair = self.pairs.iter().find(|pair| pair.old.is(&code));
-        let code = match pair {
+        let code = match pair.filter(|_| shadows.new) {
             Some(pair)
                 if codes::free_variables(&pair.new)? != codes::free_variables(&pair.old)? =>
             {
@@ -376,21 +538,31 @@ impl<'py> Stage<'_, 'py> {
             Some(globals) => globals.clone(),
             None => {
                 let globals = match self.staging.get(&module) {
-                    Some(staging) => staging.namespace.copy()?,
-                    None => self.live_dict(module).copy()?,
+                    Some(staging) if shadows.new => staging.namespace.copy()?,
+                    _ => self.live_dict(module).copy()?,
                 };
+                if module == shadows.module {
+                    for (name, value) in &shadows.early {
+                        globals.set_item(name, value)?;
+                    }
+                }
                 shadows.globals.insert(module, globals.clone());
                 globals
             }
         };
+        let new = shadows.new;
         let setting = |name: &'static str| -> PyResult<Bound<'py, PyAny>> {
-            match self.transaction.pending_attribute(function, name) {
+            match self
+                .transaction
+                .pending_attribute(function, name)
+                .filter(|_| new)
+            {
                 Some(value) => Ok(value.unwrap_or_else(|| self.py.None().into_bound(self.py))),
                 None => function.getattr(name),
             }
         };
         let copy = self.py.get_type::<PyFunction>().call1((
-            code,
+            &code,
             &globals,
             function.getattr("__name__")?,
             setting("__defaults__")?,
@@ -402,17 +574,72 @@ impl<'py> Stage<'_, 'py> {
             .insert(function.as_ptr() as usize, copy.clone());
         shadows.copies.push((copy.clone(), function.clone()));
         let name: String = function.getattr("__name__")?.extract()?;
-        let Some(outline) = self.outline(module) else {
-            return Ok(Some(copy));
-        };
-        if let Some(definition) = outline
-            .last_binder(&name)
-            .and_then(|at| outline.statements[at].function())
+        if shadows.new
+            && let Some(outline) = self.outline(module)
+            && let Some(definition) = outline
+                .last_binder(&name)
+                .and_then(|at| outline.statements[at].function())
         {
             for (name, value) in self.shown_names(module, &definition.facts, &globals, shadows)? {
                 globals.set_item(name, value)?;
             }
         }
-        Ok(Some(copy))
+        // Also what only the code itself tells, of a closure or a wrapper.
+        let mut names = FxHashSet::default();
+        crate::callee::global_names(&code, &mut names)?;
+        for name in names {
+            if let Some(held) = globals.get_item(&name)?
+                && !shadows.copies.iter().any(|(known, _)| known.is(&held))
+                && self.needs_shadow(&held, shadows)
+                && let Some(shadow) = self.shadow_function(&held, shadows)?
+            {
+                globals.set_item(name, shadow)?;
+            }
+        }
+        self.with_shadowed_cells(&copy, function, shadows).map(Some)
+    }
+
+    /// The copy of a function, with copies in the cells that hold what has to be shown.
+    fn with_shadowed_cells(
+        &self,
+        copy: &Bound<'py, PyAny>,
+        function: &Bound<'py, PyAny>,
+        shadows: &mut Shadows<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let Ok(cells) = function.getattr("__closure__")?.cast_into::<PyTuple>() else {
+            return Ok(copy.clone());
+        };
+        let kind = self.py.import("types")?.getattr("CellType")?;
+        let mut shown = Vec::new();
+        let mut differs = false;
+        for cell in cells.iter() {
+            let shadow = match cell.getattr("cell_contents") {
+                Ok(held) if self.needs_shadow(&held, shadows) => {
+                    self.shadow_function(&held, shadows)?
+                }
+                _ => None,
+            };
+            differs |= shadow.is_some();
+            shown.push(match shadow {
+                Some(shadow) => kind.call1((shadow,))?,
+                None => cell,
+            });
+        }
+        if !differs {
+            return Ok(copy.clone());
+        }
+        let whole = self.py.get_type::<PyFunction>().call1((
+            copy.getattr("__code__")?,
+            copy.getattr("__globals__")?,
+            copy.getattr("__name__")?,
+            copy.getattr("__defaults__")?,
+            PyTuple::new(self.py, shown)?,
+        ))?;
+        whole.setattr("__kwdefaults__", copy.getattr("__kwdefaults__")?)?;
+        shadows
+            .functions
+            .insert(function.as_ptr() as usize, whole.clone());
+        shadows.copies.push((whole.clone(), function.clone()));
+        Ok(whole)
     }
 }

@@ -129,14 +129,17 @@ impl Facts {
         for stmt in body {
             locals.visit_stmt(stmt);
         }
-        for name in &locals.declared_outer {
+        for name in locals.declared_global.iter().chain(&locals.declared_nonlocal) {
             locals.names.remove(name);
-            collector
-                .facts
-                .effects
-                .push("assigns a global or nonlocal name");
+        }
+        if !locals.declared_global.is_empty() {
+            collector.facts.effects.push(ASSIGNS_GLOBAL);
+        }
+        if !locals.declared_nonlocal.is_empty() {
+            collector.facts.effects.push(ASSIGNS_NONLOCAL);
         }
         collector.fresh = locals.fresh();
+        collector.helpers = locals.helpers();
         collector.locals = locals.names;
         for stmt in body {
             collector.visit_stmt(stmt);
@@ -144,6 +147,9 @@ impl Facts {
         collector.facts
     }
 }
+
+const ASSIGNS_GLOBAL: &str = "assigns a global name";
+const ASSIGNS_NONLOCAL: &str = "assigns a nonlocal name";
 
 fn is_wraps(func: &Expr) -> bool {
     dotted(func).is_some_and(|path| path.last().is_some_and(|name| name == "wraps"))
@@ -240,6 +246,8 @@ struct Collector {
     parameters: FxHashSet<String>,
     locals: FxHashSet<String>,
     fresh: FxHashSet<String>,
+    /// Functions inside this one: what they do is part of its facts already.
+    helpers: FxHashSet<String>,
     bound: Vec<String>,
 }
 
@@ -302,7 +310,18 @@ impl Collector {
         self.bound.truncate(before);
     }
 
+    fn is_helper(&self, name: &str) -> bool {
+        self.helpers.contains(name)
+            && !self.parameters.contains(name)
+            && !self.bound.iter().any(|bound| bound == name)
+    }
+
     fn call(&mut self, func: &Expr) {
+        if let Expr::Name(name) = func
+            && self.is_helper(&name.id)
+        {
+            return;
+        }
         let call = match func {
             Expr::Name(name) if self.is_local(&name.id) => Call::Local(name.id.to_string()),
             Expr::Name(_) => Call::Path(dotted(func).unwrap_or_default()),
@@ -378,7 +397,24 @@ impl<'a> Visitor<'a> for Collector {
                     self.visit_expr(returns);
                 }
                 if self.deferred {
-                    let inner = Facts::of_function(Some(&function.parameters), &function.body);
+                    let mut inner = Facts::of_function(Some(&function.parameters), &function.body);
+                    let mut names = Locals::default();
+                    for stmt in &function.body {
+                        names.visit_stmt(stmt);
+                    }
+                    // A name of this very function is nobody else's.
+                    if names
+                        .declared_nonlocal
+                        .iter()
+                        .all(|name| self.is_local(name))
+                    {
+                        let mut own = false;
+                        inner.effects.retain(|effect| {
+                            let first = *effect == ASSIGNS_NONLOCAL && !own;
+                            own |= first;
+                            !(first && !names.declared_nonlocal.is_empty())
+                        });
+                    }
                     self.inner(inner);
                 }
             }
@@ -544,6 +580,7 @@ impl Collector {
         }
         for call in inner.calls {
             match call {
+                Call::Path(path) if path.len() == 1 && self.is_helper(&path[0]) => {}
                 Call::Path(path) if self.is_local(&path[0]) => {
                     self.facts.calls.push(Call::Local(path[0].clone()));
                 }
@@ -566,7 +603,10 @@ impl Collector {
 struct Locals {
     names: FxHashSet<String>,
     stale: FxHashSet<String>,
-    declared_outer: Vec<String>,
+    functions: FxHashSet<String>,
+    others: FxHashSet<String>,
+    declared_global: Vec<String>,
+    declared_nonlocal: Vec<String>,
 }
 
 impl Locals {
@@ -574,10 +614,19 @@ impl Locals {
         self.names.difference(&self.stale).cloned().collect()
     }
 
+    /// Names that hold nothing but undecorated functions defined here.
+    fn helpers(&self) -> FxHashSet<String> {
+        self.functions.difference(&self.others).cloned().collect()
+    }
+
     fn bind(&mut self, target: &Expr, value: Option<&Expr>) {
         match target {
             Expr::Name(name) => {
                 self.names.insert(name.id.to_string());
+                match value {
+                    Some(Expr::Lambda(_)) => self.functions.insert(name.id.to_string()),
+                    _ => self.others.insert(name.id.to_string()),
+                };
                 if !value.is_some_and(is_literal) {
                     self.stale.insert(name.id.to_string());
                 }
@@ -586,6 +635,7 @@ impl Locals {
                 let mut names = Vec::new();
                 collect_names(target, &mut names);
                 for name in names {
+                    self.others.insert(name.clone());
                     self.stale.insert(name.clone());
                     self.names.insert(name);
                 }
@@ -593,19 +643,31 @@ impl Locals {
             _ => {}
         }
     }
+
+    /// A name that holds something else.
+    fn other(&mut self, name: String) {
+        self.others.insert(name.clone());
+        self.stale.insert(name.clone());
+        self.names.insert(name);
+    }
 }
 
 impl<'a> Visitor<'a> for Locals {
     fn visit_stmt(&mut self, stmt: &'a Stmt) {
         match stmt {
             Stmt::FunctionDef(function) => {
-                self.stale.insert(function.name.to_string());
-                self.names.insert(function.name.to_string());
+                let name = function.name.to_string();
+                if function.decorator_list.is_empty() {
+                    self.functions.insert(name.clone());
+                    self.stale.insert(name.clone());
+                    self.names.insert(name);
+                } else {
+                    self.other(name);
+                }
                 return;
             }
             Stmt::ClassDef(class) => {
-                self.stale.insert(class.name.to_string());
-                self.names.insert(class.name.to_string());
+                self.other(class.name.to_string());
                 return;
             }
             Stmt::Assign(assign) => {
@@ -627,23 +689,21 @@ impl<'a> Visitor<'a> for Locals {
                 for alias in &import.names {
                     let bound = alias.asname.as_ref().unwrap_or(&alias.name);
                     let bound = bound.split('.').next().unwrap_or_default().to_string();
-                    self.stale.insert(bound.clone());
-                    self.names.insert(bound);
+                    self.other(bound);
                 }
             }
             Stmt::ImportFrom(import) => {
                 for alias in &import.names {
                     let bound = alias.asname.as_ref().unwrap_or(&alias.name).to_string();
-                    self.stale.insert(bound.clone());
-                    self.names.insert(bound);
+                    self.other(bound);
                 }
             }
             Stmt::Global(global) => {
-                self.declared_outer
+                self.declared_global
                     .extend(global.names.iter().map(ToString::to_string));
             }
             Stmt::Nonlocal(nonlocal) => {
-                self.declared_outer
+                self.declared_nonlocal
                     .extend(nonlocal.names.iter().map(ToString::to_string));
             }
             _ => {}
@@ -663,8 +723,7 @@ impl<'a> Visitor<'a> for Locals {
     fn visit_except_handler(&mut self, handler: &'a ast::ExceptHandler) {
         let ast::ExceptHandler::ExceptHandler(inner) = handler;
         if let Some(name) = &inner.name {
-            self.stale.insert(name.to_string());
-            self.names.insert(name.to_string());
+            self.other(name.to_string());
         }
         visitor::walk_except_handler(self, handler);
     }
@@ -677,8 +736,7 @@ impl<'a> Visitor<'a> for Locals {
             _ => None,
         };
         if let Some(name) = name {
-            self.stale.insert(name.to_string());
-            self.names.insert(name.to_string());
+            self.other(name.to_string());
         }
         visitor::walk_pattern(self, pattern);
     }

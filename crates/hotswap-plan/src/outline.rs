@@ -489,6 +489,16 @@ impl Statement {
             Kind::Function(function) => function.name.clone(),
             Kind::Class(class) => class.name.clone(),
             Kind::Docstring => "__doc__".to_string(),
+            Kind::Compound(_) if !self.binds.is_empty() => {
+                let mut names = self.binds.clone();
+                let filled = self.facts.stores.iter();
+                for name in filled {
+                    if !names.contains(name) {
+                        names.push(name.clone());
+                    }
+                }
+                names.join(", ")
+            }
             _ if !self.binds.is_empty() => self.binds.join(", "),
             _ => {
                 let line = self.span.of(text).lines().next().unwrap_or_default().trim();

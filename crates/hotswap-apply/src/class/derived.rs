@@ -32,7 +32,13 @@ impl<'py> Stage<'_, 'py> {
             return Ok(false);
         }
         let qualname: Vec<String> = path.iter().map(|(_, class)| class.name.clone()).collect();
-        let Some(cause) = self.cause_in_class(module, path, &member.facts, values) else {
+        let live = cpython::type_dict(class);
+        let own = &path[path.len() - 1].1.name;
+        let plain = member.binds.iter().all(|name| {
+            let held = live.get_item(crate::instances::mangle(own, name));
+            matches!(held, Ok(Some(held)) if values::is_comparable(&held))
+        });
+        let Some(cause) = self.cause_in_class(module, path, &member.facts, values, plain) else {
             return Ok(false);
         };
         let names: Vec<String> = qualname.clone();
@@ -44,12 +50,16 @@ impl<'py> Stage<'_, 'py> {
                 skeleton = skeleton.class(outer);
             }
             let unit = self.compile(module, &skeleton.statement(member).finish())?;
-            let live = cpython::type_dict(class);
             let locals = live.copy()?;
             let Some(body) = codes::class_body(&unit, &names)? else {
                 return Ok(false);
             };
-            let untouched = codes::execute(&body, &self.live_dict(module).copy()?, Some(&locals)).is_ok()
+            let before = self.live_dict(module).copy()?;
+            let start = path[0].0.head.start;
+            let mut view = self.view_before(module, start, &member.facts, &before)?;
+            let ran = codes::execute(&body, &before, Some(&locals));
+            view.leave()?;
+            let untouched = ran.is_ok()
                 && member.binds.iter().map(|name| crate::instances::mangle(&path[path.len() - 1].1.name, name)).all(|name| {
                     let name = name.as_str();
                     matches!((live.get_item(name), locals.get_item(name)), (Ok(Some(a)), Ok(Some(b))) if values::equal(&a, &b))
@@ -104,10 +114,11 @@ impl<'py> Stage<'_, 'py> {
     pub(crate) fn derive_class(
         &mut self,
         module: usize,
+        old: &Statement,
         statement: &Statement,
         outline: &Arc<Outline>,
     ) -> PyResult<()> {
-        let Some(definition) = statement.class() else {
+        let (Some(before), Some(definition)) = (old.class(), statement.class()) else {
             return Ok(());
         };
         let Some(class) = self
@@ -117,23 +128,61 @@ impl<'py> Stage<'_, 'py> {
         else {
             return Ok(());
         };
-        let remade = self.must_remake(&class)?;
-        if !remade
-            && self.cause(module, &statement.facts).is_none()
-            && !self.decorator_changed(module, definition)
+        if !self.is_outdated(module, &class, definition, statement)?
+            || !self.is_own(module, &class, &definition.name)?
         {
             return Ok(());
         }
-        if !self.is_own(module, &class, &definition.name)? {
-            return Ok(());
+        self.derive_parts(module, &class, before, definition, statement, outline)
+    }
+
+    /// A class that keeps its identity under another name, as far as its body reads
+    /// something that changed.
+    pub(crate) fn derive_renamed(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        old: &Statement,
+        new: &Statement,
+        outline: &Arc<Outline>,
+    ) -> PyResult<()> {
+        match (old.class(), new.class()) {
+            (Some(before), Some(after)) if self.is_outdated(module, class, after, new)? => {
+                self.derive_parts(module, class, before, after, new, outline)
+            }
+            _ => Ok(()),
         }
+    }
+
+    fn is_outdated(
+        &self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        definition: &ClassDef,
+        statement: &Statement,
+    ) -> PyResult<bool> {
+        Ok(self.must_remake(class)?
+            || self.cause_of_plain(module, &statement.facts).is_some()
+            || self.decorator_changed(module, definition))
+    }
+
+    fn derive_parts(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        before: &ClassDef,
+        definition: &ClassDef,
+        statement: &Statement,
+        outline: &Arc<Outline>,
+    ) -> PyResult<()> {
+        let remade = self.must_remake(class)?;
         let mut change = unchanged(definition, &Change::Same);
-        let rebased = self.bases_changed(module, &class, definition)?;
+        let rebased = self.bases_changed(module, class, definition)?;
         change.header |= rebased;
         // Where members are made from the others (fields), one that is derived has them made anew.
-        let path = [(definition, definition)];
-        let derived = self.with_derived(module, &class, &path, &change, outline)?;
-        let generated = self.is_rebuilt(&class, definition, definition, &derived)?;
+        let path = [(before, definition)];
+        let derived = self.with_derived(module, class, &path, &change, outline)?;
+        let generated = self.is_rebuilt(class, before, definition, &derived)?;
         if generated {
             change = derived;
         }
@@ -144,8 +193,8 @@ impl<'py> Stage<'_, 'py> {
                 .position(|other| other.span == statement.span);
             return self.rebuild_class(
                 module,
-                &class,
-                definition,
+                class,
+                before,
                 definition,
                 statement,
                 &change,
@@ -155,12 +204,12 @@ impl<'py> Stage<'_, 'py> {
         }
         self.change_members(
             module,
-            &class,
-            &mut vec![(definition, definition)],
+            class,
+            &mut vec![(before, definition)],
             &change,
             outline,
         )?;
-        self.reapply_decorators(module, &class, definition, statement)
+        self.reapply_decorators(module, class, definition, statement)
     }
 
     fn decorator_changed(&self, module: usize, definition: &ClassDef) -> bool {

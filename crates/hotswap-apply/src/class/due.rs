@@ -86,22 +86,27 @@ impl<'py> Stage<'_, 'py> {
             let Some(default) = &parameter.default else {
                 continue;
             };
-            let Some(cause) = self.cause_in_class(module, path, &default.facts, values) else {
+            let held = cpython::type_dict(class).get_item(&function.name)?;
+            let held = held.map(|held| held.getattr("__func__").unwrap_or(held));
+            let now = match held {
+                Some(held) if held.getattr("__defaults__").is_ok() => {
+                    crate::defaults::parameter_default(&held, function, index)?
+                }
+                _ => None,
+            };
+            let plain = now.as_ref().is_some_and(values::is_comparable);
+            let Some(cause) = self.cause_in_class(module, path, &default.facts, values, plain)
+            else {
                 continue;
             };
             let mut stale = self.impurity(module, &default.facts);
             if stale.is_none() {
-                let held = cpython::type_dict(class).get_item(&function.name)?;
-                let held = held.map(|held| held.getattr("__func__").unwrap_or(held));
-                let now = match held {
-                    Some(held) if held.getattr("__defaults__").is_ok() => {
-                        crate::defaults::parameter_default(&held, function, index)?
-                    }
-                    _ => None,
-                };
                 let text = self.text(module);
                 let scope = self.class_scope(module, class)?;
+                let start = path[0].0.head.start;
+                let mut view = self.view_before(module, start, &default.facts, &scope)?;
                 let was = crate::statement::evaluate(self.py, default.span.of(&text), &scope);
+                view.leave()?;
                 if !matches!((&was, &now), (Ok(was), Some(now)) if values::equal(was, now)) {
                     stale = Some("the program changed its value since".to_string());
                 }
@@ -129,6 +134,7 @@ impl<'py> Stage<'_, 'py> {
         path: &[(&ClassDef, &ClassDef)],
         facts: &hotswap_plan::Facts,
         values: &FxHashSet<String>,
+        plain: bool,
     ) -> Option<String> {
         let own = facts.reads.iter().find(|read| values.contains(&read[0]));
         if let Some(read) = own {
@@ -141,7 +147,10 @@ impl<'py> Stage<'_, 'py> {
             inner.extend(read);
             facts.reads.push(inner);
         }
-        self.cause(module, &facts)
+        match plain {
+            true => self.cause_of_plain(module, &facts),
+            false => self.cause(module, &facts),
+        }
     }
 
     /// A copy of the module's namespace in which the names of the class body stand as well.
