@@ -148,7 +148,7 @@ impl<'py> Stage<'_, 'py> {
             self.late.push(Late {
                 module,
                 step: index,
-                remade: false,
+                remade: None,
             });
             for name in &new.binds {
                 self.late_names.insert((module, name.clone()));
@@ -466,8 +466,7 @@ impl<'py> Stage<'_, 'py> {
             if self.link_impurity(module, &inner, names) {
                 return Ok(false);
             }
-            let skeleton =
-                hotswap_plan::Skeleton::new(place.text, place.outline).statement(&inner);
+            let skeleton = hotswap_plan::Skeleton::new(place.text, place.outline).statement(&inner);
             let code = self.compile(module, &skeleton.finish())?;
             let mut view = self.view(module, place, &inner.facts, copy, names)?;
             let ran = match view.unknown.is_empty() {

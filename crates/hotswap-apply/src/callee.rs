@@ -24,9 +24,7 @@ impl<'py> Stage<'_, 'py> {
         if depth > DEPTH {
             return Some(Some("calls too deep to follow".to_string()));
         }
-        let source = self
-            .world
-            .by_dict(&function.getattr("__globals__").ok()?)?;
+        let source = self.world.by_dict(&function.getattr("__globals__").ok()?)?;
         let code = function.getattr("__code__").ok()?;
         let own: String = codes::name_of(&code).ok()?;
         let qualname: String = function.getattr("__qualname__").ok()?.extract().ok()?;
@@ -74,7 +72,10 @@ impl<'py> Stage<'_, 'py> {
             let step = edited.plan.steps.iter().find(|step| {
                 step.renamed
                     && step.old.is_some_and(|at| {
-                        edited.old_outline.statements[at].binds.first().map(String::as_str)
+                        edited.old_outline.statements[at]
+                            .binds
+                            .first()
+                            .map(String::as_str)
                             == Some(name)
                     })
             })?;
@@ -177,10 +178,7 @@ pub(crate) fn held_functions<'py>(function: &Bound<'py, PyAny>) -> Vec<Bound<'py
 }
 
 /// The names that a code object, and those inside it, look up outside.
-pub(crate) fn global_names(
-    code: &Bound<'_, PyAny>,
-    names: &mut FxHashSet<String>,
-) -> PyResult<()> {
+pub(crate) fn global_names(code: &Bound<'_, PyAny>, names: &mut FxHashSet<String>) -> PyResult<()> {
     names.extend(code.getattr("co_names")?.extract::<Vec<String>>()?);
     for inner in codes::nested(code)? {
         global_names(&inner, names)?;

@@ -1,5 +1,7 @@
 //! Statements that augment what others made: `X += …`, a loop that fills a table.
 
+use std::sync::Arc;
+
 use hotswap_plan::{Kind, Outline, Statement};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction};
@@ -18,6 +20,15 @@ pub(crate) struct Content<'py> {
     before: Bound<'py, PyAny>,
 }
 
+/// A chain of which the first changed statement had its turn. What stands between its
+/// statements may read it, and they may read that, so it runs at the last of them.
+pub(crate) struct Deferred {
+    module: usize,
+    last: usize,
+    statement: usize,
+    names: Vec<String>,
+}
+
 /// What stands in staging for a live container.
 pub(crate) struct StandIn<'py> {
     namespace: Bound<'py, PyDict>,
@@ -34,7 +45,7 @@ impl<'py> Stage<'_, 'py> {
         &mut self,
         module: usize,
         statement: &Statement,
-        outline: &Outline,
+        outline: &Arc<Outline>,
         name: Option<&str>,
     ) -> PyResult<bool> {
         if self.committed {
@@ -69,7 +80,11 @@ impl<'py> Stage<'_, 'py> {
                 .iter()
                 .all(|link| !self.link_impurity(module, &outline.statements[*link], &names))
         };
-        if !bound_first || !harmless(&old_outline, &before) || !harmless(outline, &after) {
+        let waits = after.iter().any(|link| {
+            let facts = &outline.statements[*link].facts;
+            self.must_wait(module, facts) && !self.can_show(module, facts)
+        });
+        if waits || !bound_first || !harmless(&old_outline, &before) || !harmless(outline, &after) {
             return Ok(false);
         }
         let Some(base) = self.run_apart(
@@ -91,6 +106,125 @@ impl<'py> Stage<'_, 'py> {
                 _ => return Ok(false),
             }
         }
+        let (last, own) = (after[after.len() - 1], holder_of(outline, statement));
+        if let Some(own) = own
+            && own < last
+            && name.is_none()
+        {
+            if self.is_deferred(module, &names) {
+                return Ok(true);
+            }
+            for name in &names {
+                self.note_early_links(module, name, outline)?;
+            }
+            self.deferred.push(Deferred {
+                module,
+                last,
+                statement: own,
+                names,
+            });
+            return Ok(true);
+        }
+        let label = match name {
+            Some(name) => name.to_string(),
+            None => statement.label(&self.text(module)),
+        };
+        self.run_links(module, statement, &names, &label, outline)
+    }
+
+    fn is_deferred(&self, module: usize, names: &[String]) -> bool {
+        self.deferred
+            .iter()
+            .any(|each| each.module == module && each.names == names)
+    }
+
+    /// What the statements of a chain give to its name before the last of them, for
+    /// those that stand between.
+    fn note_early_links(
+        &mut self,
+        module: usize,
+        name: &str,
+        outline: &Arc<Outline>,
+    ) -> PyResult<()> {
+        let namespace = self.namespace(module)?;
+        let text = self.text(module);
+        let live = self.live_dict(module);
+        let (old_outline, old_text) = match self.edits.get(&module) {
+            Some(edited) => (edited.old_outline.clone(), edited.old_text.clone()),
+            None => (outline.clone(), text.clone()),
+        };
+        let before = links(&old_outline, name);
+        let all = links(outline, name);
+        for (at, link) in all.iter().enumerate().take(all.len().saturating_sub(1)) {
+            let place = Place {
+                outline,
+                text: &text,
+                index: all[at + 1],
+                new: true,
+            };
+            let was = match before.get(at + 1).filter(|_| before.len() == all.len()) {
+                Some(index) => {
+                    let place = Place {
+                        outline: &old_outline,
+                        text: &old_text,
+                        index: *index,
+                        new: false,
+                    };
+                    self.early_value(module, place, name, &live)?
+                }
+                None => None,
+            };
+            if let Some(value) = self.early_value(module, place, name, &namespace)?
+                && !was.is_some_and(|was| values::equal(&was, &value))
+            {
+                self.early.insert((module, *link, name.to_string()), value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the chains whose last statement this is.
+    pub(crate) fn finish_chains(
+        &mut self,
+        module: usize,
+        index: usize,
+        outline: &Outline,
+    ) -> PyResult<()> {
+        let due = |each: &Deferred| each.module == module && each.last == index;
+        while let Some(at) = self.deferred.iter().position(due) {
+            let Deferred {
+                statement, names, ..
+            } = self.deferred.remove(at);
+            let statement = &outline.statements[statement];
+            for name in &names {
+                self.early
+                    .retain(|(of, _, known), _| *of != module || known != name);
+            }
+            let label = match &names[..] {
+                [name] => name.clone(),
+                _ => statement.label(&self.text(module)),
+            };
+            if !self.run_links(module, statement, &names, &label, outline)? {
+                let entry = self.entry(module, &label, Some(statement), "statement", "stale");
+                entry.reason = "one of the statements that make it failed".to_string();
+                entry.advice = "# hotswap: rerun".to_string();
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs all statements that make some names, and takes what came out. False: one of
+    /// them raised.
+    fn run_links(
+        &mut self,
+        module: usize,
+        statement: &Statement,
+        names: &[String],
+        label: &str,
+        outline: &Outline,
+    ) -> PyResult<bool> {
+        let live = self.live_dict(module);
+        let after = all_links(outline, names);
         let namespace = self.namespace(module)?;
         let text = self.text(module);
         // What else these statements bind, such as the variable of a loop.
@@ -113,7 +247,7 @@ impl<'py> Stage<'_, 'py> {
             return Ok(false);
         };
         let mut changed = false;
-        for name in &names {
+        for name in names {
             self.chained.insert((module, name.clone()));
             changed |= self.take_chained(module, name, ran.get_item(name)?)?;
         }
@@ -136,11 +270,7 @@ impl<'py> Stage<'_, 'py> {
             self.note_value(module, other, was, value);
         }
         if changed {
-            let label = match name {
-                Some(name) => name.to_string(),
-                None => statement.label(&text),
-            };
-            self.entry(module, &label, Some(statement), "statement", "re-ran");
+            self.entry(module, label, Some(statement), "statement", "re-ran");
         }
         Ok(true)
     }
@@ -388,16 +518,48 @@ impl<'py> Stage<'_, 'py> {
         Ok(())
     }
 
+    /// A module that imported a container sees in staging what stands for it.
+    pub(crate) fn share_stand_in(&mut self, module: usize, name: &str) -> PyResult<()> {
+        if self.committed {
+            return Ok(());
+        }
+        let namespace = self.namespace(module)?;
+        let Some(held) = namespace.get_item(name)? else {
+            return Ok(());
+        };
+        let known = self.stand_ins.iter().rev().find(|each| each.live.is(&held));
+        if let Some(known) = known {
+            let (content, live) = (known.content.clone(), known.live.clone());
+            namespace.set_item(name, &content)?;
+            self.stand_ins.push(StandIn {
+                namespace,
+                name: name.to_string(),
+                content,
+                live,
+            });
+        }
+        Ok(())
+    }
+
     /// Where a staged statement took hold of a stand-in, its references become ones to
     /// the live container. The count tells, so that mostly nobody has to look for them.
     pub(crate) fn settle_stand_ins(&mut self) -> PyResult<()> {
-        for each in &self.stand_ins {
-            let named = each
-                .namespace
-                .get_item(&each.name)?
-                .is_some_and(|held| held.is(&each.content));
-            // Ours are the stand-in itself and the write.
-            let ours = 2 + isize::from(named);
+        for (at, each) in self.stand_ins.iter().enumerate() {
+            if self.stand_ins[..at]
+                .iter()
+                .any(|other| other.content.is(&each.content))
+            {
+                continue;
+            }
+            // Ours are the write, the stand-ins themselves and the names that hold it.
+            let mut ours = 1;
+            let same = self.stand_ins[at..]
+                .iter()
+                .filter(|other| other.content.is(&each.content));
+            for other in same {
+                let held = other.namespace.get_item(&other.name)?;
+                ours += 1 + isize::from(held.is_some_and(|held| held.is(&each.content)));
+            }
             if hotswap_cpython::heap::reference_count(&each.content) != Some(ours) {
                 self.transaction.push(Write::Reference {
                     old: each.content.clone(),

@@ -79,7 +79,7 @@ impl<'py> Stage<'_, 'py> {
             return false;
         };
         let Some(index) = outline.last_binder(head) else {
-            return false;
+            return self.held_changed(module, head, seen);
         };
         let statement = &outline.statements[index];
         match &statement.kind {
@@ -221,12 +221,7 @@ impl<'py> Stage<'_, 'py> {
         self.impurity_inner(module, facts, 0)
     }
 
-    pub(crate) fn impurity_at(
-        &self,
-        module: usize,
-        facts: &Facts,
-        depth: usize,
-    ) -> Option<String> {
+    pub(crate) fn impurity_at(&self, module: usize, facts: &Facts, depth: usize) -> Option<String> {
         self.impurity_inner(module, facts, depth)
     }
 
@@ -269,9 +264,15 @@ impl<'py> Stage<'_, 'py> {
             ))
         };
         let live = self.live_dict(module);
-        let Ok(found) = live.get_item(&path[0]) else {
+        let Ok(mut found) = live.get_item(&path[0]) else {
             return unknown();
         };
+        if found.is_none()
+            && let Some(staging) = self.staging.get(&module)
+        {
+            // What this update imports or binds.
+            found = staging.namespace.get_item(&path[0]).unwrap_or_default();
+        }
         let mut object = match found {
             Some(object) => object,
             None => {

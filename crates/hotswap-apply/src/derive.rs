@@ -21,6 +21,7 @@ impl<'py> Stage<'_, 'py> {
         };
         for index in 0..outline.statements.len() {
             self.derive(module, index, &outline)?;
+            self.finish_chains(module, index, &outline)?;
         }
         Ok(())
     }
@@ -108,13 +109,13 @@ impl<'py> Stage<'_, 'py> {
                 self.late.push(Late {
                     module,
                     step,
-                    remade: false,
+                    remade: None,
                 });
             } else {
                 self.late.push(Late {
                     module,
                     step: index,
-                    remade: false,
+                    remade: None,
                 });
             }
             for name in &statement.binds {
@@ -249,8 +250,7 @@ impl<'py> Stage<'_, 'py> {
     pub(crate) fn report_unknown(&mut self, module: usize, statement: &Statement, name: &str) {
         let label = statement.label(&self.text(module));
         let entry = self.entry(module, &label, Some(statement), "statement", "stale");
-        entry.reason =
-            format!("what {name} held there cannot be made again without effects");
+        entry.reason = format!("what {name} held there cannot be made again without effects");
         entry.advice = "# hotswap: rerun".to_string();
     }
 

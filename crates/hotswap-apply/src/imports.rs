@@ -129,7 +129,7 @@ impl<'py> Stage<'_, 'py> {
         let Some((old, new)) = self.rebound_value(source, name) else {
             // The same object with other content.
             self.note_code(module, &import.bound, Changed::Value);
-            return Ok(());
+            return self.share_stand_in(module, &import.bound);
         };
         // A statement that runs in this update binds the name itself, unless it
         // imported it before just so: then the program may have assigned it since.
@@ -212,6 +212,7 @@ impl<'py> Stage<'_, 'py> {
             }
             let Some((old, new)) = self.rebound_value(source, &name) else {
                 self.note_code(module, &name, Changed::Value);
+                self.share_stand_in(module, &name)?;
                 continue;
             };
             let has = is_given(public.as_deref(), &name);

@@ -74,8 +74,9 @@ pub(crate) enum After<'py> {
 pub(crate) struct Late {
     pub module: usize,
     pub step: usize,
-    /// A class that must be made anew, whatever its own statement says.
-    pub remade: bool,
+    /// A class that must be made anew, whatever its own statement says, and what of it
+    /// differs.
+    pub remade: Option<Box<hotswap_plan::ClassChange>>,
 }
 
 /// The value of a name before and after; None where it is not bound.
@@ -137,6 +138,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub abstract_classes: Vec<Bound<'py, PyType>>,
     /// Names whose chain of statements was run as a whole.
     pub chained: FxHashSet<(usize, String)>,
+    /// Chains that run when their last statement has its turn.
+    pub deferred: Vec<crate::chain::Deferred>,
     /// Containers that stand in staging for live ones.
     pub stand_ins: Vec<crate::chain::StandIn<'py>>,
     /// What statements that ran gave to names that later ones bind again, by statement.

@@ -51,6 +51,7 @@ impl<'py> Stage<'_, 'py> {
                 }
             }
             self.stage_step(module, step)?;
+            self.finish_chains(module, index, &outline)?;
             for (_, name, base, links) in chains.iter().filter(|(last, ..)| *last == index) {
                 self.settle_chain(module, name, *base, links, &outline)?;
             }
@@ -99,7 +100,7 @@ impl<'py> Stage<'_, 'py> {
             self.late.push(Late {
                 module,
                 step: index,
-                remade: false,
+                remade: None,
             });
             for name in &new.binds {
                 self.late_names.insert((module, name.clone()));
@@ -148,7 +149,7 @@ impl<'py> Stage<'_, 'py> {
                         self.late.push(Late {
                             module,
                             step: index,
-                            remade: false,
+                            remade: None,
                         });
                         for name in &new.binds {
                             self.late_names.insert((module, name.clone()));
@@ -209,7 +210,7 @@ impl<'py> Stage<'_, 'py> {
         module: usize,
         old: Option<&Statement>,
         new: &Statement,
-        outline: &Outline,
+        outline: &Arc<Outline>,
     ) -> PyResult<()> {
         if new.kind == Kind::MainGuard {
             return Ok(());
@@ -221,6 +222,20 @@ impl<'py> Stage<'_, 'py> {
             if let Some(old) = old.filter(|_| !self.is_whole(module)) {
                 self.unbind_lost(module, old, new, outline)?;
             }
+            return Ok(());
+        }
+        if let Kind::AugAssign { .. } = &new.kind
+            && old.is_some()
+            && new.pragma != Some(Pragma::Rerun)
+            && !self.is_whole(module)
+            && self.augments_plain_value(module, new)?
+        {
+            let label = new.label(&self.text(module));
+            let entry = self.entry(module, &label, Some(new), "statement", "stale");
+            entry.reason = "what it augments cannot be made again without effects, or the \
+                            program changed it: it would be augmented twice"
+                .to_string();
+            entry.advice = "# hotswap: rerun".to_string();
             return Ok(());
         }
         if let Some(old) = old
@@ -385,6 +400,20 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         Ok(true)
+    }
+
+    /// Whether what a statement augments is nothing that could tell what it was before.
+    fn augments_plain_value(&self, module: usize, statement: &Statement) -> PyResult<bool> {
+        let live = self.live_dict(module);
+        for name in &statement.binds {
+            if live
+                .get_item(name)?
+                .is_some_and(|value| values::is_plain(&value))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Notes what a statement that is about to run may do outside the staging namespace.

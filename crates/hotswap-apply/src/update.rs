@@ -345,6 +345,7 @@ fn begin<'w, 'py>(
         executed,
         lost: Vec::new(),
         chained: FxHashSet::default(),
+        deferred: Vec::new(),
         stand_ins: Vec::new(),
         registered: Vec::new(),
         withdrawn_statements: FxHashSet::default(),
@@ -527,8 +528,8 @@ impl<'py> Stage<'_, 'py> {
                     != hotswap_plan::Change::Same;
             let statement = outline.statements[item.step].clone();
             self.remember(item.module, &statement)?;
-            if item.remade {
-                self.remake_late(item.module, item.step)?;
+            if let Some(change) = &item.remade {
+                self.remake_late(item.module, item.step, change)?;
             } else if edited {
                 self.stage_step(item.module, item.step)?;
             } else {

@@ -270,8 +270,7 @@ impl<'py> Stage<'_, 'py> {
         }
         let wanted: FxHashSet<String> = shadows.early.keys().cloned().collect();
         let mut seen = FxHashSet::default();
-        let found =
-            self.reaches_names(shadows.module, function, &wanted, shadows.new, &mut seen);
+        let found = self.reaches_names(shadows.module, function, &wanted, shadows.new, &mut seen);
         !found.is_empty()
     }
 

@@ -129,7 +129,11 @@ impl Facts {
         for stmt in body {
             locals.visit_stmt(stmt);
         }
-        for name in locals.declared_global.iter().chain(&locals.declared_nonlocal) {
+        for name in locals
+            .declared_global
+            .iter()
+            .chain(&locals.declared_nonlocal)
+        {
             locals.names.remove(name);
         }
         if !locals.declared_global.is_empty() {

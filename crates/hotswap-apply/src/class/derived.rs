@@ -284,17 +284,36 @@ impl<'py> Stage<'_, 'py> {
 
     /// The module and name under which something that this module uses is defined.
     pub(crate) fn definition_of(&self, module: usize, path: &[String]) -> Option<(usize, String)> {
+        self.definition_from(module, path, 0)
+    }
+
+    fn definition_from(
+        &self,
+        module: usize,
+        path: &[String],
+        depth: usize,
+    ) -> Option<(usize, String)> {
+        // Modules may import a name from one another in a circle.
+        if depth > 20 {
+            return None;
+        }
         let outline = self.outline(module)?;
         let head = path.first()?;
         if path.len() > 1 {
-            return self.definition_of(self.module_at(module, head)?, &path[1..]);
+            return self.definition_from(self.module_at(module, head)?, &path[1..], depth + 1);
         }
-        let statement = &outline.statements[outline.last_binder(head)?];
-        match &statement.kind {
+        let Some(at) = outline.last_binder(head) else {
+            let stars = outline.imports().filter(|(_, import)| import.bound == "*");
+            return stars
+                .filter_map(|(_, import)| self.imported_module(module, import))
+                .filter(|source| *source != module)
+                .find_map(|source| self.definition_from(source, path, depth + 1));
+        };
+        match &outline.statements[at].kind {
             Kind::Import(imports) => {
                 let import = imports.iter().find(|import| import.bound == *head)?;
                 let source = self.imported_module(module, import)?;
-                self.definition_of(source, &[import.name.clone()?])
+                self.definition_from(source, &[import.name.clone()?], depth + 1)
             }
             _ => Some((module, head.clone())),
         }

@@ -63,13 +63,14 @@ impl<'py> Stage<'_, 'py> {
         step: usize,
     ) -> PyResult<()> {
         let waits = self.must_wait(module, &statement.facts)
+            && !self.can_show(module, &statement.facts)
             || self.hooks_changed(class)?
             || self.bases_pending(module, after)?;
         if !self.committed && waits {
             self.late.push(Late {
                 module,
                 step,
-                remade: true,
+                remade: Some(Box::new(change.clone())),
             });
             self.late_names.insert((module, after.name.clone()));
             return Ok(());
@@ -125,7 +126,12 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// A class that had to wait until what its making runs is committed.
-    pub(crate) fn remake_late(&mut self, module: usize, index: usize) -> PyResult<()> {
+    pub(crate) fn remake_late(
+        &mut self,
+        module: usize,
+        index: usize,
+        change: &ClassChange,
+    ) -> PyResult<()> {
         let Some(outline) = self.outline(module) else {
             return Ok(());
         };
@@ -141,17 +147,15 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         };
         let mut before = after.clone();
-        let mut change = unchanged(after, &Change::Same);
         if let Some(edited) = self.edits.get(&module)
             && let Some(step) = edited.plan.steps.iter().find(|step| step.new == index)
-            && let (Change::Class(changed), Some(at)) = (&step.change, step.old)
+            && let Some(at) = step.old
             && let Some(was) = edited.old_outline.statements[at].class()
         {
             before = was.clone();
-            change = changed.clone();
         }
         self.rebuild_class(
-            module, &class, &before, after, &statement, &change, &outline, index,
+            module, &class, &before, after, &statement, change, &outline, index,
         )
     }
 
