@@ -112,8 +112,10 @@ impl<'py> Stage<'_, 'py> {
             && name.is_none()
         {
             if self.is_deferred(module, &names) {
+                self.take_others(module, own, &names, outline)?;
                 return Ok(true);
             }
+            self.take_others(module, own, &names, outline)?;
             for name in &names {
                 self.note_early_links(module, name, outline)?;
             }
@@ -130,6 +132,46 @@ impl<'py> Stage<'_, 'py> {
             None => statement.label(&self.text(module)),
         };
         self.run_links(module, statement, &names, &label, outline)
+    }
+
+    /// What a statement of a chain that waits for its last one gives to names of its own:
+    /// those between must see it.
+    fn take_others(
+        &mut self,
+        module: usize,
+        own: usize,
+        names: &[String],
+        outline: &Arc<Outline>,
+    ) -> PyResult<()> {
+        let others: Vec<String> = outline.statements[own]
+            .binds
+            .iter()
+            .filter(|other| !names.contains(other) && links(outline, other) == [own])
+            .cloned()
+            .collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        let (namespace, live, text) = (
+            self.namespace(module)?,
+            self.live_dict(module),
+            self.text(module),
+        );
+        let mut prefix = all_links(outline, names);
+        prefix.retain(|link| *link <= own);
+        let ran = self.run_apart(module, &namespace, &text, outline, &prefix, names, true)?;
+        let Some(ran) = ran else { return Ok(()) };
+        for other in others {
+            let (was, value) = (live.get_item(&other)?, ran.get_item(&other)?);
+            if let (Some(was), Some(value)) = (&was, &value)
+                && (self.is_twin(was, value)? || values::equal(was, value))
+            {
+                continue;
+            }
+            self.bind(module, &other, value.clone())?;
+            self.note_value(module, &other, was, value);
+        }
+        Ok(())
     }
 
     fn is_deferred(&self, module: usize, names: &[String]) -> bool {
@@ -262,7 +304,7 @@ impl<'py> Stage<'_, 'py> {
         for other in &others {
             let (was, value) = (live.get_item(other)?, ran.get_item(other)?);
             if let (Some(was), Some(value)) = (&was, &value)
-                && self.is_twin(was, value)?
+                && (self.is_twin(was, value)? || self.is_taken(module, other, value)?)
             {
                 continue;
             }
@@ -273,6 +315,12 @@ impl<'py> Stage<'_, 'py> {
             self.entry(module, label, Some(statement), "statement", "re-ran");
         }
         Ok(true)
+    }
+
+    /// Whether a name is going to hold such a value already.
+    fn is_taken(&mut self, module: usize, name: &str, value: &Bound<'py, PyAny>) -> PyResult<bool> {
+        let held = self.namespace(module)?.get_item(name)?;
+        Ok(held.is_some_and(|held| values::equal(&held, value)))
     }
 
     /// Whether a function that a statement made once more is what the live one is going to

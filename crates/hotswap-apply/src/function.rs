@@ -387,12 +387,7 @@ impl<'py> Stage<'_, 'py> {
             }
             if before.name != after.name {
                 for name in ["__name__", "__qualname__"] {
-                    let value = made.getattr(name)?;
-                    self.transaction.push(Write::Attribute {
-                        object: target.function.clone(),
-                        name,
-                        value: Some(value),
-                    });
+                    self.set_metadata(&target.function, name, made.getattr(name)?)?;
                 }
             }
         }

@@ -193,12 +193,14 @@ impl<'py> Stage<'_, 'py> {
             .filter_map(|(_, path)| Some(path.split_once('.')?.0.to_string()))
             .collect();
         for name in heads {
-            if is_given(public.as_deref(), &name) && outline.last_binder(&name).is_none() {
+            if is_given(public.as_deref(), &name)
+                && outline.last_binder(&name).is_none_or(|last| last < index)
+            {
                 self.carry_members(source, &name, module, &name);
             }
         }
         for name in names {
-            if outline.last_binder(&name).is_some() {
+            if outline.last_binder(&name).is_some_and(|last| last > index) {
                 continue;
             }
             match self.changed.get(&(source, name.clone())) {
@@ -225,6 +227,39 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         Ok(())
+    }
+
+    /// What a star import further down gives to a name that a statement has just bound.
+    pub(crate) fn given_by_star_after(
+        &mut self,
+        module: usize,
+        index: usize,
+        name: &str,
+        outline: &hotswap_plan::Outline,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let last = outline.last_binder(name);
+        let stars: Vec<hotswap_plan::Import> = outline
+            .imports()
+            .filter(|(at, import)| import.bound == "*" && *at > index && Some(*at) > last)
+            .map(|(_, import)| import.clone())
+            .collect();
+        for import in stars.iter().rev() {
+            let Some(source) = self.imported_module(module, import) else {
+                continue;
+            };
+            let public = match self.public_names(source)? {
+                Some(names) => names.iter().any(|public| public == name),
+                None => !name.starts_with('_'),
+            };
+            let held = match self.staging.get(&source) {
+                Some(staging) => staging.namespace.get_item(name)?,
+                None => self.live_dict(source).get_item(name)?,
+            };
+            if let (true, Some(held)) = (public, held) {
+                return Ok(Some(held));
+            }
+        }
+        Ok(None)
     }
 
     /// Where `__all__` was edited: names that a star import gives now, and those that it

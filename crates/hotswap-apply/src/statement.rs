@@ -350,6 +350,14 @@ impl<'py> Stage<'_, 'py> {
                 namespace.set_item(&name, was)?;
                 continue;
             }
+            if let Some(index) = index
+                && let Some(given) = self.given_by_star_after(module, index, &name, outline)?
+            {
+                namespace.set_item(&name, &given)?;
+                self.bind(module, &name, Some(given.clone()))?;
+                self.note_value(module, &name, was, Some(given));
+                continue;
+            }
             if let (Some(index), false) = (index, self.committed) {
                 if crate::timeline::links(outline, &name).len() > 1 {
                     self.early

@@ -18,6 +18,9 @@ pub(crate) struct Place<'o> {
     pub new: bool,
 }
 
+/// Names with what they hold at a place, and those of which that is not known.
+pub(crate) type EarlyValues<'py> = (Vec<(String, Bound<'py, PyAny>)>, Vec<String>);
+
 /// Beyond this many statements that need one another's early values, none is made.
 const DEPTH: usize = 8;
 
@@ -32,7 +35,7 @@ impl<'py> Stage<'_, 'py> {
         facts: &Facts,
         namespace: &Bound<'py, PyDict>,
         skip: &[String],
-    ) -> PyResult<(Vec<(String, Bound<'py, PyAny>)>, Vec<String>)> {
+    ) -> PyResult<EarlyValues<'py>> {
         let mut values: Vec<(String, Bound<'py, PyAny>)> = Vec::new();
         let mut unknown = Vec::new();
         for path in &facts.reads {

@@ -416,7 +416,7 @@ impl<'a> Visitor<'a> for Collector {
                         inner.effects.retain(|effect| {
                             let first = *effect == ASSIGNS_NONLOCAL && !own;
                             own |= first;
-                            !(first && !names.declared_nonlocal.is_empty())
+                            !first
                         });
                     }
                     self.inner(inner);
