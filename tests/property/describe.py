@@ -7,6 +7,7 @@ described by where that was, so that two names for one object differ from two eq
 from __future__ import annotations
 
 import dataclasses
+import dis
 import enum
 import functools
 import sys
@@ -19,6 +20,8 @@ HIDDEN = {
     "__annotations_cache__", "__annotate__", "_abc_impl", "__subclasshook__",
 }  # fmt: skip
 PLANTED = "planted"
+# How the names begin that programs give to modules.
+MODULES = ("mod", "prop")
 
 
 def describe_modules(names: list[str], without: frozenset[str] = frozenset()) -> dict[str, Any]:
@@ -164,14 +167,38 @@ def constant(value: Any) -> str:
     return f"frozenset {sorted(map(repr, value))}" if isinstance(value, frozenset) else repr(value)
 
 
+def instructions(value: types.CodeType) -> tuple[Any, Any]:
+    """The same whether or not the file imports a name as a module.
+
+    CPython looks that up to choose between two ways to call `name.attribute()`, also in
+    functions whose own source is what it was.
+    """
+    body, lines = [], []
+    for item in dis.get_instructions(value):
+        if item.opname in ("CACHE", "PRECALL", "PUSH_NULL"):
+            continue
+        name = item.opname.replace("METHOD", "ATTR" if item.opname.startswith("LOAD") else "FUNCTION")
+        jump = item.opcode in dis.hasjrel or item.opcode in dis.hasjabs
+        argument = item.argrepr.replace("NULL|self + ", "").replace(" + NULL|self", "")
+        argument = argument.replace("NULL + ", "").replace(" + NULL", "")
+        body.append([name, "" if jump else argument])
+        line = getattr(item, "line_number", item.starts_line)
+        if line is not None and (not lines or lines[-1] != line):
+            lines.append(line)
+    return body, lines
+
+
 def code(value: types.CodeType) -> Any:
     """All that shows of a code object, the lines of every instruction included."""
     lines = list(value.co_lines()) if hasattr(value, "co_lines") else list(value.co_lnotab)
+    body: Any = value.co_code.hex()
+    if any(name.startswith(MODULES) for name in value.co_names):
+        body, lines = instructions(value)
     return [
         value.co_name,
         getattr(value, "co_qualname", None),
         value.co_firstlineno,
-        value.co_code.hex(),
+        body,
         list(value.co_names),
         list(value.co_varnames),
         list(value.co_freevars),

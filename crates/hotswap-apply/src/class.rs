@@ -44,13 +44,38 @@ impl<'py> Stage<'_, 'py> {
         let Some(class) = live.and_then(|object| object.cast_into::<PyType>().ok()) else {
             return self.run(module, Some(old), new, outline);
         };
+        let mut path = vec![(before, after)];
         if !self.is_own(module, &class, &before.name)? {
+            let inner = self.class_below(module, &class, &before.name)?;
+            let inner = inner.filter(|_| !change.header && !change.decorators);
+            if let Some(inner) = inner
+                && !shape::needs_new_class(&inner, before, after, change)?
+            {
+                return self.change_members(module, &inner, &mut path, change, outline);
+            }
             let entry = self.entry(module, &after.name, Some(new), "class", "not applied");
             entry.reason = "the name holds another class now".to_string();
             return Ok(());
         }
-        let mut path = vec![(before, after)];
         self.change_class(module, &class, &mut path, new, change, outline, step)
+    }
+
+    /// The class that a statement made, where its decorator returned one derived from it.
+    pub(crate) fn class_below(
+        &self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        name: &str,
+    ) -> PyResult<Option<Bound<'py, PyType>>> {
+        for base in class.mro().iter().skip(1) {
+            if let Ok(base) = base.cast_into::<PyType>()
+                && base.getattr("__qualname__")?.eq(name)?
+                && self.is_own(module, &base, name)?
+            {
+                return Ok(Some(base));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether a class is the one that this module defined under this name.

@@ -1,15 +1,20 @@
-//! Unchanged functions under a decorator whose argument reads something that changed.
+//! Unchanged functions under a decorator that would do something else to them now: an
+//! argument of it reads something that changed, or it decides by other code or values.
 
 use std::sync::Arc;
 
-use hotswap_plan::{Expression, Outline, Pragma, Statement};
+use hotswap_plan::{Call, Expression, Facts, FunctionDef, Outline, Pragma, Statement};
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyFunction, PyTuple, PyType};
 
-use crate::stage::Stage;
+use crate::codes;
+use crate::stage::{Late, Stage};
+use crate::timeline::Place;
+use crate::values;
 
 impl<'py> Stage<'_, 'py> {
-    /// Applies the decorators of a function again if an argument of theirs has another
-    /// value and applying them is harmless. True: the definition was looked after.
+    /// Applies the decorators of a function again if they would do something else now and
+    /// applying them is harmless. True: the definition was looked after.
     pub(crate) fn derive_decorators(
         &mut self,
         module: usize,
@@ -20,24 +25,28 @@ impl<'py> Stage<'_, 'py> {
         let Some(function) = new.function() else {
             return Ok(false);
         };
-        let cause = function.decorators.iter().find_map(|decorator| {
-            let mut facts = decorator.facts.clone();
-            // Other code of the decorator reaches what it made by itself.
-            facts.reads.retain(|path| *path != decorator.head);
-            facts.calls.clear();
-            self.cause(module, &facts)
-        });
-        let Some(cause) = cause else {
+        let Some(cause) = self.decoration_cause(module, function) else {
             return Ok(false);
         };
         if new.pragma == Some(Pragma::Keep) {
             return Ok(true);
         }
+        let made = self.live_dict(module).get_item(&function.name)?;
+        let mut kept = None;
         if new.pragma != Some(Pragma::Rerun) {
-            let reason = function
-                .decorators
-                .iter()
-                .find_map(|decorator| self.decoration_impurity(module, decorator));
+            let mut reason = self.why_not_decorate(module, function, made.as_ref());
+            if reason.is_none()
+                && self.is_harmless_decoration(module, function)
+                && let Some(made) = &made
+            {
+                // Evaluated once more with the old inputs it tells what the program did.
+                match self.decorated_before(module, old)? {
+                    Some(fresh) if same_making(made, &fresh, 0)? => {
+                        kept = Some((made.clone(), own_attributes(made, &fresh)?));
+                    }
+                    _ => reason = Some("the program changed what it made since".to_string()),
+                }
+            }
             if let Some(reason) = reason {
                 let entry = self.entry(module, &function.name, Some(new), "function", "stale");
                 entry.reason = format!("its decorator depends on {cause}; {reason}");
@@ -45,12 +54,135 @@ impl<'py> Stage<'_, 'py> {
                 return Ok(false);
             }
         }
+        if !self.committed
+            && self.must_wait(module, &new.facts)
+            && !self.can_show(module, &new.facts)
+        {
+            let step = outline.statements.iter().position(|other| {
+                other.span.start <= new.span.start && new.span.end <= other.span.end
+            });
+            if let Some(step) = step {
+                self.late.push(Late {
+                    module,
+                    step,
+                    remade: None,
+                });
+                self.late_names.insert((module, function.name.clone()));
+            }
+            return Ok(true);
+        }
         self.run(module, Some(old), new, outline)?;
+        if let Some((made, attributes)) = kept {
+            for (key, value) in attributes {
+                self.transaction.push(crate::transaction::Write::Item {
+                    dict: made.getattr("__dict__")?.cast_into::<PyDict>()?,
+                    key,
+                    value: Some(value),
+                });
+            }
+        }
         Ok(true)
     }
 
-    /// Why applying a decorator may do more than to make another function of one.
-    fn decoration_impurity(&self, module: usize, decorator: &Expression) -> Option<String> {
+    /// What changed for the decorators of a function, by name. None: they would do the same.
+    pub(crate) fn decoration_cause(&self, module: usize, function: &FunctionDef) -> Option<String> {
+        function.decorators.iter().find_map(|decorator| {
+            let mut facts = decorator.facts.clone();
+            // Other code of the decorator reaches what it made by itself.
+            facts.reads.retain(|path| *path != decorator.head);
+            facts.calls.clear();
+            self.cause(module, &facts)
+                .or_else(|| self.decides_anew(module, decorator))
+        })
+    }
+
+    /// Whether a decorator of the program has other statements that run when it is
+    /// applied, or reads another value there. What it does when the decorated function
+    /// is called is not meant: the wrappers have their new code.
+    fn decides_anew(&self, module: usize, decorator: &Expression) -> Option<String> {
+        let (source, name) = self.definition_of(module, &decorator.head)?;
+        let outline = self.outline(source)?;
+        let definition = outline.statements[outline.last_binder(&name)?].function()?;
+        let called = usize::from(!decorator.facts.calls.is_empty());
+        let before = self.edits.get(&source).and_then(|edited| {
+            let at = edited.old_outline.last_binder(&name)?;
+            edited.old_outline.statements[at].function()
+        });
+        if before.is_some_and(|before| before.decides[called] != definition.decides[called]) {
+            return Some(format!("{name}()"));
+        }
+        let layers = definition.layers.iter().take(called + 1);
+        layers
+            .filter_map(|layer| self.cause(source, layer))
+            .map(|cause| format!("{cause}, which {name}() reads"))
+            .next()
+    }
+
+    /// Why the decorators of a function must not be applied again. None: they may.
+    pub(crate) fn why_not_decorate(
+        &self,
+        module: usize,
+        function: &FunctionDef,
+        made: Option<&Bound<'py, PyAny>>,
+    ) -> Option<String> {
+        let decorators = &function.decorators;
+        // What it registered is withdrawn when it runs again.
+        let reason = decorators
+            .iter()
+            .find_map(|decorator| self.decoration_impurity(module, decorator, true));
+        if reason.is_some() {
+            return reason;
+        }
+        made.is_some_and(keeps_state)
+            .then(|| "what it made keeps state".to_string())
+    }
+
+    fn is_harmless_decoration(&self, module: usize, function: &FunctionDef) -> bool {
+        function
+            .decorators
+            .iter()
+            .all(|decorator| self.decoration_impurity(module, decorator, false).is_none())
+    }
+
+    /// What a definition gives that is evaluated with the old source and the old inputs.
+    fn decorated_before(
+        &mut self,
+        module: usize,
+        old: &Statement,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (outline, text) = match self.edits.get(&module) {
+            Some(edited) => (edited.old_outline.clone(), edited.old_text.clone()),
+            None => match self.outline(module) {
+                Some(outline) => (outline, self.text(module)),
+                None => return Ok(None),
+            },
+        };
+        let copy = self.namespace_before(module)?;
+        let skeleton = hotswap_plan::Skeleton::new(&text, &outline).statement(old);
+        let code = self.compile(module, &skeleton.finish())?;
+        let place = Place {
+            outline: &outline,
+            text: &text,
+            index: crate::chain::holder_of(&outline, old).unwrap_or(usize::MAX),
+            new: false,
+        };
+        let mut view = self.view(module, place, &old.facts, &copy, &[])?;
+        let ran = codes::execute(&code, &copy, None);
+        view.leave()?;
+        match (ran, old.function()) {
+            (Ok(()), Some(function)) => copy.get_item(&function.name),
+            _ => Ok(None),
+        }
+    }
+
+    /// Why applying a decorator may do more than to make another function of one; with
+    /// `registering`, to enter it somewhere is no reason.
+    fn decoration_impurity(
+        &self,
+        module: usize,
+        decorator: &Expression,
+        registering: bool,
+    ) -> Option<String> {
         let unknown = || {
             Some(format!(
                 "{} is not known to be harmless",
@@ -74,9 +206,9 @@ impl<'py> Stage<'_, 'py> {
         }
         let mut arguments = decorator.facts.clone();
         let called = !arguments.calls.is_empty();
-        arguments.calls.retain(
-            |call| !matches!(call, hotswap_plan::Call::Path(path) if *path == decorator.head),
-        );
+        arguments
+            .calls
+            .retain(|call| !matches!(call, Call::Path(path) if *path == decorator.head));
         if let Some(reason) = self.impurity(module, &arguments) {
             return Some(reason);
         }
@@ -85,7 +217,121 @@ impl<'py> Stage<'_, 'py> {
         definition.layers.iter().take(layers).find_map(|layer| {
             let mut facts = layer.clone();
             facts.writes_to_arguments = false;
+            if registering {
+                without_registering(&mut facts);
+            }
             self.impurity(source, &facts)
         })
     }
+}
+
+/// Leaves out what enters something into a container.
+fn without_registering(facts: &mut Facts) {
+    facts.stores.clear();
+    facts.calls.retain(|call| {
+        !matches!(call, Call::Path(path)
+            if path.len() == 2 && hotswap_plan::changes_in_place(&path[1]))
+    });
+}
+
+/// Whether two results of a decorated definition were made the same way, and nobody
+/// changed the one that lives.
+fn same_making(live: &Bound<'_, PyAny>, fresh: &Bound<'_, PyAny>, depth: usize) -> PyResult<bool> {
+    if values::equal(live, fresh) {
+        return Ok(true);
+    }
+    if depth > 10
+        || !live.is_exact_instance_of::<PyFunction>()
+        || !fresh.is_exact_instance_of::<PyFunction>()
+        || !codes::same_behaviour(&live.getattr("__code__")?, &fresh.getattr("__code__")?)?
+    {
+        return Ok(false);
+    }
+    let cells = |function: &Bound<'_, PyAny>| -> PyResult<Vec<Py<PyAny>>> {
+        let Ok(cells) = function.getattr("__closure__")?.cast_into::<PyTuple>() else {
+            return Ok(Vec::new());
+        };
+        let contents = cells
+            .iter()
+            .filter_map(|cell| cell.getattr("cell_contents").ok());
+        Ok(contents.map(Bound::unbind).collect())
+    };
+    let py = live.py();
+    let (left, right) = (cells(live)?, cells(fresh)?);
+    if left.len() != right.len() {
+        return Ok(false);
+    }
+    for (a, b) in left.iter().zip(&right) {
+        if !same_making(a.bind(py), b.bind(py), depth + 1)? {
+            return Ok(false);
+        }
+    }
+    let (held, given) = (
+        live.getattr("__dict__")?.cast_into::<PyDict>()?,
+        fresh.getattr("__dict__")?.cast_into::<PyDict>()?,
+    );
+    for (key, value) in given.iter() {
+        match held.get_item(key)? {
+            Some(now) if same_making(&now, &value, depth + 1)? => {}
+            _ => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+/// Attributes of a live function that its definition does not give it.
+fn own_attributes<'py>(
+    live: &Bound<'py, PyAny>,
+    fresh: &Bound<'py, PyAny>,
+) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+    if !live.is_exact_instance_of::<PyFunction>() || !fresh.is_exact_instance_of::<PyFunction>() {
+        return Ok(Vec::new());
+    }
+    let (held, given) = (
+        live.getattr("__dict__")?.cast_into::<PyDict>()?,
+        fresh.getattr("__dict__")?.cast_into::<PyDict>()?,
+    );
+    let mut own = Vec::new();
+    for (key, value) in held.iter() {
+        if !given.contains(&key)? {
+            own.push((key, value));
+        }
+    }
+    Ok(own)
+}
+
+/// Whether what a decorator made holds something that the program may have changed since:
+/// an object, or a container with something in it, in one of its cells, its own or those
+/// of what it wraps.
+pub(crate) fn keeps_state(object: &Bound<'_, PyAny>) -> bool {
+    let mut due = vec![
+        object
+            .getattr("__func__")
+            .unwrap_or_else(|_| object.clone()),
+    ];
+    for _ in 0..20 {
+        let Some(object) = due.pop() else {
+            return false;
+        };
+        if !object.is_exact_instance_of::<PyFunction>() {
+            return true;
+        }
+        let Ok(Ok(cells)) = object
+            .getattr("__closure__")
+            .map(|cells| cells.cast_into::<PyTuple>())
+        else {
+            continue;
+        };
+        for cell in cells.iter() {
+            match cell.getattr("cell_contents") {
+                Ok(value) if value.is_exact_instance_of::<PyFunction>() => due.push(value),
+                Ok(value) if values::is_plain(&value) || value.is_instance_of::<PyType>() => {}
+                Ok(value)
+                    if values::is_container(&value) && value.len().is_ok_and(|len| len == 0) => {}
+                Ok(_) => return true,
+                Err(_) => {}
+            }
+        }
+    }
+    true
 }

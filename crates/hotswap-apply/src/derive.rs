@@ -68,7 +68,10 @@ impl<'py> Stage<'_, 'py> {
             Some(cause) => Some(cause),
             None => self.inner_cause(module, statement)?,
         };
-        let Some(cause) = cause else { return Ok(()) };
+        let Some(cause) = cause else {
+            let old_index = self.old_index(module, index);
+            return self.derive_closure(module, index, old_index, outline);
+        };
         // A bare call or an `assert` is something that was done, not a value that could
         // be out of date.
         let binds_nothing = matches!(statement.kind, Kind::Other) && statement.binds.is_empty();

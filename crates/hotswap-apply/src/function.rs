@@ -483,6 +483,9 @@ impl<'py> Stage<'_, 'py> {
             let (old_doc, new_doc) = (codes::docstring(&pair.old)?, codes::docstring(&pair.new)?);
             let mut left_behind = None;
             for function in self.live.with_code(&pair.old).to_vec() {
+                if self.remade_closures.iter().any(|made| made.is(&function)) {
+                    continue;
+                }
                 match fitting_closure(&function, &pair, &wanted)? {
                     Ok(closure) => {
                         self.transaction.push(Write::Code {

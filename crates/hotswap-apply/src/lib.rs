@@ -15,6 +15,7 @@ mod caches;
 mod callee;
 mod chain;
 mod class;
+mod closures;
 mod codes;
 mod collections;
 mod consistency;

@@ -190,7 +190,9 @@ impl<'py> Stage<'_, 'py> {
             if name.starts_with('_') || outline.last_binder(&name).is_some() {
                 continue;
             }
-            if own.get_item(&name)?.is_some_and(|mine| mine.is(&value)) {
+            if own.get_item(&name)?.is_some_and(|mine| mine.is(&value))
+                && !self.comes_by_star(module, &name, outline)?
+            {
                 self.bind(module, &name, None)?;
             }
         }

@@ -138,6 +138,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub abstract_classes: Vec<Bound<'py, PyType>>,
     /// Names whose chain of statements was run as a whole.
     pub chained: FxHashSet<(usize, String)>,
+    /// Live functions that have taken over code and cells of newly made ones.
+    pub remade_closures: Vec<Bound<'py, PyAny>>,
     /// Chains that run when their last statement has its turn.
     pub deferred: Vec<crate::chain::Deferred>,
     /// Containers that stand in staging for live ones.

@@ -345,6 +345,7 @@ fn begin<'w, 'py>(
         executed,
         lost: Vec::new(),
         chained: FxHashSet::default(),
+        remade_closures: Vec::new(),
         deferred: Vec::new(),
         stand_ins: Vec::new(),
         registered: Vec::new(),
@@ -532,6 +533,9 @@ impl<'py> Stage<'_, 'py> {
                 self.remake_late(item.module, item.step, change)?;
             } else if edited {
                 self.stage_step(item.module, item.step)?;
+            } else if statement.function().is_some() {
+                let old = self.old_statement(item.module, item.step);
+                self.run(item.module, old.as_ref(), &statement, &outline)?;
             } else {
                 self.derive_now(item.module, &statement, &outline)?;
             }

@@ -288,10 +288,36 @@ impl<'py> Stage<'_, 'py> {
         // What a copy assigned to a global name would be lost with its namespace.
         self.can_show_calls(module, facts, &mut seen)
             && (self.impurity(module, facts).is_none()
-                || seen.iter().all(|(source, _)| {
-                    self.outline(*source)
-                        .is_some_and(|outline| outline.globals_declared.is_empty())
-                }))
+                || seen
+                    .iter()
+                    .all(|(source, name)| !self.assigns_global(*source, name)))
+    }
+
+    fn assigns_global(&self, module: usize, name: &str) -> bool {
+        let Some(outline) = self.outline(module) else {
+            return true;
+        };
+        let function = outline
+            .last_binder(name)
+            .and_then(|at| outline.statements[at].function());
+        function.is_none_or(|function| {
+            function
+                .facts
+                .effects
+                .contains(&hotswap_plan::ASSIGNS_GLOBAL)
+        })
+    }
+
+    /// Whether a path names a plain value of a class, which is there without a call.
+    fn names_plain_member(&self, module: usize, path: &[String]) -> bool {
+        let Ok(Some(class)) = self.object_at(module, &path[..1]) else {
+            return false;
+        };
+        path.len() > 1
+            && class.is_instance_of::<PyType>()
+            && self
+                .object_at(module, path)
+                .is_ok_and(|value| value.is_some_and(|value| crate::values::is_comparable(&value)))
     }
 
     fn can_show_calls(
@@ -305,6 +331,7 @@ impl<'py> Stage<'_, 'py> {
             match self.change_of(module, path) {
                 Some(Changed::Value) => return true,
                 None if !self.call_changed(module, path) => return true,
+                None if self.names_plain_member(module, path) => return true,
                 _ => {}
             }
             // Passed on as a value it would be the copy that is kept.

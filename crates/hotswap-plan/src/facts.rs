@@ -152,7 +152,8 @@ impl Facts {
     }
 }
 
-const ASSIGNS_GLOBAL: &str = "assigns a global name";
+/// The effect of a function that assigns a name of its module.
+pub const ASSIGNS_GLOBAL: &str = "assigns a global name";
 const ASSIGNS_NONLOCAL: &str = "assigns a nonlocal name";
 
 fn is_wraps(func: &Expr) -> bool {

@@ -24,7 +24,7 @@ mod skeleton;
 mod source;
 
 pub use diff::{Change, ClassChange, FunctionChange, Plan, Shift, Step, diff, diff_bodies};
-pub use facts::{Call, Facts, Receiver, changes_in_place};
+pub use facts::{ASSIGNS_GLOBAL, Call, Facts, Receiver, changes_in_place};
 pub use outline::{
     Assignment, Branch, ClassDef, CodeSite, Compound, Expression, FunctionDef, Import, Item, Kind,
     Outline, Parameter, Pragma, Span, Statement, SyntaxProblem, Target,

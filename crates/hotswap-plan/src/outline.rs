@@ -259,6 +259,9 @@ pub struct FunctionDef {
     pub body: u64,
     /// Hash of the body, nested functions' and lambdas' bodies left out.
     pub own_body: u64,
+    /// Hash of what it decides as a decorator, and as one that is made by a call: its own
+    /// statements, in the second case also those of the functions directly inside.
+    pub decides: [u64; 2],
     /// What calling it does.
     pub facts: Facts,
     /// What its own statements do, then those of the functions inside it, and so on.

@@ -11,7 +11,7 @@ use crate::outline::{
     Branch, ClassDef, Compound, Expression, FunctionDef, Item, Kind, Parameter, Pragma, Span,
     Statement, hash_of,
 };
-use crate::scan::{Binds, Masker, Sites};
+use crate::scan::{Binds, Masker, OneLevel, Sites};
 
 /// The elements of longer displays are not looked at one by one.
 const MANY_ITEMS: usize = 1_000;
@@ -424,6 +424,7 @@ impl Reader<'_> {
             type_params: type_params_hash(function.type_params.as_deref(), self.text),
             body: hash_of(&body),
             own_body: hash_of(&own),
+            decides: [decides(function, false), decides(function, true)],
             facts: Facts::of_function(Some(&function.parameters), &function.body),
             layers: Facts::layers(function),
             def_start: self.def_start(stmt),
@@ -532,4 +533,27 @@ fn is_main_guard(test: &Expr) -> bool {
     matches!(compare.ops[..], [ast::CmpOp::Eq])
         && ((is_name(&compare.left) && is_main(right))
             || (is_main(&compare.left) && is_name(right)))
+}
+
+/// A hash of the statements that run when a function is called, without the docstring;
+/// with `called`, also of those that run when what it returned is called.
+fn decides(function: &ast::StmtFunctionDef, called: bool) -> u64 {
+    let mut body: Vec<Stmt> = function
+        .body
+        .iter()
+        .enumerate()
+        .filter(|(at, stmt)| {
+            *at > 0
+                || !matches!(stmt, Stmt::Expr(expression)
+                    if expression.value.is_string_literal_expr())
+        })
+        .map(|(_, stmt)| stmt.clone())
+        .collect();
+    for stmt in &mut body {
+        match called {
+            true => OneLevel.visit_stmt(stmt),
+            false => Masker.visit_stmt(stmt),
+        }
+    }
+    hash_of(&body.iter().map(ComparableStmt::from).collect::<Vec<_>>())
 }

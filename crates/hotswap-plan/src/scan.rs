@@ -271,3 +271,19 @@ fn is_type_checking(test: &Expr) -> bool {
         _ => false,
     }
 }
+
+/// Leaves out the bodies of functions inside the first functions it meets.
+pub(crate) struct OneLevel;
+
+impl Transformer for OneLevel {
+    fn visit_stmt(&self, stmt: &mut Stmt) {
+        match stmt {
+            Stmt::FunctionDef(function) => {
+                for inner in &mut function.body {
+                    Masker.visit_stmt(inner);
+                }
+            }
+            _ => transformer::walk_stmt(self, stmt),
+        }
+    }
+}

@@ -16,7 +16,10 @@ impl<'py> Stage<'_, 'py> {
         made: &Bound<'py, PyAny>,
         class: Option<Bound<'py, PyType>>,
     ) -> PyResult<()> {
-        let (old_code, new_code) = (live.getattr("__code__")?, made.getattr("__code__")?);
+        let (old_code, mut new_code) = (live.getattr("__code__")?, made.getattr("__code__")?);
+        if let Some(pair) = self.pairs.iter().find(|pair| pair.old.is(&new_code)) {
+            new_code = pair.new.clone();
+        }
         let is_plain = |code: &Bound<'py, PyAny>| -> PyResult<bool> {
             let free = codes::free_variables(code)?;
             Ok(free.iter().all(|name| name == "__class__"))
@@ -35,6 +38,7 @@ impl<'py> Stage<'_, 'py> {
                 closure,
             });
             self.transaction.keep(old_code);
+            self.remade_closures.push(live.clone());
             self.adopt_globals(live, made)?;
         } else {
             self.pair(&old_code, &new_code, class)?;
@@ -72,8 +76,11 @@ impl<'py> Stage<'_, 'py> {
             .staging
             .values()
             .find(|staging| staging.namespace.is(&globals));
+        let shadow = self.shadows.iter().find(|(shadow, _)| shadow.is(&globals));
         if let Some(staging) = staged {
             globals = staging.live.clone();
+        } else if let Some((_, module)) = shadow {
+            globals = self.live_dict(*module);
         }
         if !live.getattr("__globals__")?.is(&globals) {
             self.transaction.push(Write::Globals {

@@ -128,10 +128,20 @@ impl<'py> Stage<'_, 'py> {
         else {
             return Ok(());
         };
-        if !self.is_outdated(module, &class, definition, statement)?
-            || !self.is_own(module, &class, &definition.name)?
-        {
+        if !self.is_outdated(module, &class, definition, statement)? {
             return Ok(());
+        }
+        if !self.is_own(module, &class, &definition.name)? {
+            let change = unchanged(definition, &Change::Same);
+            return match self.class_below(module, &class, &definition.name)? {
+                Some(inner)
+                    if !super::shape::needs_new_class(&inner, before, definition, &change)? =>
+                {
+                    let mut path = vec![(before, definition)];
+                    self.change_members(module, &inner, &mut path, &change, outline)
+                }
+                _ => Ok(()),
+            };
         }
         self.derive_parts(module, &class, before, definition, statement, outline)
     }

@@ -39,7 +39,10 @@ impl<'py> Stage<'_, 'py> {
                     }
                     _ => false,
                 };
-                if reads || step.change != Change::Run && together.contains(&function.name) {
+                if reads
+                    || step.change != Change::Run && together.contains(&function.name)
+                    || unchanged && self.decorated_anew(module, class, path, member)?
+                {
                     step.change = Change::Run;
                 } else if unchanged && !step.renamed {
                     let due = self.derived_defaults(module, class, path, member, &values)?;
@@ -67,6 +70,33 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         Ok(changed)
+    }
+
+    /// Whether the decorators of an unchanged method would do something else now, and may
+    /// do it again.
+    fn decorated_anew(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        path: &[(&ClassDef, &ClassDef)],
+        member: &Statement,
+    ) -> PyResult<bool> {
+        let Some(function) = member.function() else {
+            return Ok(false);
+        };
+        let Some(cause) = self.decoration_cause(module, function) else {
+            return Ok(false);
+        };
+        let made = cpython::type_dict(class).get_item(&function.name)?;
+        let Some(reason) = self.why_not_decorate(module, function, made.as_ref()) else {
+            return Ok(true);
+        };
+        let names: Vec<String> = path.iter().map(|(_, class)| class.name.clone()).collect();
+        let name = format!("{}.{}", names.join("."), function.name);
+        let entry = self.entry(module, &name, Some(member), "method", "stale");
+        entry.reason = format!("its decorator depends on {cause}; {reason}");
+        entry.advice = "# hotswap: rerun".to_string();
+        Ok(false)
     }
 
     /// Parameters of an unchanged method whose default reads something that changed.

@@ -72,6 +72,21 @@ impl<'py> Stage<'_, 'py> {
     }
 }
 
+/// Whether an edit of members alone needs more than to set them one by one.
+pub(super) fn needs_new_class(
+    class: &Bound<'_, PyType>,
+    before: &ClassDef,
+    after: &ClassDef,
+    change: &ClassChange,
+) -> PyResult<bool> {
+    let dict = cpython::type_dict(class);
+    Ok(crate::enums::is_enum(class)?
+        || has_fields(class)?
+        || dict.contains("_fields")?
+        || after.has_type_params
+        || touches_layout(before, after, change))
+}
+
 /// Whether statements that may make fields or members have changed places.
 fn is_reordered(after: &ClassDef, change: &ClassChange) -> bool {
     let places: Vec<usize> = change
