@@ -223,8 +223,13 @@ impl<'py> Stage<'_, 'py> {
             }
             functions.push((a, b));
         }
-        for (a, b) in &functions {
-            self.adopt_function(a, b, Some(class.clone()))?;
+        functions.push((was.clone(), value.clone()));
+        for (a, b) in functions {
+            if !b.is(value) {
+                self.adopt_function(&a, &b, Some(class.clone()))?;
+            }
+            // A hook that ran when the class was made anew may have kept the new one.
+            self.transaction.push(Write::Reference { old: b, new: a });
         }
         Ok(true)
     }

@@ -8,6 +8,7 @@ use rustc_hash::FxHashSet;
 
 use super::remade::{Remade, unchanged};
 use crate::stage::{Changed, Stage};
+use crate::transaction::Write;
 use crate::values;
 
 /// Entries of a class's namespace that belong to its layout or to the interpreter.
@@ -118,6 +119,11 @@ impl<'py> Stage<'_, 'py> {
             if !kept_definition(remade, name) {
                 self.adopt_attributes(was, &value)?;
             }
+            // A hook or a decorator that ran with the new function may have kept it.
+            self.transaction.push(Write::Reference {
+                old: value.clone(),
+                new: was.clone(),
+            });
             return Ok(was.clone());
         }
         if self.adopt_wrapped(module, was, &value, survivor)?
