@@ -20,6 +20,7 @@ mod codes;
 mod collections;
 mod consistency;
 mod contents;
+mod counters;
 mod decorated;
 mod decorators;
 mod defaults;

@@ -120,6 +120,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub rebound: Vec<(usize, String, OldAndNew<'py>)>,
     /// Classes made anew in staging, and the live ones that take their members over.
     pub rebuilt: Vec<(Bound<'py, PyType>, Bound<'py, PyType>)>,
+    /// Counters that statements of this update may move, with the numbers of before.
+    pub counters: Vec<crate::counters::Counter<'py>>,
     /// Enums made anew whose combinations of members are not settled yet.
     pub enums: Vec<crate::enums::MergedEnum<'py>>,
     /// Live classes that CPython cannot change in place, and those that take their place.

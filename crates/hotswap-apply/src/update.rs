@@ -92,6 +92,7 @@ pub fn update(
         })
         .collect();
     drop(imported());
+    let mut counters = Vec::new();
     let committed = {
         let world: &World = world;
         let mut stages: Vec<(usize, Stage<'_, '_>)> = Vec::new();
@@ -186,6 +187,7 @@ pub fn update(
                     outcome.pending = std::mem::take(&mut stage.pending);
                     outcome.notes = std::mem::take(&mut stage.notes);
                     outcome.collect = stage.transaction.collect;
+                    counters.append(&mut stage.counters);
                     if stage.transaction.homeless > 0 {
                         outcome.notes.push(format!(
                             "{} running call(s) that statements of this update began keep a copy of their module's names",
@@ -200,12 +202,16 @@ pub fn update(
             outcomes[index].failure = Some(failure(py, &error, world, &groups[index]));
             outcomes[index].notes = stage.give_up();
             outcomes[index].collect = stage.transaction.collect;
+            counters.append(&mut stage.counters);
         }
         committed
     };
     if outcomes.iter().any(|outcome| outcome.collect)
         && let Err(error) = py.import("gc").and_then(|gc| gc.call_method0("collect"))
     {
+        error.write_unraisable(py, None);
+    }
+    if let Err(error) = crate::counters::settle(py, counters) {
         error.write_unraisable(py, None);
     }
     for index in committed {
@@ -336,6 +342,7 @@ fn begin<'w, 'py>(
         abstract_classes: Vec::new(),
         rebuilt: Vec::new(),
         enums: Vec::new(),
+        counters: Vec::new(),
         replaced: Vec::new(),
         moved: FxHashMap::default(),
         given: FxHashMap::default(),

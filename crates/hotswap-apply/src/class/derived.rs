@@ -173,7 +173,25 @@ impl<'py> Stage<'_, 'py> {
     ) -> PyResult<bool> {
         Ok(self.must_remake(class)?
             || self.cause_of_plain(module, &statement.facts).is_some()
-            || self.decorator_changed(module, definition))
+            || self.decorator_changed(module, definition)
+            || self.generator_changed(module, class, definition)?)
+    }
+
+    /// Whether a decorator that generates members of the class, from what its body
+    /// declares, is going to run other code. It is applied to classes by the score, and
+    /// what it makes of one depends on nothing but the class.
+    fn generator_changed(
+        &self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        definition: &ClassDef,
+    ) -> PyResult<bool> {
+        Ok(!definition.decorators.is_empty()
+            && (super::shape::has_fields(class)? || has_written_members(class)?)
+            && definition
+                .decorators
+                .iter()
+                .any(|decorator| self.call_changed(module, &decorator.head)))
     }
 
     fn derive_parts(
@@ -189,6 +207,7 @@ impl<'py> Stage<'_, 'py> {
         let mut change = unchanged(definition, &Change::Same);
         let rebased = self.bases_changed(module, class, definition)?;
         change.header |= rebased;
+        change.decorators |= self.generator_changed(module, class, definition)?;
         // Where members are made from the others (fields), one that is derived has them made anew.
         let path = [(before, definition)];
         let derived = self.with_derived(module, class, &path, &change, outline)?;
@@ -328,4 +347,19 @@ impl<'py> Stage<'_, 'py> {
             _ => Some((module, head.clone())),
         }
     }
+}
+
+/// Whether a class has functions whose text was made by a program when the class was.
+fn has_written_members(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    for value in cpython::type_dict(class).values() {
+        if let Ok(code) = value.getattr("__code__")
+            && let Ok(file) = code.getattr("co_filename")
+            && file
+                .extract::<String>()
+                .is_ok_and(|file| file.starts_with('<'))
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

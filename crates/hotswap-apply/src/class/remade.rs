@@ -79,6 +79,7 @@ impl<'py> Stage<'_, 'py> {
         let code = self.compile_statement(module, statement, outline)?;
         let old = self.counterpart(module, statement);
         let survey = self.survey(module, Some(&old), statement)?;
+        self.note_counters(module, &old, statement)?;
         let start = statement.span.start;
         let mut view = self.view_at(module, start, &statement.facts, &namespace)?;
         let result = codes::execute(&code, &namespace, None);

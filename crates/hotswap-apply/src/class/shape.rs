@@ -99,7 +99,7 @@ fn is_reordered(after: &ClassDef, change: &ClassChange) -> bool {
 }
 
 /// Whether fields are collected from the body and the bases when such a class is made.
-fn has_fields(class: &Bound<'_, PyType>) -> PyResult<bool> {
+pub(super) fn has_fields(class: &Bound<'_, PyType>) -> PyResult<bool> {
     let dict = cpython::type_dict(class);
     for marker in FIELDS {
         if dict.contains(marker)? {
