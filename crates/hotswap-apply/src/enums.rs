@@ -137,11 +137,13 @@ impl<'py> Stage<'_, 'py> {
         }
         for (key, _) in old_dict.iter() {
             let name: String = key.extract()?;
-            let by_source = before
-                .body
-                .iter()
-                .any(|member| member.binds.contains(&name))
-                && !after.body.iter().any(|member| member.binds.contains(&name));
+            let generated = name.starts_with("__") && name.ends_with("__");
+            let by_source = generated
+                || before
+                    .body
+                    .iter()
+                    .any(|member| member.binds.contains(&name))
+                    && !after.body.iter().any(|member| member.binds.contains(&name));
             if by_source && !new_dict.contains(&key)? {
                 self.transaction.set_class_attribute(class, &name, None);
             }
@@ -168,6 +170,29 @@ impl<'py> Stage<'_, 'py> {
                     "attribute",
                     "added",
                 );
+            }
+        }
+        Ok(())
+    }
+
+    /// Members of an enum that another one replaces: who holds one gets the one of its name.
+    pub(crate) fn succeed_members(
+        &mut self,
+        class: &Bound<'py, PyType>,
+        made: &Bound<'py, PyType>,
+    ) -> PyResult<()> {
+        let old = class.getattr("_member_map_")?.cast_into::<PyDict>()?;
+        let new = made.getattr("_member_map_")?.cast_into::<PyDict>()?;
+        let mut done: Vec<Bound<'py, PyAny>> = Vec::new();
+        for (name, member) in old.iter() {
+            if let Some(successor) = new.get_item(&name)?
+                && !done.iter().any(|known| known.is(&member))
+            {
+                done.push(member.clone());
+                self.transaction.push(Write::Reference {
+                    old: member,
+                    new: successor,
+                });
             }
         }
         Ok(())

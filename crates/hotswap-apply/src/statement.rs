@@ -498,6 +498,13 @@ impl<'py> Stage<'_, 'py> {
                 self.note_code(module, name, Changed::Code);
                 return Ok(());
             }
+            if let (Kind::Import(_), Some(gone)) = (&new.kind, &gone)
+                && self.adopt_moved(module, was, &now, gone)?
+            {
+                self.bind(module, name, Some(was.clone()))?;
+                self.note_code(module, name, Changed::Code);
+                return Ok(());
+            }
             if definition
                 && values::has_identity(was)
                 && self.defined_here(module, was, old.or(gone.as_ref()))

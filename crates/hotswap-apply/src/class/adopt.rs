@@ -192,6 +192,58 @@ impl<'py> Stage<'_, 'py> {
         Ok(true)
     }
 
+    /// A function whose definition went to another module, from where this one imports it
+    /// now, keeps its identity where at least as many hold it as hold the other.
+    pub(crate) fn adopt_moved(
+        &mut self,
+        module: usize,
+        live: &Bound<'py, PyAny>,
+        made: &Bound<'py, PyAny>,
+        gone: &Statement,
+    ) -> PyResult<bool> {
+        let is_plain = |function: &Bound<'py, PyAny>| {
+            function.is_exact_instance_of::<PyFunction>()
+                && function
+                    .getattr("__closure__")
+                    .is_ok_and(|cells| cells.is_none())
+        };
+        let Some(definition) = gone.function() else {
+            return Ok(false);
+        };
+        if !is_plain(live)
+            || !is_plain(made)
+            || !definition.decorators.is_empty()
+            || !live.getattr("__qualname__")?.eq(&definition.name)?
+            || !made.getattr("__qualname__")?.eq(&definition.name)?
+            || !self.is_source_function(module, live)?
+            || self.holders(live)? < self.holders(made)?
+            || self.is_held_weakly(made)?
+        {
+            return Ok(false);
+        }
+        self.adopt_function(live, made, None)?;
+        self.adopt_globals(live, made)?;
+        self.transaction.push(Write::Attribute {
+            object: live.clone(),
+            name: "__module__",
+            value: Some(made.getattr("__module__")?),
+        });
+        let to = live.getattr("__dict__")?.cast_into::<PyDict>()?;
+        let from = made.getattr("__dict__")?.cast_into::<PyDict>()?;
+        for (key, value) in from.iter() {
+            self.transaction.push(Write::Item {
+                dict: to.clone(),
+                key,
+                value: Some(value),
+            });
+        }
+        self.transaction.push(Write::Reference {
+            old: made.clone(),
+            new: live.clone(),
+        });
+        Ok(true)
+    }
+
     /// `property`, `classmethod` and `staticmethod` keep the functions they hold.
     pub(super) fn adopt_wrapped(
         &mut self,
@@ -274,6 +326,12 @@ impl<'py> Stage<'_, 'py> {
             new: was.clone(),
         });
         Ok(true)
+    }
+
+    /// How many references there are to an object, those of this very call included.
+    fn holders(&self, object: &Bound<'py, PyAny>) -> PyResult<usize> {
+        let count = self.py.import("sys")?.getattr("getrefcount")?;
+        count.call1((object,))?.extract()
     }
 
     /// Weak references cannot be moved: whoever holds the new function that way, as

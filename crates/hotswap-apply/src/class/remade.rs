@@ -176,22 +176,23 @@ impl<'py> Stage<'_, 'py> {
         let top = remade.qualname.split('.').next().unwrap_or_default();
         self.note_code(module, top, Changed::Code);
         let both_enums = crate::enums::is_enum(class)? && crate::enums::is_enum(made)?;
-        if !both_enums && !self.fits(class, made)? {
+        let bases = self.live_bases(made)?;
+        let rebased = !class.getattr("__bases__")?.eq(&bases)?;
+        if (!both_enums || rebased) && !self.fits(class, made)? {
             return self.replace_class(remade);
         }
         // What is staged after this sees the new class; at the commit every reference
         // to it becomes one to the live class.
         self.rebuilt.push((made.clone(), class.clone()));
+        if rebased {
+            self.transaction.push(Write::Bases {
+                class: class.clone(),
+                bases,
+            });
+        }
         if both_enums {
             self.merge_enum(module, class, made, before, after, statement)?;
         } else {
-            let bases = self.live_bases(made)?;
-            if !class.getattr("__bases__")?.eq(&bases)? {
-                self.transaction.push(Write::Bases {
-                    class: class.clone(),
-                    bases,
-                });
-            }
             self.transplant(remade, class)?;
         }
         self.entry(module, &remade.qualname, Some(statement), "class", "re-ran");
@@ -297,8 +298,12 @@ impl<'py> Stage<'_, 'py> {
         } = remade;
         let module = *module;
         self.replaced.push((class.clone(), made.clone()));
-        self.transplant(remade, made)?;
-        self.move_instances(remade)?;
+        if crate::enums::is_enum(class)? && crate::enums::is_enum(made)? {
+            self.succeed_members(class, made)?;
+        } else {
+            self.transplant(remade, made)?;
+            self.move_instances(remade)?;
+        }
         self.transaction.push(Write::Reference {
             old: class.clone().into_any(),
             new: made.clone().into_any(),
