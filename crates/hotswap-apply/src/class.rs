@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::native as cpython;
 use hotswap_plan::{Change, ClassChange, ClassDef, Kind, Outline, Skeleton, Statement};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyType};
+use pyo3::types::{PyDict, PyFunction, PyType};
 
 use crate::codes;
 use crate::registrations::decorators_stay;
@@ -91,7 +91,10 @@ impl<'py> Stage<'_, 'py> {
         }
         // Packages like to say that their classes come from the top: the code knows better.
         for value in cpython::type_dict(class).values() {
-            if value.getattr("__code__").is_ok() && self.is_source_function(module, &value)? {
+            // Nothing else is asked for an attribute: a lazy object would be evaluated.
+            if value.is_exact_instance_of::<PyFunction>()
+                && self.is_source_function(module, &value)?
+            {
                 return Ok(true);
             }
         }
@@ -438,8 +441,11 @@ impl<'py> Stage<'_, 'py> {
             if old.is(&value) {
                 return Ok(());
             }
-            let wrapped = before.is_some_and(|before| before.function().is_some())
-                && member.function().is_some();
+            // A definition that was inside a block, or went into one, has no counterpart.
+            let defines = |statement: &Statement| {
+                statement.function().is_some() || matches!(statement.kind, Kind::Compound(_))
+            };
+            let wrapped = before.is_none_or(defines) && defines(member);
             if (wrapped || self.is_of(module, old, before))
                 && self.adopt_member(module, old, &value, class)?
             {

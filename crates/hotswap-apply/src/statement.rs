@@ -498,6 +498,19 @@ impl<'py> Stage<'_, 'py> {
                 self.note_code(module, name, Changed::Code);
                 return Ok(());
             }
+            // A definition that was inside a block has no counterpart.
+            if matches!(new.kind, Kind::Function(_))
+                && old.is_none_or(|old| matches!(old.kind, Kind::Compound(_)))
+                && was.is_exact_instance_of::<pyo3::types::PyFunction>()
+                && now.is_exact_instance_of::<pyo3::types::PyFunction>()
+                && self.is_source_function(module, was)?
+                && self.same_definition(was, &now)?
+                && self.adopt_definition(module, was, &now, new)?
+            {
+                self.bind(module, name, Some(was.clone()))?;
+                self.note_code(module, name, Changed::Code);
+                return Ok(());
+            }
             if let (Kind::Import(_), Some(gone)) = (&new.kind, &gone)
                 && self.adopt_moved(module, was, &now, gone)?
             {

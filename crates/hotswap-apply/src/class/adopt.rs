@@ -286,7 +286,7 @@ impl<'py> Stage<'_, 'py> {
         Ok(true)
     }
 
-    pub(super) fn is_source_function(
+    pub(crate) fn is_source_function(
         &self,
         module: usize,
         function: &Bound<'py, PyAny>,
@@ -360,7 +360,7 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Whether two functions are two versions of one definition, as their own code says.
-    pub(super) fn same_definition(
+    pub(crate) fn same_definition(
         &self,
         was: &Bound<'py, PyAny>,
         value: &Bound<'py, PyAny>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::native as cpython;
 use hotswap_plan::{Change, ClassDef, Kind, Outline, Skeleton, Statement};
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyFunction, PyType};
 use rustc_hash::FxHashSet;
 
 use super::remade::unchanged;
@@ -352,13 +352,12 @@ impl<'py> Stage<'_, 'py> {
 /// Whether a class has functions whose text was made by a program when the class was.
 fn has_written_members(class: &Bound<'_, PyType>) -> PyResult<bool> {
     for value in cpython::type_dict(class).values() {
-        if let Ok(code) = value.getattr("__code__")
-            && let Ok(file) = code.getattr("co_filename")
-            && file
-                .extract::<String>()
-                .is_ok_and(|file| file.starts_with('<'))
-        {
-            return Ok(true);
+        // Nothing else is asked for an attribute: a lazy object would be evaluated.
+        if value.is_exact_instance_of::<PyFunction>() {
+            let file = value.getattr("__code__")?.getattr("co_filename")?;
+            if file.extract::<String>()?.starts_with('<') {
+                return Ok(true);
+            }
         }
     }
     Ok(false)

@@ -3,7 +3,7 @@
 use crate::native as cpython;
 use hotswap_plan::{Change, Kind};
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyFunction, PyType};
 use rustc_hash::FxHashSet;
 
 use super::remade::{Remade, unchanged};
@@ -260,11 +260,13 @@ fn is_slot(value: &Bound<'_, PyAny>) -> PyResult<bool> {
 
 /// Whether a library wrote this function when the class was made.
 fn is_generated(value: &Bound<'_, PyAny>) -> bool {
-    value
-        .getattr("__code__")
-        .and_then(|code| code.getattr("co_filename"))
-        .is_ok_and(|file| {
-            file.extract::<String>()
-                .is_ok_and(|file| file == "<string>" || file.starts_with("<attrs"))
-        })
+    // Nothing else is asked for an attribute: a lazy object would be evaluated.
+    value.is_exact_instance_of::<PyFunction>()
+        && value
+            .getattr("__code__")
+            .and_then(|code| code.getattr("co_filename"))
+            .is_ok_and(|file| {
+                file.extract::<String>()
+                    .is_ok_and(|file| file == "<string>" || file.starts_with("<attrs"))
+            })
 }

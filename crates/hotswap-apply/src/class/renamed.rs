@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::native as cpython;
 use hotswap_plan::{Outline, Skeleton, Statement};
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyType};
+use pyo3::types::{PyFunction, PyString, PyType};
 
 use crate::codes;
 use crate::stage::Stage;
@@ -25,7 +25,7 @@ impl<'py> Stage<'_, 'py> {
             self.transaction
                 .set_class_attribute(class, to, Some(value.clone()));
             self.transaction.set_class_attribute(class, from, None);
-            if value.getattr("__code__").is_ok() {
+            if value.is_exact_instance_of::<PyFunction>() {
                 let qualname: String = value.getattr("__qualname__")?.extract()?;
                 let head = qualname
                     .rsplit_once('.')
