@@ -74,8 +74,14 @@ class Engine:
         quiescence_timeout (seconds), only_import_exist (bool), interval (seconds), history (count), history_bytes."""
     def start(self) -> None:
         """Read the sources below the paths and start the native watcher thread."""
-    def inherit(self, parent: Engine) -> None:
-        """In a forked child, before `start`: take over what the parent's engine knew of files and modules."""
+    def inherit(self, other: Engine) -> None:
+        """Where paths are added, before `start`: take over what another engine knows of files and modules."""
+    def before_fork(self, seconds: float) -> None:
+        """Before a fork: wait at most this long for an update in another thread; none begins until `after_fork`."""
+    def after_fork(self) -> None:
+        """After a fork, in the parent."""
+    def after_fork_in_child(self, parent: Engine) -> None:
+        """In a forked child, before `start`: take over what the parent's engine knows, and give that up."""
     def wait(self, timeout: float | None = None) -> bool:
         """Block with the GIL released until a batch of changed files is whole. False: time is up, or stopped."""
     def note_import(self, name: str) -> None:

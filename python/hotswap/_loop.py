@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,6 +26,11 @@ STOP_SECONDS = 2.0
 """How long `stop`, and the end of the interpreter, wait for an update in progress."""
 PARK_SECONDS = 0.5
 """How long the end of the interpreter waits for a busy thread to stand still."""
+FORK_SECONDS = 0.5
+"""How long a fork waits for an update in another thread: the child would know only half of it, and would
+inherit the locks of what that thread is importing."""
+DISCOVERY_SECONDS = 5.0
+"""The same for our own imports, which end by themselves."""
 REARM_SECONDS = 0.05
 """How long a forked child runs before it watches by itself: long enough for one that only calls exec."""
 BEFORE_AFTER_ERROR = "a callback for updates failed"
@@ -66,7 +72,7 @@ class UpdateLoop:
         _arrange_process_events()
 
     def widen(self, options: Options, open_paths: list[tuple[str, ...] | None]) -> None:
-        """Watch these options' paths as well as those of the open sessions; other settings stay as they are."""
+        """Watch these options' paths as well as those of the open sessions; other settings stay."""
         if _covers(self.options.paths, options.paths):
             return
         wider = replace(self.options, paths=_union([*open_paths, options.paths]))
@@ -194,12 +200,39 @@ class UpdateLoop:
             if ident is not None:
                 park_other(ident, ProcessEnds, PARK_SECONDS)
 
+    def before_fork(self) -> None:
+        """See to it that no update of another thread is under way, if it does not take long."""
+        from hotswap._hotswap import Event
+
+        thread = threading.get_ident()
+        engine = self._engine or self._inheriting
+        self._forking[thread] = engine
+        # No sleep of gevent's, which would let greenlets fork.
+        started, pause = time.monotonic(), Event()
+        while any(
+            time.monotonic() < started + patience
+            for other, patience in tuple(self._busy.items())
+            if other != thread
+        ):
+            pause.wait(0.0005)
+        if engine is not None:
+            engine.before_fork(0.0 if self._busy else FORK_SECONDS)
+
+    def after_fork(self) -> None:
+        """In the parent: go on."""
+        engine = self._forking.pop(threading.get_ident(), None)
+        if engine is not None:
+            engine.after_fork()
+        self._forked.set()
+
     def after_fork_in_child(self) -> None:
         """Forget the parent's engine, whose thread is not here, and watch with one of our own soon."""
         if self.stopped:
             return
         paused = self.paused
-        parents, self._engine = self._engine, None
+        # A child that forks at once, as daemons do, has not begun to watch.
+        parents = self._forking.get(threading.get_ident()) or self._engine or self._inheriting
+        self._engine = self._inheriting = None
         self._generation_base = self.generation
         self._unsynced.clear()
         self._reset_threading()
@@ -208,8 +241,7 @@ class UpdateLoop:
         if parents is not None:
             # Nothing is made here but an object: most children only call exec.
             self._inheriting = _new_engine(self.options)
-            self._inheriting.inherit(parents)
-            parents.stop()
+            self._inheriting.after_fork_in_child(parents)
         self._thread = _start_thread(self._run_after_fork)
 
     def _in_own_thread(self) -> bool:
@@ -221,6 +253,10 @@ class UpdateLoop:
         from hotswap._hotswap import Event
 
         self._updating: set[int] = set()
+        # The threads that are in the middle of something, and how long a fork waits for them.
+        self._busy: dict[int, float] = {}
+        self._forking: dict[int, Engine | None] = {}
+        self._forked = Event()
         self._arming = threading.Lock()
         self._stopping = Event()
         self._resumed = Event()
@@ -233,7 +269,11 @@ class UpdateLoop:
         self._thread = None
 
     def _run(self) -> None:
-        _plugins.discover()
+        self._begin(DISCOVERY_SECONDS)
+        try:
+            _plugins.discover()
+        finally:
+            self._end()
         while not self.stopped:
             engine = self._armed_engine()
             try:
@@ -275,11 +315,11 @@ class UpdateLoop:
             with self._arming:
                 if self._engine is None:
                     engine = self._inheriting or _new_engine(self.options)
-                    self._inheriting = None
                     engine.start()
                     if self.paused:
                         engine.pause()
                     self._engine = engine
+                    self._inheriting = None
         return self._engine
 
     def _note_import(self, name: str) -> None:
@@ -291,9 +331,11 @@ class UpdateLoop:
         if thread in self._updating:  # called by a statement, or by one of the callbacks below
             return self._in_progress()
         self._updating.add(thread)
+        self._begin(FORK_SECONDS)
         try:
             report = self._update_alone(work)
         finally:
+            self._end()
             self._updating.discard(thread)
         interrupted = (
             report is not None and report.error is not None and report.error.type == "KeyboardInterrupt"
@@ -302,6 +344,18 @@ class UpdateLoop:
             # The user means the program, not the update, which was rolled back and reported.
             raise KeyboardInterrupt
         return report
+
+    def _begin(self, patience: float) -> None:
+        """Wait for another thread that is forking; then have forks wait for this one."""
+        thread = threading.get_ident()
+        deadline = time.monotonic() + FORK_SECONDS
+        while any(other != thread for other in tuple(self._forking)) and time.monotonic() < deadline:
+            self._forked.clear()
+            self._forked.wait(0.01)
+        self._busy[thread] = patience
+
+    def _end(self) -> None:
+        self._busy.pop(threading.get_ident(), None)
 
     def _in_progress(self) -> Report:
         return Report(generation=self.generation, notes=("an update is in progress in this thread",))
@@ -446,7 +500,9 @@ def _arrange_process_events() -> None:
     _process_events_arranged = True
     atexit.register(_at_exit)
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_after_fork_in_child)
+        os.register_at_fork(
+            before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
+        )
 
 
 def _at_exit() -> None:
@@ -456,6 +512,16 @@ def _at_exit() -> None:
         loops.append(current)
     for loop in loops:
         loop.abandon()
+
+
+def _before_fork() -> None:
+    if current is not None:
+        current.before_fork()
+
+
+def _after_fork() -> None:
+    if current is not None:
+        current.after_fork()
 
 
 def _after_fork_in_child() -> None:

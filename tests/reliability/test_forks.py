@@ -94,6 +94,52 @@ hotswap.sync()
     )
 
 
+def test_a_child_that_forks_at_once_watches_as_well(drive: Drive) -> None:
+    # The way of daemons.
+    drive(
+        FORK
+        + """
+import mod
+hotswap.watch(".")
+def grandchild():
+    open("there", "w").close()
+    until(lambda: mod.f() == 2)
+    started, used = time.monotonic(), time.process_time()
+    time.sleep(0.3)
+    assert time.process_time() - used < 0.2, "it does not wait, it runs"
+    open("heard", "w").close()
+def act():
+    assert ended(child(grandchild)) == 0
+pid = child(act)
+until(lambda: os.path.exists("there"))
+save("mod.py", MOD.format(2))
+until(lambda: os.path.exists("heard"))
+assert ended(pid) == 0
+"""
+    )
+
+
+def test_a_child_that_is_forked_in_the_middle_of_an_update_takes_the_edit(drive: Drive) -> None:
+    # The same size and second as what was imported: the file alone does not say that it is newer.
+    drive(
+        FORK
+        + """
+import mod
+hotswap.watch(".")
+new = MOD.format(2) + "import hold\\n"
+save("hold.py", "import time\\nopen('begun', 'w').close()\\ntime.sleep(1.5)\\n")
+save("mod.py", new)
+until(lambda: os.path.exists("begun"))
+def act():
+    assert mod.f() == 1
+    until(lambda: mod.f() == 2)
+    save("mod.py", MOD.format(3))
+    until(lambda: mod.f() == 3)
+assert ended(child(act)) == 0
+"""
+    )
+
+
 def test_fork_from_a_new_statement_and_from_a_callback(drive: Drive) -> None:
     drive(
         """

@@ -55,8 +55,18 @@ class FakeEngine:
             self.queue.append(outcome)
             self.condition.notify_all()
 
-    def inherit(self, parent: FakeEngine) -> None:
+    def inherit(self, other: FakeEngine) -> None:
+        self.inherited = other
+
+    def before_fork(self, seconds: float) -> None:
+        pass
+
+    def after_fork(self) -> None:
+        pass
+
+    def after_fork_in_child(self, parent: FakeEngine) -> None:
         self.inherited = parent
+        parent.stopped = True
 
     def start(self) -> None:
         self.started = True

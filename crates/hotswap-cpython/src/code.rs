@@ -1,9 +1,10 @@
 //! Code objects: their file, and the constants of a live one.
 
+use crate::once::intern;
 use pyo3::exceptions::PyValueError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyTuple};
-use pyo3::{ffi, intern};
 
 use crate::layout::{BODY, WORD, find_pointer, only, place, points_to, size_of_body, verify};
 use crate::names;

@@ -1,7 +1,7 @@
 //! A stretch in which no other Python code runs.
 
 #[cfg(not(Py_3_10))]
-use pyo3::intern;
+use crate::once::intern;
 use pyo3::prelude::*;
 
 use crate::{code, functions, home, lines, names, versions};
@@ -13,7 +13,8 @@ use crate::{code, functions, home, lines, names, versions};
 /// `__setattr__`, no `__del__`. The first is for [`crate::types`] and
 /// [`crate::functions`] to avoid, the second for [`AtomicSection::keep`].
 /// A Python audit hook still runs (see [`crate::audit`]), and so does whoever
-/// waits while the caller uses an `intern!` or `PyOnceLock` for the first time.
+/// waits while the caller uses PyO3's `intern!` or `PyOnceLock` for the first time
+/// (see [`crate::once`], which this crate uses instead).
 pub struct AtomicSection<'py> {
     py: Python<'py>,
     collector_was_on: bool,

@@ -1,8 +1,9 @@
 //! Code that is on a stack now.
 
+use crate::once::intern;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyFrame};
-use pyo3::{ffi, intern};
 
 use crate::heap::{address, index};
 

@@ -8,10 +8,11 @@
 //! so it comes first, even where the closure stays; the public setter of
 //! `__code__` comes last and tells the function watchers.
 
+use crate::once::intern;
 use pyo3::exceptions::PyValueError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyFunction, PyTuple};
-use pyo3::{ffi, intern};
 
 use crate::layout::{find_pointer, points_to, swap_pointer, verify};
 use crate::names;

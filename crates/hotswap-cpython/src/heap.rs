@@ -8,9 +8,10 @@
 
 use std::ffi::{c_int, c_void};
 
+use crate::once::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyFunction, PyString, PyType};
-use pyo3::{Borrowed, ffi, intern};
+use pyo3::{Borrowed, ffi};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::code;
@@ -29,7 +30,7 @@ pub(crate) const CAPABILITY: &str = "heap scan";
 ///
 /// `visit` must neither make nor free an object that the collector tracks, must
 /// not run Python code and must not let other threads in (the first use of
-/// `intern!` or of a `PyOnceLock` does): the walk follows the lists that such
+/// PyO3's `intern!` or `PyOnceLock` does): the walk follows the lists that such
 /// things change. It may take references, but not drop the last one.
 pub fn for_each_object<'py>(
     py: Python<'py>,

@@ -6,9 +6,10 @@
 //! namespace it began with, from 3.11 on without owning it. It must move along,
 //! or it would use a dict that is gone.
 
+use crate::once::intern;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrame, PyFunction};
-use pyo3::{ffi, intern};
 
 use crate::functions::{globals_of, set_globals};
 use crate::heap::{address, for_each_object, suspended_frame};

@@ -47,6 +47,7 @@ pub mod home;
 mod layout;
 pub mod lines;
 mod names;
+mod once;
 pub mod references;
 mod rings;
 pub mod support;
@@ -55,4 +56,5 @@ pub mod tuple;
 pub mod types;
 mod versions;
 
+pub use once::prepare_pyo3;
 pub use support::{Capability, CpythonError, Result, Unsupported, capabilities};

@@ -48,9 +48,10 @@ pub(crate) fn check(py: Python<'_>) -> std::result::Result<(), Unsupported> {
 /// The table of absolute lines that 3.11 makes when code is traced.
 #[cfg(all(Py_3_11, not(Py_3_12)))]
 mod line_table {
+    use crate::once::intern;
+    use pyo3::ffi;
     use pyo3::prelude::*;
     use pyo3::types::PyCode;
-    use pyo3::{ffi, intern};
 
     use crate::code::specimen;
     use crate::layout::{WORD, find_pointer, place, points_to, read_word, verify};

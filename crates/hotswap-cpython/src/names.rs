@@ -1,11 +1,11 @@
 //! Attribute names that are used in the middle of a commit.
 //!
-//! The first use of each `intern!` lets other threads in, so all of these are
-//! used once before a commit starts.
+//! All of these are made before a commit starts, which then has less to do.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
+
+use crate::once::intern;
 
 macro_rules! names {
     ($($name:ident = $text:literal,)*) => {

@@ -10,9 +10,10 @@
 
 use std::ffi::c_int;
 
+use crate::once::intern;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
-use pyo3::{ffi, intern};
 
 use crate::support::{Tested, Unsupported, raised, tested};
 

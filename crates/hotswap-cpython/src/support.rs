@@ -3,8 +3,8 @@
 use std::fmt;
 
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 
+use crate::once::Once;
 use crate::{audit, code, functions, heap, home, lines, rings, tuple, versions};
 
 /// The last minor version of CPython whose layout hotswap has been told about.
@@ -43,7 +43,7 @@ pub struct Capability {
     pub reason: String,
 }
 
-/// Tests every capability, at most once per process, and lists them.
+/// Tests every capability, once a process, and lists them.
 pub fn capabilities(py: Python<'_>) -> Vec<Capability> {
     vec![
         capability(functions::CAPABILITY, functions::layout(py).err()),
@@ -68,17 +68,19 @@ fn capability(name: &'static str, absent: Option<Unsupported>) -> Capability {
 }
 
 /// The outcome of a self-test, kept for the life of the process.
-pub(crate) type Tested<T> = PyOnceLock<std::result::Result<T, String>>;
+pub(crate) type Tested<T> = Once<std::result::Result<T, String>>;
 
 /// Runs `test` unless it ran before, and only on interpreters that may have `name`.
-pub(crate) fn tested<'a, T>(
+///
+/// It may run in two threads at once: what it changes is its own.
+pub(crate) fn tested<'a, T: Send + Sync>(
     py: Python<'_>,
     name: &'static str,
     outcome: &'a Tested<T>,
     test: impl FnOnce() -> std::result::Result<T, String>,
 ) -> std::result::Result<&'a T, Unsupported> {
     outcome
-        .get_or_init(py, || known_interpreter(py).and_then(|()| test()))
+        .get_or_init(|| known_interpreter(py).and_then(|()| test()))
         .as_ref()
         .map_err(|reason| Unsupported {
             capability: name,

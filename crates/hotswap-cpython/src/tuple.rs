@@ -1,9 +1,10 @@
 //! Items of a live tuple.
 
+use crate::once::intern;
 use pyo3::exceptions::PyIndexError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use pyo3::{ffi, intern};
 
 use crate::layout::{WORD, place, swap_pointer, verify};
 use crate::support::{Result, Tested, Unsupported, raised, tested};

@@ -34,8 +34,9 @@ mod platform {
 
 #[cfg(all(Py_3_12, not(Py_3_13)))]
 mod platform {
+    use crate::once::intern;
+    use pyo3::ffi;
     use pyo3::types::{PyDict, PyFunction};
-    use pyo3::{ffi, intern};
 
     use super::*;
     use crate::layout::{WORD, place, size_of_body};

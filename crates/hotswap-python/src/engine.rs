@@ -1,5 +1,7 @@
 //! The class that Python drives. Its methods may be called from any thread.
 
+mod fork;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -39,10 +41,12 @@ struct Announced {
     uncertain: bool,
 }
 
-/// Why a wait ended.
 /// How long a call waits for another thread's update when nobody says otherwise. That
 /// update may wait in turn for a lock that the caller holds.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// How long an engine that takes over waits for an update of the one before it.
+const INHERITANCE_WAIT: Duration = Duration::from_secs(2);
 
 /// How long the question how things are waits for an update in another thread.
 const STATUS_WAIT: Duration = Duration::from_secs(1);
@@ -60,6 +64,7 @@ enum Turn<R> {
     Others,
 }
 
+/// Why a wait ended.
 enum Awaited {
     /// There is something to apply.
     Changes,
@@ -83,6 +88,8 @@ pub(crate) struct Engine {
     /// Who waits for the desk, first come first served.
     queue: Mutex<VecDeque<ThreadId>>,
     freed: Condvar,
+    /// The session while this process forks.
+    aside: Mutex<Option<Box<Session>>>,
     announced: Mutex<Announced>,
     events: Mutex<Option<Receiver<ChangeEvent>>>,
     bell: (Sender<()>, Receiver<()>),
@@ -164,6 +171,7 @@ impl Engine {
             desk: Mutex::new(Desk::Free(Box::new(session))),
             queue: Mutex::default(),
             freed: Condvar::new(),
+            aside: Mutex::new(None),
             announced: Mutex::new(Announced::default()),
             events: Mutex::new(None),
             bell: bounded(1),
@@ -218,6 +226,9 @@ impl Engine {
             session.watcher = Some(watcher);
             session.note_modules(py)?;
             session.started = true;
+            session.doubts = false;
+            // A held update that was taken over.
+            self.plan_retry(session);
             Ok(session.world.modules.iter().any(|module| !module.certain))
         })?;
         if result.unwrap_or(Ok(false))? {
@@ -226,16 +237,32 @@ impl Engine {
         Ok(())
     }
 
-    /// In a forked child, or where paths are added, before `start`: takes over what the parent's engine knows.
-    fn inherit(&self, py: Python<'_>, parent: &Engine) -> PyResult<()> {
-        let Ok(mut desk) = parent.desk.try_lock() else {
-            // An update was in flight at the fork; the files are read anew.
-            return Ok(());
-        };
-        if let Desk::Free(old) = &mut *desk {
-            self.work(py, |session| session.inherit(old))?;
+    /// Where paths are added, before `start`: takes over what another engine knows.
+    fn inherit(&self, py: Python<'_>, other: &Engine) -> PyResult<()> {
+        let taken = other.take_turn(py, Some(INHERITANCE_WAIT), |old| {
+            self.work(py, |session| session.inherit(old)).map(drop)
+        })?;
+        match taken {
+            Turn::Done(result) => result,
+            // An update is under way, perhaps the very one that calls this.
+            Turn::Own | Turn::Others => self.work(py, |session| session.doubts = true).map(drop),
         }
-        Ok(())
+    }
+
+    /// Before a fork: an update in another thread is waited for, at most this long, and none begins
+    /// until `after_fork`.
+    fn before_fork(&self, py: Python<'_>, seconds: f64) {
+        self.lay_aside(py, Duration::from_secs_f64(seconds.clamp(0.0, 60.0)));
+    }
+
+    /// After a fork, in the parent.
+    fn after_fork(&self) {
+        self.take_back();
+    }
+
+    /// In a forked child, before `start`: takes over what the parent's engine knows, and gives that up.
+    fn after_fork_in_child(&self, py: Python<'_>, parent: Py<Engine>) -> PyResult<()> {
+        self.take_over(py, parent)
     }
 
     /// Blocks with the GIL released until there is something to apply.
@@ -350,19 +377,14 @@ impl Engine {
             return;
         }
         self.ring();
-        let forked = self.process != std::process::id();
         *lock(&self.events) = None;
         let mut desk = lock(&self.desk);
         if let Desk::Free(session) = &mut *desk
             && let Some(mut watcher) = session.watcher.take()
         {
-            if forked {
-                watcher.forget();
-            } else {
-                drop(desk);
-                py.detach(|| watcher.stop());
-                desk = lock(&self.desk);
-            }
+            drop(desk);
+            py.detach(|| watcher.stop());
+            desk = lock(&self.desk);
         }
         if matches!(*desk, Desk::Free(_)) {
             *desk = Desk::Closed;

@@ -27,6 +27,7 @@ use pyo3::prelude::*;
 /// The native part of hotswap.
 #[pymodule]
 fn _hotswap(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    hotswap_cpython::prepare_pyo3(module.py());
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<engine::Engine>()?;
     module.add_class::<native::Event>()?;

@@ -94,6 +94,7 @@ impl Session {
         let overlapped = self.overlapped.remove(&name);
         let certain =
             certain || (self.started && !overlapped && snapshot.is_some() && newest.is_none());
+        let certain = certain && !self.doubts;
         let Some(state) = state else { return Ok(()) };
         let Ok(text) = disk::decode(py, &state.bytes) else {
             return Ok(());

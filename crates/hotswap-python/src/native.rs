@@ -4,16 +4,21 @@
 //! thread of the system. The thread that applies updates waits for the watcher in
 //! native code, which would stop all of them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
 /// As `threading.Event`, between threads of the system.
+///
+/// Whether it is set can be asked without a lock: in a forked child another thread may
+/// hold that for ever.
 #[pyclass(module = "hotswap._hotswap", frozen)]
 #[derive(Default)]
 pub(crate) struct Event {
-    set: Mutex<bool>,
+    set: AtomicBool,
+    waiting: Mutex<()>,
     changed: Condvar,
 }
 
@@ -28,16 +33,18 @@ impl Event {
     }
 
     fn set(&self) {
-        *self.set.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        self.set.store(true, Ordering::SeqCst);
+        drop(waiting);
         self.changed.notify_all();
     }
 
     fn clear(&self) {
-        *self.set.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.set.store(false, Ordering::SeqCst);
     }
 
     fn is_set(&self) -> bool {
-        *self.set.lock().unwrap_or_else(PoisonError::into_inner)
+        self.set.load(Ordering::SeqCst)
     }
 
     #[pyo3(signature = (timeout=None))]
@@ -48,9 +55,10 @@ impl Event {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let round = left.map_or(SIGNALS, |left| left.min(SIGNALS));
             let set = py.detach(|| {
-                let set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
-                let waited = self.changed.wait_timeout_while(set, round, |set| !*set);
-                *waited.unwrap_or_else(PoisonError::into_inner).0
+                let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                let waited = (self.changed).wait_timeout_while(waiting, round, |()| !self.is_set());
+                drop(waited);
+                self.is_set()
             });
             if set || left.is_some_and(|left| left <= round) {
                 return Ok(set);

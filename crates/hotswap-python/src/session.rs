@@ -40,6 +40,8 @@ pub(crate) struct Session {
     pub watcher: Option<Watcher>,
     /// The modules that were loaded before have been noted.
     pub started: bool,
+    /// What the modules that are loaded were made of cannot be told from their files.
+    pub doubts: bool,
     pub seen: FxHashMap<String, (usize, usize)>,
     pub uncovered: BTreeMap<String, String>,
     /// Modules that were being imported while files were read.
@@ -93,6 +95,7 @@ impl Session {
             world: World::reading(disk::read_outline),
             watcher: None,
             started: false,
+            doubts: false,
             seen: FxHashMap::default(),
             uncovered: BTreeMap::new(),
             overlapped: FxHashSet::default(),
