@@ -23,6 +23,16 @@ struct Block<'o> {
     place: Place<'o>,
 }
 
+/// The block of a body that alone bound a name: a definition that was inside it has no
+/// counterpart among the statements.
+pub(crate) fn only_in_block<'a>(body: &'a [Statement], name: &str) -> Option<&'a Statement> {
+    let mut binders = body
+        .iter()
+        .filter(|statement| statement.binds.iter().any(|bound| bound == name));
+    let first = binders.next()?;
+    (binders.next().is_none() && matches!(first.kind, Kind::Compound(_))).then_some(first)
+}
+
 impl<'py> Stage<'_, 'py> {
     /// Looks into a changed block, or into one that reads something that changed.
     /// False: it has to run as a whole.

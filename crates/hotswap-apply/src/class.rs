@@ -310,13 +310,13 @@ impl<'py> Stage<'_, 'py> {
         }
         for step in due {
             let member = &after.body[step.new];
-            for name in &member.binds {
+            for bound in &member.binds {
                 // An overload: the definition that follows holds the name.
                 let later = change
                     .steps
                     .iter()
                     .rev()
-                    .find(|other| after.body[other.new].binds.contains(name));
+                    .find(|other| after.body[other.new].binds.contains(bound));
                 if later.is_some_and(|later| {
                     later.new > step.new
                         && later.change != Change::Run
@@ -324,7 +324,7 @@ impl<'py> Stage<'_, 'py> {
                 }) {
                     continue;
                 }
-                let name = crate::instances::mangle(&after.name, name);
+                let name = crate::instances::mangle(&after.name, bound);
                 let Some(value) = locals.get_item(&name)? else {
                     continue;
                 };
@@ -338,7 +338,9 @@ impl<'py> Stage<'_, 'py> {
                     &name,
                     value,
                     member,
-                    step.old.map(|at| &before.body[at]),
+                    step.old
+                        .map(|at| &before.body[at])
+                        .or_else(|| crate::block::only_in_block(&before.body, bound)),
                 )?;
             }
         }
@@ -441,11 +443,10 @@ impl<'py> Stage<'_, 'py> {
             if old.is(&value) {
                 return Ok(());
             }
-            // A definition that was inside a block, or went into one, has no counterpart.
             let defines = |statement: &Statement| {
                 statement.function().is_some() || matches!(statement.kind, Kind::Compound(_))
             };
-            let wrapped = before.is_none_or(defines) && defines(member);
+            let wrapped = before.is_some_and(defines) && defines(member);
             if (wrapped || self.is_of(module, old, before))
                 && self.adopt_member(module, old, &value, class)?
             {

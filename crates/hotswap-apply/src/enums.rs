@@ -7,6 +7,7 @@ use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 
 use crate::stage::Stage;
 use crate::transaction::Write;
+use crate::values;
 
 /// Names that the enum machinery keeps on the class.
 const MACHINERY: [&str; 6] = [
@@ -57,7 +58,7 @@ impl<'py> Stage<'_, 'py> {
             }
             let old = old_members.get_item(&name)?;
             if let Some(old) = &old
-                && !old.getattr("_value_")?.eq(member.getattr("_value_")?)?
+                && is_other(&old.getattr("_value_")?, &member.getattr("_value_")?)
             {
                 // The same object, but what was made of its value is out of date.
                 let path = format!("{}.{}", after.name, name.extract::<String>()?);
@@ -285,6 +286,11 @@ impl<'py> Stage<'_, 'py> {
             .set_class_attribute(class, "_value2member_map_", Some(settled.into_any()));
         Ok(())
     }
+}
+
+/// Whether a value is another one; of objects such as `object()` only the statement tells.
+fn is_other(old: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>) -> bool {
+    (values::is_comparable(old) || values::is_comparable(new)) && !values::equal(old, new)
 }
 
 /// A copy of a container of members in which every new member is what stands for it.

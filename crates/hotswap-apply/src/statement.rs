@@ -498,9 +498,14 @@ impl<'py> Stage<'_, 'py> {
                 self.note_code(module, name, Changed::Code);
                 return Ok(());
             }
-            // A definition that was inside a block has no counterpart.
-            if matches!(new.kind, Kind::Function(_))
-                && old.is_none_or(|old| matches!(old.kind, Kind::Compound(_)))
+            let in_block = match (old, self.edits.get(&module)) {
+                (None, Some(edited)) => {
+                    crate::block::only_in_block(&edited.old_outline.statements, name).is_some()
+                }
+                (old, _) => old.is_some_and(|old| matches!(old.kind, Kind::Compound(_))),
+            };
+            if in_block
+                && matches!(new.kind, Kind::Function(_))
                 && was.is_exact_instance_of::<pyo3::types::PyFunction>()
                 && now.is_exact_instance_of::<pyo3::types::PyFunction>()
                 && self.is_source_function(module, was)?

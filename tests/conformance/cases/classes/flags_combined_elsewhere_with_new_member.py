@@ -12,17 +12,24 @@ class Perm(Flag):
     LIST = auto()
     ALL = READ | WRITE | LIST
 ''',
-    'mod.py': '''\
+    'user.py': '''\
+from perms import Perm
+LIST = Perm.LIST
 import perms
+ALIAS = perms.Perm.LIST
+''',
+    'mod.py': '''\
+import perms, user
 from perms import Perm
 HELD = [Perm.READ, Perm.LIST]
+LIST = Perm.LIST
 class User:
     perm = Perm.READ
 class Admin:
     perm = Perm.READ | Perm.LIST
 def get():
     return (User.perm == Perm(3) and User.perm is Perm(3), Admin.perm, Admin.perm is Perm.READ | Perm.LIST,
-            [held is new for held, new in zip(HELD, (Perm.READ, Perm.LIST))],
+            [held is new for held, new in zip(HELD, (Perm.READ, Perm.LIST))], LIST is Perm.LIST is user.LIST is user.ALIAS,
             (Perm.LIST | Perm.READ).value, type(User.perm) is Perm, Perm.EXEC in User.perm)
 ''',
 }
@@ -39,16 +46,17 @@ class Perm(Flag):
     ALL = READ | WRITE | LIST | EXEC
 '''),
         ('write', 'mod.py', '''\
-import perms
+import perms, user
 from perms import Perm
 HELD = [Perm.READ, Perm.LIST]
+LIST = Perm.LIST
 class User:
     perm = Perm.READ | Perm.EXEC
 class Admin:
     perm = Perm.READ | Perm.LIST
 def get():
     return (User.perm == Perm(3) and User.perm is Perm(3), Admin.perm, Admin.perm is Perm.READ | Perm.LIST,
-            [held is new for held, new in zip(HELD, (Perm.READ, Perm.LIST))],
+            [held is new for held, new in zip(HELD, (Perm.READ, Perm.LIST))], LIST is Perm.LIST is user.LIST is user.ALIAS,
             (Perm.LIST | Perm.READ).value, type(User.perm) is Perm, Perm.EXEC in User.perm)
 '''),
     ],
@@ -58,4 +66,4 @@ def get():
 def check(ns):
     got = ns.mod.get()
     both = ns.mod.Perm.READ | ns.mod.Perm.LIST
-    assert got == (True, both, True, [True, True], 9, True, True), got
+    assert got == (True, both, True, [True, True], True, 9, True, True), got
