@@ -181,7 +181,8 @@ def instructions(value: types.CodeType) -> tuple[Any, Any]:
         jump = item.opcode in dis.hasjrel or item.opcode in dis.hasjabs
         argument = item.argrepr.replace("NULL|self + ", "").replace(" + NULL|self", "")
         argument = argument.replace("NULL + ", "").replace(" + NULL", "")
-        body.append([name, "" if jump else argument])
+        inner = isinstance(item.argval, types.CodeType)
+        body.append([name, "" if jump or inner else argument])
         line = getattr(item, "line_number", item.starts_line)
         if line is not None and (not lines or lines[-1] != line):
             lines.append(line)

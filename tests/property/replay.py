@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import random
+import re
 import shutil
 import sys
 import types
@@ -76,6 +77,11 @@ class Replay:
                     continue
                 report = hotswap.sync()
                 log.append(str(report))
+                if any(group.status == "held" for group in report.groups):
+                    # An empty file is taken for one that is being written.
+                    self.write(before)
+                    hotswap.sync()
+                    continue
                 wrong = self.check(report, expected, before, program, modules)
                 if wrong:
                     return [f"step {number}", *wrong, *log]
@@ -100,6 +106,8 @@ class Replay:
         if report.status == "rejected":
             return [f"rejected although it starts cold: {report.error}"]
         self.note_stale(report)
+        self.note_aliases()
+        self.note_dependants(program)
         without = frozenset(self.stale)
         if without:
             expected = self.cold.describe(str(self.folder), modules, without)
@@ -112,10 +120,37 @@ class Replay:
     def note_stale(self, report: hotswap.Report) -> None:
         """Names that the report admits to be old; they may differ until they are made again."""
         for change in report.changes:
-            for name in change.qualname.replace("(", ", ").split(", "):
-                if change.action in ("stale", "kept", "not applied"):
+            for name in re.findall(r"[\w.]+", change.qualname):
+                undone = change.action == "removed" and "is not undone" in change.reason
+                if change.action in ("stale", "kept", "not applied") or undone:
                     # Those that import the name hold the same.
                     self.stale.update(f"{other}.{name.split('.')[0]}" for other in self.modules)
+
+    def note_aliases(self) -> None:
+        """Other names for what a stale one holds."""
+        held = {}
+        for module in self.modules:
+            for name, value in vars(sys.modules[module]).items():
+                held.setdefault(id(value), []).append((f"{module}.{name}", value))
+        for names in held.values():
+            if isinstance(names[0][1], (dict, list, set)) and self.stale.intersection(n for n, _ in names):
+                self.stale.update(name for name, _ in names)
+
+    def note_dependants(self, program: Program) -> None:
+        """What reads a stale value when it runs."""
+        statements = [statement for body in program.values() for statement in body]
+        grown = True
+        while self.stale and grown:
+            names = {name.rpartition(".")[2] for name in self.stale}
+            before = len(self.stale)
+            for statement in statements:
+                text = statement.text
+                if statement.make in ("function", "decorator"):
+                    # A body runs when it is called.
+                    text = text[: text.index("):") if "):" in text else text.index(":\n")]
+                if names.intersection(re.findall(r"\w+", text)):
+                    self.stale.update(f"{name}.{given}" for name in self.modules for given in statement.gives)
+            grown = len(self.stale) > before
 
     def plant(self, program: Program) -> None:
         """State of the program: entries in containers, attributes of functions, classes, instances."""
@@ -157,7 +192,14 @@ class Replay:
             bound = [name for other in body for name in other.gives]
             for statement, name, word in self.planted:
                 here = [other for other in body if other == statement]
-                if not here or statement.text not in texts or name not in namespace or bound.count(name) > 1:
+                # An alias of something that was made anew holds the new one.
+                if (
+                    statement.make == "alias"
+                    or not here
+                    or statement.text not in texts
+                    or name not in namespace
+                    or bound.count(name) > 1
+                ):
                     continue
                 value = namespace[name]
                 there = (

@@ -99,7 +99,9 @@ impl<'py> Stage<'_, 'py> {
         let Ok(code) = function.getattr("__code__") else {
             return false;
         };
-        if self.pairs.iter().any(|pair| pair.old.is(&code)) {
+        if self.pairs.iter().any(|pair| pair.old.is(&code))
+            || self.remade_closures.iter().any(|made| made.is(function))
+        {
             return true;
         }
         let globals = function.getattr("__globals__").ok();

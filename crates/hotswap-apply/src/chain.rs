@@ -238,6 +238,10 @@ impl<'py> Stage<'_, 'py> {
                 statement, names, ..
             } = self.deferred.remove(at);
             let statement = &outline.statements[statement];
+            let known = |name: &String| self.chained.contains(&(module, name.clone()));
+            if names.iter().all(known) {
+                continue;
+            }
             for name in &names {
                 self.early
                     .retain(|(of, _, known), _| *of != module || known != name);

@@ -114,8 +114,10 @@ impl<'py> Stage<'_, 'py> {
     ) -> PyResult<()> {
         let (before, after) = path[path.len() - 1];
         if self.is_rebuilt(class, before, after, change)? {
+            // Of the members that did not change, those that read what did are made anew too.
+            let change = self.with_derived(module, class, path, change, outline)?;
             return self.rebuild_class(
-                module, class, before, after, statement, change, outline, step,
+                module, class, before, after, statement, &change, outline, step,
             );
         }
         self.change_members(module, class, path, change, outline)

@@ -31,7 +31,8 @@ impl<'py> Stage<'_, 'py> {
         if new.pragma == Some(Pragma::Keep) {
             return Ok(true);
         }
-        let made = self.live_dict(module).get_item(&function.name)?;
+        let name = old.function().map_or(&function.name, |old| &old.name);
+        let made = self.live_dict(module).get_item(name)?;
         let mut kept = None;
         if new.pragma != Some(Pragma::Rerun) {
             let mut reason = self.why_not_decorate(module, function, made.as_ref());

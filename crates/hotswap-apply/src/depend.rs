@@ -24,13 +24,30 @@ impl<'py> Stage<'_, 'py> {
         if found.is_some() {
             return found;
         }
-        if path.len() > 1 {
-            let inner = self.module_at(module, &path[0])?;
-            if inner != module {
-                return self.change_of(inner, &path[1..]);
-            }
+        if path.len() < 2 {
+            return None;
         }
-        None
+        match self.module_at(module, &path[0]) {
+            Some(inner) if inner != module => self.change_of(inner, &path[1..]),
+            Some(_) => None,
+            None => self.change_of_member(module, path),
+        }
+    }
+
+    /// The same for a member of a class that has another name here than where it is defined.
+    fn change_of_member(&self, module: usize, path: &[String]) -> Option<Changed> {
+        let head = self.live_dict(module).get_item(&path[0]).ok()??;
+        let class = head.cast::<PyType>().ok()?;
+        let home: String = class.getattr("__module__").ok()?.extract().ok()?;
+        let qualname: String = class.getattr("__qualname__").ok()?.extract().ok()?;
+        let owner = self.world.by_name(&home)?;
+        if owner == module && qualname == path[0] {
+            return None;
+        }
+        (2..=path.len()).find_map(|length| {
+            let name = format!("{qualname}.{}", path[1..length].join("."));
+            self.changed.get(&(owner, name)).copied()
+        })
     }
 
     /// Whether calling this would run something that changed.

@@ -78,6 +78,7 @@ impl<'py> Stage<'_, 'py> {
         if (matches!(statement.kind, Kind::Expression) || binds_nothing)
             && statement.pragma != Some(Pragma::Rerun)
         {
+            self.report_done(module, statement, &cause);
             return Ok(());
         }
         let label = statement.label(&self.text(module));
@@ -254,6 +255,24 @@ impl<'py> Stage<'_, 'py> {
         let label = statement.label(&self.text(module));
         let entry = self.entry(module, &label, Some(statement), "statement", "stale");
         entry.reason = format!("what {name} held there cannot be made again without effects");
+        entry.advice = "# hotswap: rerun".to_string();
+    }
+
+    /// `X.append(Y)` was done, and is not done again; but X holds what Y was.
+    fn report_done(&mut self, module: usize, statement: &Statement, cause: &str) {
+        let names = crate::chain::augmented(statement);
+        let known = |name: &String| self.chained.contains(&(module, name.clone()));
+        if names.is_empty() || names.iter().all(known) || statement.pragma == Some(Pragma::Keep) {
+            return;
+        }
+        let entry = self.entry(
+            module,
+            &names.join(", "),
+            Some(statement),
+            "statement",
+            "stale",
+        );
+        entry.reason = format!("what was put into it depends on {cause}");
         entry.advice = "# hotswap: rerun".to_string();
     }
 

@@ -49,7 +49,10 @@ impl<'py> Stage<'_, 'py> {
             Some(edited) => edited.old_text.clone(),
             None => self.text(module),
         };
-        let Ok(base) = evaluate(self.py, old_value.span.of(&old_text), scope) else {
+        let mut view = self.view_before(module, old.span.start, &old_value.facts, scope)?;
+        let base = evaluate(self.py, old_value.span.of(&old_text), scope);
+        view.leave()?;
+        let Ok(base) = base else {
             return Ok(None);
         };
         let Some(content) = merge(self.py, &base, was, now)? else {

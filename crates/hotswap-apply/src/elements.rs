@@ -222,7 +222,7 @@ impl<'py> Stage<'_, 'py> {
     /// The content that a live container gets. None: it cannot be told.
     #[allow(clippy::too_many_arguments)]
     fn merged(
-        &self,
+        &mut self,
         module: usize,
         before: &Expression,
         after: &Expression,
@@ -245,7 +245,7 @@ impl<'py> Stage<'_, 'py> {
 
     #[allow(clippy::too_many_arguments)]
     fn merged_dict(
-        &self,
+        &mut self,
         module: usize,
         before: &Expression,
         after: &Expression,
@@ -309,7 +309,7 @@ impl<'py> Stage<'_, 'py> {
 
     #[allow(clippy::too_many_arguments)]
     fn merged_list(
-        &self,
+        &mut self,
         module: usize,
         before: &Expression,
         after: &Expression,
@@ -354,7 +354,7 @@ impl<'py> Stage<'_, 'py> {
     /// Where the elements of the old display are in the live list: by value where that is
     /// harmless to tell, else by position if nothing came or went.
     fn positions(
-        &self,
+        &mut self,
         module: usize,
         before: &Expression,
         live: &Bound<'py, PyList>,
@@ -382,7 +382,7 @@ impl<'py> Stage<'_, 'py> {
 
     /// What an expression of the old source gives, if that is harmless to find out.
     fn old_value(
-        &self,
+        &mut self,
         module: usize,
         expression: &Expression,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
@@ -395,7 +395,11 @@ impl<'py> Stage<'_, 'py> {
         };
         let source = expression.span.of(&text);
         let namespace = self.live_dict(module).copy()?;
-        Ok(evaluate(self.py, source, &namespace).ok())
+        let (start, facts) = (expression.span.start, &expression.facts);
+        let mut view = self.view_before(module, start, facts, &namespace)?;
+        let value = evaluate(self.py, source, &namespace);
+        view.leave()?;
+        Ok(value.ok())
     }
 }
 

@@ -20,7 +20,10 @@ impl<'py> Stage<'_, 'py> {
             let statement = &old_outline.statements[*index];
             // What only augmented a value is looked after with the other statements that make it.
             let augments = !statement.facts.stores.is_empty()
-                && !self.link_impurity(module, statement, &statement.facts.stores);
+                && statement.facts.stores.iter().all(|name| {
+                    self.chained.contains(&(module, name.clone()))
+                        || self.has_stale_entry(module, name)
+                });
             if statement.binds.is_empty()
                 && !augments
                 && !self.withdrawn_statements.contains(&(module, *index))
@@ -59,6 +62,13 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         Ok(())
+    }
+
+    fn has_stale_entry(&self, module: usize, name: &str) -> bool {
+        let home = &self.world.modules[module].name;
+        self.entries
+            .iter()
+            .any(|entry| entry.action == "stale" && entry.module == *home && entry.qualname == name)
     }
 
     /// How many of the statements that a fresh start would run bind the name: the main

@@ -39,7 +39,12 @@ impl<'py> Stage<'_, 'py> {
                     annotations: true,
                 };
                 self.patch_function(module, old, new, &change, &made, None)?;
-                self.derive_defaults(module, old, new, None)?;
+                if self.decoration_cause(module, function).is_some() {
+                    self.bind(module, &to, Some(object.clone()))?;
+                    self.derive_decorators(module, old, new, outline)?;
+                } else {
+                    self.derive_defaults(module, old, new, None)?;
+                }
             }
             _ => {
                 let class = match object.clone().cast_into::<pyo3::types::PyType>() {

@@ -383,7 +383,9 @@ impl<'py> Stage<'_, 'py> {
         }
         for name in &new.deletes {
             if !namespace.contains(name)? {
+                let was = self.live_dict(module).get_item(name)?;
                 self.bind(module, name, None)?;
+                self.note_value(module, name, was, None);
             }
         }
         Ok(())
@@ -492,7 +494,7 @@ impl<'py> Stage<'_, 'py> {
             let definition =
                 callable && (!was.is_instance_of::<PyType>() || now.is_instance_of::<PyType>());
             if let (Kind::Function(_), Some(old)) = (&new.kind, old)
-                && self.adopt_definition(module, was, &now, old)?
+                && self.adopt_definition(module, was, &now, name, old)?
             {
                 self.bind(module, name, Some(was.clone()))?;
                 self.note_code(module, name, Changed::Code);

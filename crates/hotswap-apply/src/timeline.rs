@@ -86,7 +86,15 @@ impl<'py> Stage<'_, 'py> {
         facts: &Facts,
         outline: &Outline,
     ) -> Option<String> {
-        let edited = self.edits.get(&module)?;
+        let Some(edited) = self.edits.get(&module) else {
+            return facts.reads.iter().map(|path| &path[0]).find_map(|name| {
+                let early = |link: &usize| {
+                    *link < index && self.early.contains_key(&(module, *link, name.clone()))
+                };
+                let rebound = links(outline, name).into_iter().any(|link| link > index);
+                (rebound && links(outline, name).iter().any(early)).then(|| name.clone())
+            });
+        };
         let old_index = edited.plan.steps.get(index)?.old?;
         for path in &facts.reads {
             let name = &path[0];
@@ -168,6 +176,15 @@ impl<'py> Stage<'_, 'py> {
         chained: &[String],
     ) -> PyResult<bool> {
         let statement = &place.outline.statements[place.index];
+        for name in crate::chain::augmented(statement) {
+            // What others hold too must not be changed by a trial.
+            if chained.contains(&name)
+                && let Some(value) = copy.get_item(&name)?
+                && is_shared(&value, copy)
+            {
+                return Ok(false);
+            }
+        }
         let skeleton = Skeleton::new(place.text, place.outline).statement(statement);
         let code = self.compile(module, &skeleton.finish())?;
         let mut view = self.view(module, place, &statement.facts, copy, chained)?;
@@ -330,6 +347,23 @@ pub(crate) fn links(outline: &Outline, name: &str) -> Vec<usize> {
         })
         .map(|(index, _)| index)
         .collect()
+}
+
+/// Whether a container is held by more than the names of a namespace.
+fn is_shared(value: &Bound<'_, PyAny>, namespace: &Bound<'_, PyDict>) -> bool {
+    if crate::values::is_plain(value) {
+        return false;
+    }
+    let names = namespace
+        .values()
+        .iter()
+        .filter(|held| held.is(value))
+        .count();
+    // One reference is ours.
+    let own = isize::try_from(names)
+        .unwrap_or(isize::MAX)
+        .saturating_add(1);
+    hotswap_cpython::heap::reference_count(value) != Some(own)
 }
 
 /// Whether a name is bound before a place of the source, and again after it.

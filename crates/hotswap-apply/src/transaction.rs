@@ -185,6 +185,22 @@ impl<'py> Transaction<'py> {
         })
     }
 
+    /// The code and closure that a function will have by itself, if it gets any.
+    #[allow(clippy::type_complexity)]
+    pub(crate) fn pending_code(
+        &self,
+        target: &Bound<'py, PyAny>,
+    ) -> Option<(Bound<'py, PyAny>, Option<Bound<'py, PyTuple>>)> {
+        self.writes.iter().rev().find_map(|write| match write {
+            Write::Code {
+                function,
+                code,
+                closure,
+            } if function.is(target) => Some((code.clone(), closure.clone())),
+            _ => None,
+        })
+    }
+
     /// What a container will hold, if this update is about to change it.
     pub(crate) fn pending_content(&self, target: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
         self.writes.iter().rev().find_map(|write| match write {

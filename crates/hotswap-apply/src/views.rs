@@ -249,7 +249,11 @@ impl<'py> Stage<'_, 'py> {
                 }
             };
             let Some(value) = value else { continue };
-            let same = live.get_item(&name)?.is_some_and(|now| now.is(&value));
+            let mut same = live.get_item(&name)?.is_some_and(|now| now.is(&value));
+            if let Some(staging) = self.staging.get(&module) {
+                let now = staging.namespace.get_item(&name)?;
+                same &= now.is_some_and(|now| now.is(&value));
+            }
             if !same && (harmless || crate::values::is_plain(&value)) {
                 early.insert(name, value);
             }
@@ -549,16 +553,8 @@ impl<'py> Stage<'_, 'py> {
         let Some(module) = self.world.by_dict(&function.getattr("__globals__")?) else {
             return Ok(None);
         };
-        let code = function.getattr("__code__")?;
-        let pair = self.pairs.iter().find(|pair| pair.old.is(&code));
-        let code = match pair.filter(|_| shadows.new) {
-            Some(pair)
-                if codes::free_variables(&pair.new)? != codes::free_variables(&pair.old)? =>
-            {
-                return Ok(None);
-            }
-            Some(pair) => pair.new.clone(),
-            None => code,
+        let Some((code, closure)) = self.code_to_show(function, shadows.new)? else {
+            return Ok(None);
         };
         let globals = match shadows.globals.get(&module) {
             Some(globals) => globals.clone(),
@@ -592,7 +588,7 @@ impl<'py> Stage<'_, 'py> {
             &globals,
             function.getattr("__name__")?,
             setting("__defaults__")?,
-            function.getattr("__closure__")?,
+            &closure,
         ))?;
         copy.setattr("__kwdefaults__", setting("__kwdefaults__")?)?;
         shadows
@@ -625,6 +621,36 @@ impl<'py> Stage<'_, 'py> {
         self.with_shadowed_cells(&copy, function, shadows).map(Some)
     }
 
+    /// The code and closure that a function will have. None: a copy cannot have them.
+    fn code_to_show(
+        &self,
+        function: &Bound<'py, PyAny>,
+        new: bool,
+    ) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+        let (code, closure) = (
+            function.getattr("__code__")?,
+            function.getattr("__closure__")?,
+        );
+        if !new {
+            return Ok(Some((code, closure)));
+        }
+        if self.remade_closures.iter().any(|made| made.is(function))
+            && let Some((code, closure)) = self.transaction.pending_code(function)
+        {
+            let none = self.py.None().into_bound(self.py);
+            return Ok(Some((code, closure.map_or(none, Bound::into_any))));
+        }
+        match self.pairs.iter().find(|pair| pair.old.is(&code)) {
+            Some(pair)
+                if codes::free_variables(&pair.new)? != codes::free_variables(&pair.old)? =>
+            {
+                Ok(None)
+            }
+            Some(pair) => Ok(Some((pair.new.clone(), closure))),
+            None => Ok(Some((code, closure))),
+        }
+    }
+
     /// The copy of a function, with copies in the cells that hold what has to be shown.
     fn with_shadowed_cells(
         &self,
@@ -632,7 +658,7 @@ impl<'py> Stage<'_, 'py> {
         function: &Bound<'py, PyAny>,
         shadows: &mut Shadows<'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let Ok(cells) = function.getattr("__closure__")?.cast_into::<PyTuple>() else {
+        let Ok(cells) = copy.getattr("__closure__")?.cast_into::<PyTuple>() else {
             return Ok(copy.clone());
         };
         let kind = self.py.import("types")?.getattr("CellType")?;

@@ -137,6 +137,7 @@ impl<'py> Stage<'_, 'py> {
         module: usize,
         live: &Bound<'py, PyAny>,
         made: &Bound<'py, PyAny>,
+        name: &str,
         old: &Statement,
     ) -> PyResult<bool> {
         let Some(before) = old.function() else {
@@ -147,7 +148,12 @@ impl<'py> Stage<'_, 'py> {
             // What a decorator returned to everybody, such as the dummy of
             // `typing.overload`, has another name.
             if !function.is_exact_instance_of::<PyFunction>()
-                || !function.getattr("__qualname__")?.eq(&before.name)?
+                || !function
+                    .getattr("__qualname__")?
+                    .eq(match function.is(made) {
+                        true => name,
+                        false => &before.name,
+                    })?
                 || !own.as_ref().is_some_and(|own| {
                     function
                         .getattr("__module__")
