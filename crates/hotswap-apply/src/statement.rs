@@ -512,7 +512,7 @@ impl<'py> Stage<'_, 'py> {
                 && now.is_exact_instance_of::<pyo3::types::PyFunction>()
                 && self.is_source_function(module, was)?
                 && self.same_definition(was, &now)?
-                && self.adopt_definition(module, was, &now, new)?
+                && self.adopt_definition(module, was, &now, name, new)?
             {
                 self.bind(module, name, Some(was.clone()))?;
                 self.note_code(module, name, Changed::Code);
