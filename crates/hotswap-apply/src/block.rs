@@ -296,7 +296,10 @@ impl<'py> Stage<'_, 'py> {
         };
         for step in steps.iter().filter(|step| step.change == Change::Run) {
             let statement = &right[step.new];
-            if !definition(statement)
+            // One that has not run before runs as any new statement does.
+            let first = step.old.is_none();
+            if !first
+                && !definition(statement)
                 && let Some(reason) = self.impurity(module, &statement.facts)
             {
                 return Ok(Some(reason));

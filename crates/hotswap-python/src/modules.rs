@@ -205,6 +205,28 @@ impl Session {
     }
 }
 
+/// Gives the code of all functions of a file the name of another file, as CPython does
+/// with cached code that was moved. False: it cannot be done here.
+pub(crate) fn move_code(py: Python<'_>, from: &str, to: &str) -> PyResult<bool> {
+    if from == to {
+        return Ok(true);
+    }
+    let Ok(rename) = py
+        .import("_imp")
+        .and_then(|imp| imp.getattr("_fix_co_filename"))
+    else {
+        return Ok(false);
+    };
+    let name = PyString::new(py, from);
+    let Ok(functions) = hotswap_cpython::heap::functions_in_files(py, &[name]) else {
+        return Ok(false);
+    };
+    for function in functions {
+        rename.call1((function.getattr("__code__")?, to))?;
+    }
+    Ok(true)
+}
+
 /// The source that was really imported: the snapshot taken before, or what is on
 /// disk now, by what the loader left behind (the header of the `.pyc` names size
 /// and time of the source it was compiled from, see PEP 552).

@@ -1032,6 +1032,13 @@ impl Session {
         let module = &mut self.world.modules[index];
         module.name = name.to_string();
         let from = std::mem::replace(&mut module.file, target.to_path_buf());
+        let code_file = target.to_string_lossy().into_owned();
+        if crate::modules::move_code(py, &module.code_file, &code_file)? {
+            module.code_file = code_file;
+        }
+        // It is known already, and by the file name in its code.
+        let known = (object.as_ptr() as usize, spec.as_ptr() as usize);
+        self.seen.insert(name.to_string(), known);
         report.behaviour = true;
         report.moves.push(Move {
             from,

@@ -19,6 +19,10 @@ class K:
 
 STEPS = [
     [
+        # A save that works, so that there is something to go back to.
+        ('sub', 'mod.py', 'A = 1', 'A = 9'),
+    ],
+    [
         ('write', 'mod.py', '''\
 A = 2
 T = {'a': 2, 'b': 3}
@@ -43,7 +47,11 @@ def setup(ns):
     ns.k = ns.mod.K()
 
 
+def check_1(ns):
+    assert ns.f() == 9
+
+
 def check(ns):
     m = ns.mod
-    assert (m.A, m.T, m.L, ns.f(), ns.k.m(), m.K.x) == (1, {'a': 1}, [1], 1, 1, 1)
+    assert (m.A, m.T, m.L, ns.f(), ns.k.m(), m.K.x) == (9, {'a': 1}, [1], 9, 1, 1)
     assert not hasattr(m, 'NEW') and not hasattr(m.K, 'y')

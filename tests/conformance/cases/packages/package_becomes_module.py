@@ -21,6 +21,9 @@ STEPS = [
     [
         ('move', 'shop/__init__.py', 'shop.py'),
     ],
+    [
+        ('sub', 'shop.py', 'return len(ORDERS)', 'return -len(ORDERS)'),
+    ],
 ]
 
 
@@ -30,5 +33,5 @@ def setup(ns):
 
 
 def check(ns):
-    assert ns.add(2) == 2
+    assert ns.add(2) == -2
     assert ns.import_('shop').ORDERS == [1, 2]
