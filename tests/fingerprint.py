@@ -18,11 +18,13 @@ import atexit
 import collections
 import functools
 import gc
+import importlib
 import linecache
 import logging
 import os
 import sys
 import threading
+import traceback
 import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -53,6 +55,23 @@ CLASS_INTERNALS = ("__dict__", "__weakref__")
 _wrapper = type(functools.lru_cache(maxsize=None)(lambda: None))
 
 Fields = dict[str, Any]
+
+
+def _warm_up() -> None:
+    """Have the interpreter import now what it imports when an update, or its report, asks for it first.
+
+    `importlib.invalidate_caches` imports `importlib.metadata`. A formatted traceback, which the report of a
+    failed update has, imports `ast` from 3.11 on, for the carets, and `_suggestions` from 3.13 on, for "Did
+    you mean". These modules are not what the update has left behind.
+    """
+    importlib.invalidate_caches()
+    try:
+        _warm_upp()  # type: ignore[name-defined]  # noqa: F821
+    except NameError as error:
+        traceback.format_exception(type(error), error, error.__traceback__)
+
+
+_warm_up()
 
 
 class Fingerprint:
@@ -304,7 +323,7 @@ def _show(value: Any, found: Fingerprint) -> str:
 
 def _process(where: str, modules: dict[str, Any], walk: _Walk) -> Fields:
     fields: Fields = {
-        "modules": {name: id(module) for name, module in sys.modules.items()},
+        **{f"sys.modules[{name!r}]": id(module) for name, module in sys.modules.items()},
         "collector": (gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()),
         "switch interval": sys.getswitchinterval(),
         "trace and profile": (id(sys.gettrace()), id(sys.getprofile())),
