@@ -457,7 +457,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.timeout(600)
-def test_fault_at_every_step(folder: Path) -> None:
+@pytest.mark.parametrize("panics", [False, True], ids=["error", "panic"])
+def test_fault_at_every_step(folder: Path, panics: bool, capfd: pytest.CaptureFixture[str]) -> None:
     import shop.use  # type: ignore[import-not-found]
 
     roots = [shop.use.run, shop.models.Slotted(7), shop.models.Leaf()]
@@ -471,12 +472,15 @@ def test_fault_at_every_step(folder: Path) -> None:
     before = fingerprint.take(folder, roots)
     while True:
         write(folder, NEW)
-        _hotswap._fail_at_step(step)
+        _hotswap._fail_at_step(step, panics)
         report = hotswap.sync()
         _hotswap._fail_at_step(None)
         if report.status == "applied":
             break
-        assert report.error is not None and "injected fault" in report.error.message, report
+        assert report.error is not None and ("injected" in report.error.message), report
+        if panics:
+            # A bug of ours: the program lives, nothing of the update is left, and the report asks to be told.
+            assert report.error.message.startswith("a bug in hotswap, please report it: injected panic")
         after = fingerprint.take(folder, roots)
         assert fingerprint.differences(before, after) == [], report.error.message
         write(folder, OLD)

@@ -9,7 +9,7 @@
 //! and `object` themselves, and old values live until everything is over.
 
 use crate::contents::{copy_of, same_items, set_content, set_order};
-use crate::fault;
+use crate::fault::{self, guarded};
 use crate::native as cpython;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
@@ -404,7 +404,7 @@ impl<'py> Transaction<'py> {
 
     /// Performs all writes that were pushed since the last commit.
     pub(crate) fn commit(&mut self, py: Python<'py>) -> PyResult<()> {
-        let result = self.perform_all(py);
+        let result = guarded(|| self.perform_all(py));
         if result.is_err() {
             self.roll_back(py);
         }
@@ -469,7 +469,7 @@ impl<'py> Transaction<'py> {
         self.writes.clear();
         while let Some(undo) = self.undo.pop() {
             // Nothing can be done about a failing undo but to say so and go on with the rest.
-            if let Err(error) = self.undo_one(py, undo) {
+            if let Err(error) = guarded(|| self.undo_one(py, undo)) {
                 self.conflicts
                     .push(format!("undoing a step failed: {error}"));
             }

@@ -14,7 +14,7 @@ use crate::consistency::{
     Moment, frames_inside, pending_call, still_left, suspended, wait_before_commit,
     wait_before_statements, with_older,
 };
-use crate::fault;
+use crate::fault::{self, guarded};
 use crate::imports::StagedImports;
 use crate::live::LiveFunctions;
 use crate::report::{Failure, Outcome, Pending};
@@ -146,7 +146,11 @@ pub fn update(
             let mut caught_up = Vec::new();
             for (_, stage) in &mut stages {
                 let others_ran = others && (waited || stage.executed != executed);
-                caught_up.push(if others_ran { stage.catch_up() } else { Ok(()) });
+                caught_up.push(if others_ran {
+                    guarded(|| stage.catch_up())
+                } else {
+                    Ok(())
+                });
             }
             // A search may do work that gives the GIL away: then the moment is past.
             if !others || still_left(py, &stages, options) {
@@ -166,7 +170,7 @@ pub fn update(
         let mut committed = Vec::new();
         for (index, mut stage) in done {
             stage.committed = true;
-            let late = stage.run_late();
+            let late = guarded(|| stage.run_late());
             outcomes[index].imported.extend(imported());
             match late {
                 Ok(()) => {
@@ -239,13 +243,13 @@ fn prepare<'w, 'py>(
     group: &Group,
     options: Options,
 ) -> Result<Stage<'w, 'py>, Refused> {
-    let mut stage = begin(py, world, group, options)?;
+    let mut stage = guarded(|| begin(py, world, group, options))?;
     match wait_before_statements(py, &stage, options) {
         Moment::AtOnce => {}
-        Moment::Later => stage = begin(py, world, group, options)?,
+        Moment::Later => stage = guarded(|| begin(py, world, group, options))?,
         Moment::Never(inside) => return Err(Refused::InUse(inside)),
     }
-    match stage.prepare_all() {
+    match guarded(|| stage.prepare_all()) {
         Ok(()) => Ok(stage),
         Err(error) => Err(Refused::Failed {
             error,
@@ -411,7 +415,7 @@ impl<'py> Stage<'_, 'py> {
     /// Everything up to the commit.
     fn prepare_all(&mut self) -> PyResult<()> {
         let imports = StagedImports::install(self.py, &self.staged_modules)?;
-        let staged = self.stage_modules();
+        let staged = guarded(|| self.stage_modules());
         imports.remove(self.py)?;
         staged?;
         self.plan_swap()

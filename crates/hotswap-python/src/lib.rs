@@ -41,11 +41,11 @@ fn _hotswap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     Ok(())
 }
 
-/// Makes one step of the next update fail, for tests; returns how many steps were
-/// passed since the last call. Not there in builds for release.
+/// Makes one step of the next update fail or panic, for tests; returns how many steps
+/// were passed since the last call. Not there in builds for release.
 #[cfg(debug_assertions)]
 #[pyfunction]
-#[pyo3(signature = (step=None))]
-fn _fail_at_step(step: Option<u64>) -> u64 {
-    hotswap_apply::fail_at_step(step)
+#[pyo3(signature = (step=None, panics=false))]
+fn _fail_at_step(step: Option<u64>, panics: bool) -> u64 {
+    hotswap_apply::fail_at_step(step, panics)
 }
