@@ -66,7 +66,7 @@ def _warm_up() -> None:
     """
     importlib.invalidate_caches()
     try:
-        _warm_upp()  # type: ignore[name-defined]  # noqa: F821
+        _warm_upp()  # type: ignore[name-defined]
     except NameError as error:
         traceback.format_exception(type(error), error, error.__traceback__)
 
