@@ -50,6 +50,7 @@ mod stage;
 mod statement;
 mod timeline;
 mod transaction;
+mod undisturbed;
 mod unloaded;
 mod update;
 mod values;

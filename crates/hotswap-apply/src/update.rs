@@ -20,6 +20,7 @@ use crate::live::LiveFunctions;
 use crate::report::{Failure, Outcome, Pending};
 use crate::stage::{Edited, Stage};
 use crate::transaction::{Transaction, Write};
+use crate::undisturbed::Undisturbed;
 use crate::world::World;
 
 /// The new source of one module.
@@ -116,6 +117,16 @@ pub fn update(
                 }
             }
         }
+        let late = stages
+            .iter()
+            .any(|(_, stage)| !stage.late.is_empty() || !stage.after.is_empty());
+        // Until the end of this block, where also what failed has been undone.
+        let _undisturbed = match late && cpython::other_threads(py) {
+            true => Undisturbed::begin(py)
+                .map_err(|error| error.write_unraisable(py, None))
+                .ok(),
+            false => None,
+        };
         // Its first use does work that may give the GIL away: not between the look at
         // the stacks and the commit.
         drop(hotswap_cpython::commit::AtomicSection::enter(py));
