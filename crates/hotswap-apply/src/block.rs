@@ -50,6 +50,14 @@ impl<'py> Stage<'_, 'py> {
         if before.branches.is_empty() || before.keyword != after.keyword {
             return Ok(false);
         }
+        // A condition that binds a name has to be evaluated for that name as well.
+        let in_heads = |name: &String| {
+            let mut bodies = after.branches.iter().flat_map(|branch| &branch.body);
+            !bodies.any(|inner| inner.binds.contains(name))
+        };
+        if before.heads != after.heads && new.binds.iter().any(in_heads) {
+            return Ok(false);
+        }
         let (old_outline, old_text) = match self.edits.get(&module) {
             Some(edited) => (edited.old_outline.clone(), edited.old_text.clone()),
             None => (outline.clone(), self.text(module)),

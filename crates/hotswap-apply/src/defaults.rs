@@ -126,7 +126,7 @@ impl<'py> Stage<'_, 'py> {
                 let was = evaluate_in(self.py, source, &before_update, old_scope.as_ref());
                 view.leave()?;
                 let now = parameter_default(target, before, each.was)?;
-                if !matches!((&was, &now), (Ok(was), Some(now)) if values::equal(was, now)) {
+                if !matches!((&was, &now), (Ok(was), Some(now)) if values::alike(was, now)) {
                     stale = Some("the program changed its value since".to_string());
                 }
             }

@@ -121,7 +121,23 @@ impl<'py> Stage<'_, 'py> {
                             })
                     })
             }),
-            _ => self.held_changed(module, head, seen),
+            _ => {
+                self.held_changed(module, head, seen)
+                    || path.len() == 2 && self.held_method_changed(module, path, seen)
+            }
+        }
+    }
+
+    /// The same for a method of the instance that a name holds.
+    fn held_method_changed(
+        &self,
+        module: usize,
+        path: &[String],
+        seen: &mut FxHashSet<(usize, String)>,
+    ) -> bool {
+        match self.live_dict(module).get_item(&path[0]) {
+            Ok(Some(held)) => self.method_changed(&held, &path[1], seen),
+            _ => false,
         }
     }
 
@@ -204,6 +220,7 @@ impl<'py> Stage<'_, 'py> {
     fn cause_of(&self, module: usize, facts: &Facts, plain: bool) -> Option<String> {
         for path in &facts.reads {
             if self.change_of(module, path) == Some(Changed::Value)
+                && !self.is_replaced(module, path)
                 || self.is_late(module, path, &mut Vec::new())
             {
                 return Some(path.join("."));
@@ -212,7 +229,8 @@ impl<'py> Stage<'_, 'py> {
         for call in &facts.calls {
             if let Call::Path(path) = call
                 && (plain || self.change_of(module, path) != Some(Changed::Nested))
-                && !self.is_class(module, path)
+                // Instances that live follow their class; what their making gave them stays.
+                && self.called_class(module, path).is_none()
                 && self.call_changed(module, path)
             {
                 return Some(format!("{}()", path.join(".")));
@@ -221,8 +239,17 @@ impl<'py> Stage<'_, 'py> {
         None
     }
 
-    /// Whether calling this makes an instance: those that live follow their class.
-    fn is_class(&self, module: usize, path: &[String]) -> bool {
+    /// Whether a path leads to a class that another one replaces: every reference to it
+    /// follows, and its instances do.
+    fn is_replaced(&self, module: usize, path: &[String]) -> bool {
+        !self.replaced.is_empty()
+            && self
+                .called_class(module, path)
+                .is_some_and(|class| self.replaced.iter().any(|(old, _)| old.is(&class)))
+    }
+
+    /// The class that a path leads to: calling it makes an instance.
+    fn called_class(&self, module: usize, path: &[String]) -> Option<Bound<'py, PyType>> {
         let mut object = self.live_dict(module).get_item(&path[0]).ok().flatten();
         for name in &path[1..] {
             object = object.and_then(|outer| match outer.cast::<PyModule>() {
@@ -230,7 +257,7 @@ impl<'py> Stage<'_, 'py> {
                 Err(_) => None,
             });
         }
-        object.is_some_and(|object| object.is_instance_of::<PyType>())
+        object?.cast_into::<PyType>().ok()
     }
 
     /// Why running this again may not be harmless; None if it is known to be.
@@ -324,8 +351,14 @@ impl<'py> Stage<'_, 'py> {
                 return if is_pure_method(&kind, name) {
                     None
                 } else {
-                    unknown()
+                    self.method_impurity(&object, name, depth)
+                        .unwrap_or_else(unknown)
                 };
+            }
+            if let Ok(class) = object.cast::<PyType>()
+                && let Some(reason) = self.method_impurity(class.as_any(), name, depth)
+            {
+                return reason;
             }
             let inner = match object.cast::<PyModule>() {
                 Ok(module) => module.dict().get_item(name).ok().flatten(),
@@ -367,7 +400,15 @@ impl<'py> Stage<'_, 'py> {
                 .function_impurity(&object, depth)
                 .unwrap_or_else(unknown);
         }
-        if is_pure_library(&owner, &qualname) {
+        let makes_instance = |class: &Bound<'py, PyType>| {
+            self.makes_instance_only(module, path, class, depth)
+                .unwrap_or(false)
+        };
+        if is_pure_library(&owner, &qualname)
+            || object
+                .cast::<PyType>()
+                .is_ok_and(|class| makes_instance(class))
+        {
             None
         } else {
             unknown()
@@ -432,7 +473,7 @@ impl<'py> Stage<'_, 'py> {
     ) -> PyResult<bool> {
         for name in names {
             match (live.get_item(name)?, copy.get_item(name)?) {
-                (Some(a), Some(b)) if values::equal(&a, &b) => {}
+                (Some(a), Some(b)) if values::alike(&a, &b) => {}
                 _ => return Ok(false),
             }
         }

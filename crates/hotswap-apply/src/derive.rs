@@ -9,6 +9,7 @@ use crate::codes;
 use crate::stage::{Changed, Late, Stage};
 use crate::timeline::Place;
 use crate::transaction::Write;
+use crate::values;
 
 impl<'py> Stage<'_, 'py> {
     /// Derives statements of a module that was not edited.
@@ -237,6 +238,25 @@ impl<'py> Stage<'_, 'py> {
                     match &was {
                         Some(was) => namespace.set_item(name, was)?,
                         None => namespace.del_item(name)?,
+                    }
+                    continue;
+                }
+                if let Some(was) = &was
+                    && self.follow_instance(was, &now)?
+                {
+                    self.bind(module, name, Some(was.clone()))?;
+                    self.changed.insert((module, name.clone()), Changed::Value);
+                    continue;
+                }
+                if let Some(was) = &was
+                    && values::is_container(was)
+                    && was.get_type().is(now.get_type())
+                {
+                    // Whoever holds the container has what it is now.
+                    self.bind(module, name, Some(was.clone()))?;
+                    if !values::equal(was, &now) {
+                        self.changed.insert((module, name.clone()), Changed::Value);
+                        self.stand_in(&namespace, name, now, was.clone())?;
                     }
                     continue;
                 }

@@ -2,7 +2,7 @@
 
 use hotswap_plan::{Kind, Statement};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 
 use crate::stage::Stage;
 use crate::statement::evaluate;
@@ -74,7 +74,8 @@ fn merge<'py>(
     live: &Bound<'py, PyAny>,
     edited: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    if values::equal(base, live) {
+    let listed = base.is_exact_instance_of::<PyDict>() || base.is_exact_instance_of::<PyList>();
+    if values::equal(base, live) || !listed && values::alike(base, live) {
         return Ok(Some(edited.clone()));
     }
     if let (Ok(base), Ok(live), Ok(edited)) = (
@@ -87,7 +88,7 @@ fn merge<'py>(
             let before = base.get_item(&key)?;
             let same = before
                 .as_ref()
-                .is_some_and(|before| values::equal(before, &value));
+                .is_some_and(|before| values::alike(before, &value));
             match (same, live.get_item(&key)?) {
                 (true, Some(now)) => merged.set_item(key, now)?,
                 (true, None) => {}
@@ -121,7 +122,6 @@ pub(crate) fn merge_lists<'py>(
     live: &Bound<'py, PyAny>,
     edited: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    use pyo3::types::PyList;
     let (Ok(base), Ok(live), Ok(edited)) = (
         base.cast_exact::<PyList>(),
         live.cast_exact::<PyList>(),
@@ -132,8 +132,10 @@ pub(crate) fn merge_lists<'py>(
     // Items that the program inserted, by how many base items stand before them.
     let mut inserted: Vec<Vec<Bound<'py, PyAny>>> = vec![Vec::new(); base.len() + 1];
     let mut at = 0;
+    let mut kept = Vec::new();
     for item in live.iter() {
-        if at < base.len() && values::equal(&base.get_item(at)?, &item) {
+        if at < base.len() && values::alike(&base.get_item(at)?, &item) {
+            kept.push(item);
             at += 1;
         } else {
             inserted[at].push(item);
@@ -148,11 +150,13 @@ pub(crate) fn merge_lists<'py>(
         merged.append(item)?;
     }
     for item in edited.iter() {
-        merged.append(&item)?;
-        if let Some(position) = (from..base.len()).find(|at| {
+        let position = (from..base.len()).find(|at| {
             base.get_item(*at)
-                .is_ok_and(|other| values::equal(&other, &item))
-        }) {
+                .is_ok_and(|other| values::alike(&other, &item))
+        });
+        // What did not change is the object that lives.
+        merged.append(position.map_or(&item, |position| &kept[position]))?;
+        if let Some(position) = position {
             for slot in &mut inserted[from + 1..=position + 1] {
                 for item in slot.drain(..) {
                     merged.append(item)?;

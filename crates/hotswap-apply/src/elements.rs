@@ -367,7 +367,7 @@ impl<'py> Stage<'_, 'py> {
             let mut positions = Vec::new();
             for (at, item) in live.iter().enumerate() {
                 if positions.len() < base.len()
-                    && values::equal(&base.get_item(positions.len())?, &item)
+                    && values::alike(&base.get_item(positions.len())?, &item)
                 {
                     positions.push(at);
                 }

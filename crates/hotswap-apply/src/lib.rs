@@ -34,6 +34,7 @@ mod function;
 mod imports;
 mod instances;
 mod live;
+mod methods;
 mod moved;
 mod native;
 mod order;

@@ -4,6 +4,7 @@ use hotswap_cpython as cpython;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyFunction, PyString, PyTuple, PyType};
 
+pub(crate) use cpython::attributes::own_dict;
 pub(crate) use cpython::home::{Home, Moved};
 pub(crate) use cpython::references::Replaced;
 pub(crate) use cpython::types::{invalidate_attribute_cache, type_dict};

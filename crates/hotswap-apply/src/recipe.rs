@@ -337,7 +337,7 @@ impl<'py> Stage<'_, 'py> {
 
     /// Whether making an instance of a class of the project sets its attributes and
     /// does nothing else.
-    fn makes_instance_only(
+    pub(crate) fn makes_instance_only(
         &self,
         module: usize,
         path: &[String],
@@ -370,6 +370,9 @@ impl<'py> Stage<'_, 'py> {
         let dict = cpython::type_dict(class);
         if let Some(fields) = dict.get_item("__dataclass_fields__")? {
             return makes_fields_only(class, &fields);
+        }
+        if class.is_subclass_of::<PyTuple>()? && dict.contains("_fields")? {
+            return Ok(true);
         }
         if !definition.decorators.is_empty() {
             return Ok(false);

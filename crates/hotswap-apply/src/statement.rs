@@ -463,7 +463,7 @@ impl<'py> Stage<'_, 'py> {
                     .set_item(&self.live_dict(module), name, Some(now));
                 return Ok(());
             }
-            let scope = self.live_dict(module).copy()?;
+            let scope = self.namespace_before(module)?;
             if let Some(content) = self.merge_display(module, name, was, &now, old, new, &scope)? {
                 self.bind(module, name, Some(was.clone()))?;
                 if values::equal(was, &content) {

@@ -3,8 +3,10 @@
 use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyModule, PySet, PyString,
-    PyTuple,
+    PyTuple, PyType,
 };
+
+use crate::native as cpython;
 
 /// Beyond this many elements a container counts as state.
 const BOUND: usize = 20_000;
@@ -16,7 +18,14 @@ const BOUND: usize = 20_000;
 /// runs. Floats are compared by their bits as far as `repr` shows them.
 pub(crate) fn equal(a: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>) -> bool {
     let mut left = BOUND;
-    compare(a, b, &mut left, 0).unwrap_or(false)
+    compare(a, b, &mut left, 0, false).unwrap_or(false)
+}
+
+/// The same, and instances of one class written in Python are alike when their attributes
+/// are, with what a builtin base class holds.
+pub(crate) fn alike(a: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>) -> bool {
+    let mut left = BOUND;
+    compare(a, b, &mut left, 0, true).unwrap_or(false)
 }
 
 /// Whether the value is of a builtin type that cannot be changed in place.
@@ -54,6 +63,7 @@ fn compare(
     b: &Bound<'_, PyAny>,
     left: &mut usize,
     depth: usize,
+    instances: bool,
 ) -> PyResult<bool> {
     if a.is(b) {
         return Ok(true);
@@ -67,8 +77,8 @@ fn compare(
             return Ok(false);
         }
         for ((key_a, value_a), (key_b, value_b)) in x.iter().zip(y.iter()) {
-            if !compare(&key_a, &key_b, left, depth + 1)?
-                || !compare(&value_a, &value_b, left, depth + 1)?
+            if !compare(&key_a, &key_b, left, depth + 1, instances)?
+                || !compare(&value_a, &value_b, left, depth + 1, instances)?
             {
                 return Ok(false);
             }
@@ -76,10 +86,22 @@ fn compare(
         return Ok(true);
     }
     if let (Ok(x), Ok(y)) = (a.cast_exact::<PyList>(), b.cast_exact::<PyList>()) {
-        return sequence(x.len() == y.len(), x.iter().zip(y.iter()), left, depth);
+        return sequence(
+            x.len() == y.len(),
+            x.iter().zip(y.iter()),
+            left,
+            depth,
+            instances,
+        );
     }
     if let (Ok(x), Ok(y)) = (a.cast_exact::<PyTuple>(), b.cast_exact::<PyTuple>()) {
-        return sequence(x.len() == y.len(), x.iter().zip(y.iter()), left, depth);
+        return sequence(
+            x.len() == y.len(),
+            x.iter().zip(y.iter()),
+            left,
+            depth,
+            instances,
+        );
     }
     if a.is_exact_instance_of::<PySet>() || a.is_exact_instance_of::<PyFrozenSet>() {
         let plain = a
@@ -114,7 +136,67 @@ fn compare(
     {
         return a.eq(b);
     }
+    if matches!(
+        (module.as_str(), name.as_str()),
+        ("operator", "itemgetter" | "attrgetter" | "methodcaller") | ("functools", "partial")
+    ) {
+        // Their making, as `pickle` would repeat it, and a partial's function by identity.
+        let (x, y) = (a.call_method0("__reduce__")?, b.call_method0("__reduce__")?);
+        return compare(&x, &y, left, depth + 1, instances);
+    }
+    if instances {
+        return same_parts(a, b, left, depth);
+    }
     Ok(false)
+}
+
+/// Compares what two instances of one class hold. Nothing of the program runs.
+fn same_parts(
+    a: &Bound<'_, PyAny>,
+    b: &Bound<'_, PyAny>,
+    left: &mut usize,
+    depth: usize,
+) -> PyResult<bool> {
+    const HEAP_TYPE: u64 = 1 << 9;
+    for class in a.get_type().mro().iter() {
+        let class = class.cast_into::<PyType>()?;
+        if class.getattr("__flags__")?.extract::<u64>()? & HEAP_TYPE == 0 {
+            let (x, y): (Vec<_>, Vec<_>) = if class.is(a.py().get_type::<PyTuple>()) {
+                (
+                    a.cast::<PyTuple>()?.iter().collect(),
+                    b.cast::<PyTuple>()?.iter().collect(),
+                )
+            } else if class.is(a.py().get_type::<PyAny>()) {
+                (Vec::new(), Vec::new())
+            } else {
+                return Ok(false);
+            };
+            if !sequence(x.len() == y.len(), x.into_iter().zip(y), left, depth, true)? {
+                return Ok(false);
+            }
+            break;
+        }
+        for member in cpython::type_dict(&class).values() {
+            if member.get_type().name()? == "member_descriptor" {
+                let of = |owner: &Bound<'_, PyAny>| {
+                    member
+                        .call_method1("__get__", (owner, owner.get_type()))
+                        .map(Bound::unbind)
+                };
+                match (of(a), of(b)) {
+                    (Ok(x), Ok(y))
+                        if compare(x.bind(a.py()), y.bind(a.py()), left, depth + 1, true)? => {}
+                    (Err(_), Err(_)) => {}
+                    _ => return Ok(false),
+                }
+            }
+        }
+    }
+    match (cpython::own_dict(a)?, cpython::own_dict(b)?) {
+        (Some(x), Some(y)) => compare(x.as_any(), y.as_any(), left, depth + 1, true),
+        (None, None) => Ok(true),
+        _ => Ok(false),
+    }
 }
 
 fn sequence<'py>(
@@ -122,12 +204,13 @@ fn sequence<'py>(
     pairs: impl Iterator<Item = (Bound<'py, PyAny>, Bound<'py, PyAny>)>,
     left: &mut usize,
     depth: usize,
+    instances: bool,
 ) -> PyResult<bool> {
     if !same_length {
         return Ok(false);
     }
     for (x, y) in pairs {
-        if !compare(&x, &y, left, depth + 1)? {
+        if !compare(&x, &y, left, depth + 1, instances)? {
             return Ok(false);
         }
     }

@@ -424,13 +424,9 @@ impl<'py> Stage<'_, 'py> {
             if let Ok(class) = head.cast::<PyType>()
                 && path.len() > 1
             {
-                let alone = facts
-                    .reads
-                    .iter()
-                    .any(|other| other.len() == 1 && other[0] == path[0]);
-                if !alone
-                    && !called
-                    && let Some(shown_class) = self.members_of(class, facts, &path[0])?
+                if !called
+                    && let Some(paths) = paths_below(facts, &path[..1])
+                    && let Some(shown_class) = self.members_of(class, &paths)?
                 {
                     shown.push((path[0].clone(), shown_class));
                 }
@@ -446,7 +442,7 @@ impl<'py> Stage<'_, 'py> {
                         copy
                     }
                 };
-                self.fill_stand_in(&copy, original, &path[1..], called, shadows)?;
+                self.fill_stand_in(&copy, original, facts, (path, 1), called, shadows)?;
             } else if path.len() == 1
                 && called
                 && let Some(copy) = self.shadow_function(&head, shadows)?
@@ -458,30 +454,75 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// An object with the attributes of a class that some code reads, as they will be.
+    /// None: the class itself shows them.
     fn members_of(
         &self,
         class: &Bound<'py, PyType>,
-        facts: &Facts,
-        name: &str,
+        paths: &[&[String]],
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         if let Some(made) = self.made_enum(class) {
             return Ok(Some(made));
         }
-        let pending = PyDict::new(self.py);
-        self.transaction.pending_members(class, &pending)?;
-        if pending.is_empty() {
-            return Ok(None);
-        }
         let members = PyDict::new(self.py);
-        for path in facts.reads.iter().filter(|path| path[0] == name) {
-            let value = match pending.get_item(&path[1])? {
+        let mut differs = false;
+        for path in paths {
+            let name = &path[0];
+            if members.contains(name)? {
+                continue;
+            }
+            let pending = self.pending_member(class, name)?;
+            differs |= pending.is_some();
+            let mut value = match pending {
                 Some(value) => value,
-                None => class.getattr(path[1].as_str())?,
+                None => match class.getattr(name.as_str()) {
+                    Ok(value) => value,
+                    Err(_) => continue,
+                },
             };
-            members.set_item(&path[1], value)?;
+            let inner: Vec<&[String]> = paths
+                .iter()
+                .filter(|other| other[0] == *name && other.len() > 1)
+                .map(|other| &other[1..])
+                .collect();
+            if let Ok(nested) = value.cast::<PyType>()
+                && path.len() > 1
+                && !paths
+                    .iter()
+                    .any(|other| other.len() == 1 && other[0] == *name)
+                && let Some(stand_in) = self.members_of(nested, &inner)?
+            {
+                differs = true;
+                value = stand_in;
+            }
+            members.set_item(name, value)?;
+        }
+        if !differs {
+            return Ok(None);
         }
         let kind = self.py.import("types")?.getattr("SimpleNamespace")?;
         kind.call((), Some(&members)).map(Some)
+    }
+
+    /// What this update gives a class, or the one of its bases that decides, under a name.
+    fn pending_member(
+        &self,
+        class: &Bound<'py, PyType>,
+        name: &str,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        for base in class.mro().iter() {
+            let Ok(base) = base.cast_into::<PyType>() else {
+                continue;
+            };
+            let pending = PyDict::new(self.py);
+            self.transaction.pending_members(&base, &pending)?;
+            if let Some(value) = pending.get_item(name)? {
+                return Ok(Some(value));
+            }
+            if crate::native::type_dict(&base).contains(name)? {
+                return Ok(None);
+            }
+        }
+        Ok(None)
     }
 
     /// A module object that shows what the module will hold.
@@ -506,33 +547,43 @@ impl<'py> Stage<'_, 'py> {
         &self,
         copy: &Bound<'py, PyAny>,
         original: &Bound<'py, PyModule>,
-        rest: &[String],
+        facts: &Facts,
+        (path, at): (&[String], usize),
         called: bool,
         shadows: &mut Shadows<'py>,
     ) -> PyResult<()> {
         let dict = copy.getattr("__dict__")?.cast_into::<PyDict>()?;
-        let Some(value) = dict.get_item(&rest[0])? else {
+        let (name, last) = (&path[at], path.len() == at + 1);
+        let Some(value) = dict.get_item(name)? else {
             return Ok(());
         };
         if let Ok(inner) = value.cast::<PyModule>() {
-            if rest.len() == 1 {
+            if last {
                 return Ok(());
             }
-            let shown = original.dict().get_item(&rest[0])?;
+            let shown = original.dict().get_item(name)?;
             let (inner_copy, inner_original) = match shown {
                 Some(shown) if !shown.is(inner) && shown.cast::<PyModule>().is_ok() => {
                     (value.clone(), shown.cast_into::<PyModule>()?)
                 }
                 _ => (self.module_stand_in(inner)?, inner.clone()),
             };
-            dict.set_item(&rest[0], &inner_copy)?;
-            return self.fill_stand_in(&inner_copy, &inner_original, &rest[1..], called, shadows);
+            dict.set_item(name, &inner_copy)?;
+            let below = (path, at + 1);
+            return self.fill_stand_in(&inner_copy, &inner_original, facts, below, called, shadows);
         }
-        if rest.len() == 1
+        if let Ok(class) = value.cast::<PyType>()
+            && !last
+            && !called
+            && let Some(paths) = paths_below(facts, &path[..=at])
+            && let Some(shown) = self.members_of(class, &paths)?
+        {
+            dict.set_item(name, shown)?;
+        } else if last
             && called
             && let Some(function) = self.shadow_function(&value, shadows)?
         {
-            dict.set_item(&rest[0], function)?;
+            dict.set_item(name, function)?;
         }
         Ok(())
     }
@@ -694,4 +745,12 @@ impl<'py> Stage<'_, 'py> {
         shadows.copies.push((whole.clone(), function.clone()));
         Ok(whole)
     }
+}
+
+/// What some code reads of an object at a path; None if it reads the object itself too.
+fn paths_below<'f>(facts: &'f Facts, prefix: &[String]) -> Option<Vec<&'f [String]>> {
+    let at = prefix.len();
+    let below = facts.reads.iter().filter(|path| path.starts_with(prefix));
+    let paths: Vec<&[String]> = below.map(|path| &path[at..]).collect();
+    paths.iter().all(|path| !path.is_empty()).then_some(paths)
 }

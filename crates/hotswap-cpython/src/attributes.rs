@@ -79,7 +79,7 @@ pub fn set_own_attribute(
 }
 
 /// The dict of an object's own attributes; for a class the one that it keeps them in.
-fn own_dict<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+pub fn own_dict<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
     let py = object.py();
     if let Ok(class) = object.cast::<PyType>() {
         return Ok(Some(type_dict(class)));

@@ -62,7 +62,7 @@ impl<'py> Stage<'_, 'py> {
             let untouched = ran.is_ok()
                 && member.binds.iter().map(|name| crate::instances::mangle(&path[path.len() - 1].1.name, name)).all(|name| {
                     let name = name.as_str();
-                    matches!((live.get_item(name), locals.get_item(name)), (Ok(Some(a)), Ok(Some(b))) if values::equal(&a, &b))
+                    matches!((live.get_item(name), locals.get_item(name)), (Ok(Some(a)), Ok(Some(b))) if values::alike(&a, &b))
                 });
             if untouched {
                 return Ok(true);

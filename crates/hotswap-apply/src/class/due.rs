@@ -137,7 +137,7 @@ impl<'py> Stage<'_, 'py> {
                 let mut view = self.view_before(module, start, &default.facts, &scope)?;
                 let was = crate::statement::evaluate(self.py, default.span.of(&text), &scope);
                 view.leave()?;
-                if !matches!((&was, &now), (Ok(was), Some(now)) if values::equal(was, now)) {
+                if !matches!((&was, &now), (Ok(was), Some(now)) if values::alike(was, now)) {
                     stale = Some("the program changed its value since".to_string());
                 }
             }

@@ -1,0 +1,133 @@
+//! What a statement calls on classes and instances that live: methods, and the making of
+//! instances.
+
+use hotswap_plan::Kind;
+use pyo3::prelude::*;
+use pyo3::types::{PyFunction, PyModule, PyType};
+use rustc_hash::FxHashSet;
+
+use crate::native as cpython;
+use crate::reach::lookup;
+use crate::stage::Stage;
+use crate::transaction::Write;
+use crate::values;
+
+impl<'py> Stage<'_, 'py> {
+    /// Why calling a method of a project class may not be harmless. None: it is no such
+    /// method. `Some(None)`: it is harmless.
+    #[allow(clippy::option_option)]
+    pub(crate) fn method_impurity(
+        &self,
+        owner: &Bound<'py, PyAny>,
+        name: &str,
+        depth: usize,
+    ) -> Option<Option<String>> {
+        let function = method_of(owner, name)?;
+        let source = self.world.by_dict(&function.getattr("__globals__").ok()?)?;
+        let qualname: String = function.getattr("__qualname__").ok()?.extract().ok()?;
+        let (class, own) = qualname.split_once('.')?;
+        let outline = self.outline(source)?;
+        let Kind::Class(definition) = &outline.statements[outline.last_binder(class)?].kind else {
+            return None;
+        };
+        let mut methods = definition.body.iter().rev();
+        let method =
+            methods.find_map(|member| member.function().filter(|each| each.name == own))?;
+        let plain = method.decorators.iter().all(|decorator| {
+            matches!(decorator.head.as_slice(), [one] if one == "staticmethod" || one == "classmethod")
+        });
+        if !plain {
+            return Some(Some(format!("{qualname} is decorated")));
+        }
+        Some(self.impurity_at(source, &method.facts, depth + 1))
+    }
+
+    /// Whether a method of what a name holds would run something that changed.
+    pub(crate) fn method_changed(
+        &self,
+        owner: &Bound<'py, PyAny>,
+        name: &str,
+        seen: &mut FxHashSet<(usize, String)>,
+    ) -> bool {
+        method_of(owner, name).is_some_and(|method| self.function_changed(&method, seen))
+    }
+
+    /// An instance that was made again, as nobody has changed it: it gets the attributes of
+    /// the new one, so that whoever holds it has what a fresh start would give. False: it
+    /// cannot be changed in place.
+    pub(crate) fn follow_instance(
+        &mut self,
+        was: &Bound<'py, PyAny>,
+        now: &Bound<'py, PyAny>,
+    ) -> PyResult<bool> {
+        if !values::has_identity(was) || was.is(now) || !was.get_type().is(&now.get_type()) {
+            return Ok(false);
+        }
+        if values::alike(was, now) {
+            return Ok(true);
+        }
+        let (Some(container), Some(content)) = (cpython::own_dict(was)?, cpython::own_dict(now)?)
+        else {
+            return Ok(false);
+        };
+        // All that it is stands in its dict: no slots, nothing of a builtin base class.
+        if !is_plain_class(&was.get_type())? {
+            return Ok(false);
+        }
+        self.transaction.push(Write::Content {
+            container: container.into_any(),
+            content: content.into_any(),
+        });
+        Ok(true)
+    }
+}
+
+/// Whether no class that C made, but `object`, is among the bases of one.
+fn is_plain_class(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    const HEAP_TYPE: u64 = 1 << 9;
+    let object = class.py().get_type::<PyAny>();
+    for base in class.mro().iter() {
+        let base = base.cast_into::<PyType>()?;
+        if base.is(&object) {
+            continue;
+        }
+        let made_in_c = base.getattr("__flags__")?.extract::<u64>()? & HEAP_TYPE == 0;
+        let has_slots = cpython::type_dict(&base).values().iter().any(|member| {
+            member
+                .get_type()
+                .name()
+                .is_ok_and(|name| name == "member_descriptor")
+        });
+        if made_in_c || has_slots {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The function of the program behind a method of a class or of an instance.
+fn method_of<'py>(owner: &Bound<'py, PyAny>, name: &str) -> Option<Bound<'py, PyAny>> {
+    if owner.is_instance_of::<PyModule>() {
+        return None;
+    }
+    let class = match owner.cast::<PyType>() {
+        Ok(class) => class.clone(),
+        Err(_) => {
+            // An attribute of the instance would hide the method.
+            let own = cpython::own_dict(owner).ok()?;
+            if own.is_some_and(|own| own.contains(name).unwrap_or(true)) {
+                return None;
+            }
+            owner.get_type()
+        }
+    };
+    let found = lookup(&class, name).ok()??;
+    let kind = found.get_type().name().ok()?.to_string();
+    let function = match kind.as_str() {
+        "staticmethod" | "classmethod" => found.getattr("__func__").ok()?,
+        _ => found,
+    };
+    function
+        .is_exact_instance_of::<PyFunction>()
+        .then_some(function)
+}
