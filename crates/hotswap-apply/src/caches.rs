@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 use rustc_hash::FxHashSet;
 
+use crate::class::cached_function;
 use crate::native as cpython;
 use crate::stage::{After, Stage};
 use crate::transaction::Write;
@@ -44,6 +45,39 @@ impl<'py> Stage<'_, 'py> {
             self.entry(module, &name, None, "function", "re-ran").reason =
                 "its cache was emptied: something it reads changed".to_string();
             self.empty(cache);
+        }
+        self.plan_cached_values()
+    }
+
+    /// The same for what a `cached_property` keeps on instances.
+    fn plan_cached_values(&mut self) -> PyResult<()> {
+        let mut seen: FxHashSet<usize> = FxHashSet::default();
+        for module in self.order.clone() {
+            for value in self.live_dict(module).values() {
+                let Ok(class) = value.cast_into::<PyType>() else {
+                    continue;
+                };
+                if !seen.insert(class.as_ptr() as usize) {
+                    continue;
+                }
+                for (name, member) in cpython::type_dict(&class).iter() {
+                    let Some(function) = cached_function(&member)? else {
+                        continue;
+                    };
+                    let Some((source, facts)) = self.facts_of(&function)? else {
+                        continue;
+                    };
+                    if !self.reads_changed(source, &facts) {
+                        continue;
+                    }
+                    let name: String = name.extract()?;
+                    self.drop_cached_values(&class, &name, &member)?;
+                    let label: String = function.getattr("__qualname__")?.extract()?;
+                    self.entry(source, &label, None, "method", "re-ran").reason =
+                        "the values that it keeps were dropped: something it reads changed"
+                            .to_string();
+                }
+            }
         }
         Ok(())
     }

@@ -24,6 +24,7 @@ mod remade;
 mod renamed;
 mod shape;
 
+pub(crate) use cached::cached_function;
 pub(crate) use remade::Remade;
 
 impl<'py> Stage<'_, 'py> {

@@ -193,6 +193,13 @@ impl<'py> Stage<'_, 'py> {
         {
             return true;
         }
+        if facts
+            .reads
+            .iter()
+            .any(|path| self.reads_pending_member(module, path))
+        {
+            return true;
+        }
         if facts.calls.is_empty() {
             return false;
         }
@@ -204,6 +211,23 @@ impl<'py> Stage<'_, 'py> {
                 None => self.call_changed(module, path),
             }
         })
+    }
+
+    /// Whether a path leads to an attribute that the class of an instance only gets at the
+    /// commit, such as a method that this update adds.
+    pub(crate) fn reads_pending_member(&self, module: usize, path: &[String]) -> bool {
+        let [name, member, ..] = path else {
+            return false;
+        };
+        let Ok(Some(held)) = self.present(module).get_item(name) else {
+            return false;
+        };
+        !held.is_instance_of::<PyType>()
+            && !held.is_instance_of::<PyModule>()
+            && values::has_identity(&held)
+            && self
+                .pending_member(&held.get_type(), member)
+                .is_ok_and(|pending| pending.is_some())
     }
 
     /// The first name that an unchanged statement reads and that has another value now.
@@ -404,11 +428,7 @@ impl<'py> Stage<'_, 'py> {
             self.makes_instance_only(module, path, class, depth)
                 .unwrap_or(false)
         };
-        if is_pure_library(&owner, &qualname)
-            || object
-                .cast::<PyType>()
-                .is_ok_and(|class| makes_instance(class))
-        {
+        if is_pure_library(&owner, &qualname) || object.cast::<PyType>().is_ok_and(makes_instance) {
             None
         } else {
             unknown()

@@ -103,6 +103,12 @@ impl<'py> Stage<'_, 'py> {
                 }
             }
         }
+        if !old_members.keys().eq(new_members.keys())? {
+            // Who goes through the members meets others now.
+            let name = after.name.clone();
+            self.changed
+                .insert((module, name), crate::stage::Changed::Value);
+        }
         let (old_dict, new_dict) = (cpython::type_dict(class), cpython::type_dict(made));
         for name in MACHINERY {
             if let Some(value) = new_dict.get_item(name)? {

@@ -60,7 +60,7 @@ impl<'py> Stage<'_, 'py> {
         was: &Bound<'py, PyAny>,
         now: &Bound<'py, PyAny>,
     ) -> PyResult<bool> {
-        if !values::has_identity(was) || was.is(now) || !was.get_type().is(&now.get_type()) {
+        if !values::has_identity(was) || was.is(now) || !was.get_type().is(now.get_type()) {
             return Ok(false);
         }
         if values::alike(was, now) {

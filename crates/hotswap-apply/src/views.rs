@@ -281,11 +281,9 @@ impl<'py> Stage<'_, 'py> {
     /// Whether everything changed that a statement calls can be shown to it, so that it
     /// runs before the commit, while the rest of the program sees the old definitions.
     pub(crate) fn can_show(&self, module: usize, facts: &Facts) -> bool {
-        if facts
-            .reads
-            .iter()
-            .any(|path| self.is_late(module, path, &mut Vec::new()))
-        {
+        if facts.reads.iter().any(|path| {
+            self.is_late(module, path, &mut Vec::new()) || self.reads_pending_member(module, path)
+        }) {
             return false;
         }
         let mut seen = Vec::new();
@@ -504,7 +502,7 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// What this update gives a class, or the one of its bases that decides, under a name.
-    fn pending_member(
+    pub(crate) fn pending_member(
         &self,
         class: &Bound<'py, PyType>,
         name: &str,

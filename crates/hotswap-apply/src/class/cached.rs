@@ -55,7 +55,9 @@ impl<'py> Stage<'_, 'py> {
 
 /// The function of a descriptor that puts its result into the instance under its own
 /// name, where it then hides the descriptor: it has `__get__` but no `__set__`.
-fn cached_function<'py>(member: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+pub(crate) fn cached_function<'py>(
+    member: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
     let kind = member.get_type();
     if !kind.name()?.to_str()?.contains("cached")
         || !kind.hasattr("__get__")?
