@@ -894,7 +894,10 @@ impl Session {
         });
         let target = match target {
             Some(target) => Some(target),
-            None => self.moved_and_edited(py, path, appeared),
+            None => match self.same_module(py, path, appeared)? {
+                Some(target) => Some(target),
+                None => self.moved_and_edited(py, path, appeared),
+            },
         };
         let modules = py
             .import("sys")?
@@ -934,6 +937,26 @@ impl Session {
             self.detached.push(module);
         }
         Ok(())
+    }
+
+    /// The new file that is the source of the same module: a module became a package, or
+    /// a package a module, whatever is written in it.
+    fn same_module(
+        &self,
+        py: Python<'_>,
+        path: &Path,
+        appeared: &[PathBuf],
+    ) -> PyResult<Option<PathBuf>> {
+        let Some(module) = self.world.modules.iter().find(|it| it.file == path) else {
+            return Ok(None);
+        };
+        for candidate in appeared {
+            let name = self.module_name(py, candidate)?;
+            if name.as_ref() == Some(&module.name) {
+                return Ok(Some(candidate.clone()));
+            }
+        }
+        Ok(None)
     }
 
     /// The new file that most of a file's statements are in now, if it is only one.
