@@ -1,10 +1,14 @@
 //! Who depends on what changed, and whether deriving a value again is harmless.
 
-use hotswap_plan::{Call, Facts, Kind, Receiver, is_pure_builtin, is_pure_library, is_pure_method};
+use hotswap_plan::{
+    Call, Facts, Kind, Receiver, is_pure_builtin, is_pure_library, is_pure_method,
+    is_pure_method_name,
+};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyModule, PyType};
+use pyo3::types::{PyDict, PyModule, PyTuple, PyType};
 use rustc_hash::FxHashSet;
 
+use crate::native as cpython;
 use crate::stage::{Changed, Stage};
 use crate::values;
 
@@ -313,6 +317,7 @@ impl<'py> Stage<'_, 'py> {
                     on: Receiver::Literal | Receiver::Fresh,
                     ..
                 } => None,
+                Call::Method { name, .. } if is_pure_method_name(name) => None,
                 Call::Method { name, .. } => Some(format!("calls .{name}() of an unknown object")),
                 Call::Local(name) => Some(format!("calls {name}, which was passed in")),
                 Call::Computed => Some("calls something computed".to_string()),
@@ -425,8 +430,14 @@ impl<'py> Stage<'_, 'py> {
                 .unwrap_or_else(unknown);
         }
         let makes_instance = |class: &Bound<'py, PyType>| {
-            self.makes_instance_only(module, path, class, depth)
-                .unwrap_or(false)
+            let dict = cpython::type_dict(class);
+            let named_tuple = class.is_subclass_of::<PyTuple>().unwrap_or(false)
+                && dict.contains("_fields").unwrap_or(false)
+                && dict.contains("_make").unwrap_or(false);
+            named_tuple
+                || self
+                    .makes_instance_only(module, path, class, depth)
+                    .unwrap_or(false)
         };
         if is_pure_library(&owner, &qualname) || object.cast::<PyType>().is_ok_and(makes_instance) {
             None

@@ -84,21 +84,19 @@ impl<'py> Stage<'_, 'py> {
 
 /// Whether no class that C made, but `object`, is among the bases of one.
 fn is_plain_class(class: &Bound<'_, PyType>) -> PyResult<bool> {
-    const HEAP_TYPE: u64 = 1 << 9;
     let object = class.py().get_type::<PyAny>();
     for base in class.mro().iter() {
         let base = base.cast_into::<PyType>()?;
         if base.is(&object) {
             continue;
         }
-        let made_in_c = base.getattr("__flags__")?.extract::<u64>()? & HEAP_TYPE == 0;
         let has_slots = cpython::type_dict(&base).values().iter().any(|member| {
             member
                 .get_type()
                 .name()
                 .is_ok_and(|name| name == "member_descriptor")
         });
-        if made_in_c || has_slots {
+        if has_slots || !values::is_python_class(&base)? {
             return Ok(false);
         }
     }

@@ -136,12 +136,18 @@ fn compare(
     {
         return a.eq(b);
     }
+    if (module.as_str(), name.as_str()) == ("_struct", "Struct") {
+        return a.getattr("format")?.eq(b.getattr("format")?);
+    }
     if matches!(
         (module.as_str(), name.as_str()),
         ("operator", "itemgetter" | "attrgetter" | "methodcaller") | ("functools", "partial")
     ) {
         // Their making, as `pickle` would repeat it, and a partial's function by identity.
         let (x, y) = (a.call_method0("__reduce__")?, b.call_method0("__reduce__")?);
+        return compare(&x, &y, left, depth + 1, instances);
+    }
+    if let Some((x, y)) = contents(a, &module, &name)?.zip(contents(b, &module, &name)?) {
         return compare(&x, &y, left, depth + 1, instances);
     }
     if instances {
@@ -157,38 +163,33 @@ fn same_parts(
     left: &mut usize,
     depth: usize,
 ) -> PyResult<bool> {
-    const HEAP_TYPE: u64 = 1 << 9;
     for class in a.get_type().mro().iter() {
         let class = class.cast_into::<PyType>()?;
-        if class.getattr("__flags__")?.extract::<u64>()? & HEAP_TYPE == 0 {
-            let (x, y): (Vec<_>, Vec<_>) = if class.is(a.py().get_type::<PyTuple>()) {
-                (
-                    a.cast::<PyTuple>()?.iter().collect(),
-                    b.cast::<PyTuple>()?.iter().collect(),
-                )
-            } else if class.is(a.py().get_type::<PyAny>()) {
-                (Vec::new(), Vec::new())
-            } else {
-                return Ok(false);
+        if !is_python_class(&class)? {
+            let same = match builtin_parts(a, &class)?.zip(builtin_parts(b, &class)?) {
+                Some((x, y)) => compare(&x, &y, left, depth + 1, true)?,
+                None => false,
             };
-            if !sequence(x.len() == y.len(), x.into_iter().zip(y), left, depth, true)? {
+            if !same {
                 return Ok(false);
             }
             break;
         }
         for member in cpython::type_dict(&class).values() {
-            if member.get_type().name()? == "member_descriptor" {
-                let of = |owner: &Bound<'_, PyAny>| {
-                    member
-                        .call_method1("__get__", (owner, owner.get_type()))
-                        .map(Bound::unbind)
-                };
-                match (of(a), of(b)) {
-                    (Ok(x), Ok(y))
-                        if compare(x.bind(a.py()), y.bind(a.py()), left, depth + 1, true)? => {}
-                    (Err(_), Err(_)) => {}
-                    _ => return Ok(false),
-                }
+            if member.get_type().name()? != "member_descriptor" {
+                continue;
+            }
+            let of = |owner: &Bound<'_, PyAny>| {
+                let value = member.call_method1("__get__", (owner, owner.get_type()));
+                value.map(Bound::unbind)
+            };
+            let same = match (of(a), of(b)) {
+                (Ok(x), Ok(y)) => compare(x.bind(a.py()), y.bind(a.py()), left, depth + 1, true)?,
+                (Err(_), Err(_)) => true,
+                _ => false,
+            };
+            if !same {
+                return Ok(false);
             }
         }
     }
@@ -197,6 +198,77 @@ fn same_parts(
         (None, None) => Ok(true),
         _ => Ok(false),
     }
+}
+
+/// What the containers of the standard library hold, as builtin ones.
+fn contents<'py>(
+    value: &Bound<'py, PyAny>,
+    module: &str,
+    name: &str,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = value.py();
+    let items = |object: &Bound<'py, PyAny>| {
+        let pairs = object.cast::<PyDict>().map(|dict| dict.items().into_any());
+        pairs.map_err(PyErr::from)
+    };
+    Ok(match (module, name) {
+        ("collections", "OrderedDict" | "Counter") => Some(items(value)?),
+        ("collections", "defaultdict") => {
+            let parts = [value.getattr("default_factory")?, items(value)?];
+            Some(PyTuple::new(py, parts)?.into_any())
+        }
+        ("collections", "deque") => {
+            let list = py.get_type::<PyList>().call1((value,))?;
+            let parts = [value.getattr("maxlen")?, list];
+            Some(PyTuple::new(py, parts)?.into_any())
+        }
+        ("types", "SimpleNamespace") => cpython::own_dict(value)?.map(Bound::into_any),
+        ("builtins", "mappingproxy") => Some(py.get_type::<PyDict>().call1((value,))?),
+        _ => None,
+    })
+}
+
+/// What an instance holds as one of its builtin base class, as an exact builtin container.
+fn builtin_parts<'py>(
+    value: &Bound<'py, PyAny>,
+    base: &Bound<'py, PyType>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = value.py();
+    let parts = if base.is(py.get_type::<PyAny>()) {
+        Some(py.None().into_bound(py))
+    } else if base.is(py.get_type::<PyTuple>()) {
+        let items: Vec<_> = value.cast::<PyTuple>()?.iter().collect();
+        Some(PyTuple::new(py, items)?.into_any())
+    } else if base.is(py.get_type::<PyList>()) {
+        let items: Vec<_> = value.cast::<PyList>()?.iter().collect();
+        Some(PyList::new(py, items)?.into_any())
+    } else if base.is(py.get_type::<PyDict>()) {
+        Some(value.cast::<PyDict>()?.items().into_any())
+    } else {
+        None
+    };
+    Ok(parts)
+}
+
+/// Whether a `class` statement, or what does the same, made a class, so that its instances
+/// hold nothing but what its slots, their dict and the base classes hold. A class that C
+/// made, also one of those that look alike since modules have state, is larger.
+pub(crate) fn is_python_class(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    const HEAP_TYPE: u64 = 1 << 9;
+    const POINTER: isize = size_of::<usize>().cast_signed();
+    if class.getattr("__flags__")?.extract::<u64>()? & HEAP_TYPE == 0 {
+        return Ok(false);
+    }
+    let size = |class: &Bound<'_, PyAny>| class.getattr("__basicsize__")?.extract::<isize>();
+    let dict = cpython::type_dict(class);
+    let mut pointers = 0;
+    for member in dict.values() {
+        pointers += isize::from(member.get_type().name()? == "member_descriptor");
+    }
+    // Since CPython 3.11 the dict, and since 3.12 the weak references stand before the object.
+    pointers += isize::from(cfg!(not(Py_3_11)) && dict.contains("__dict__")?);
+    pointers += isize::from(cfg!(not(Py_3_12)) && dict.contains("__weakref__")?);
+    Ok(size(class)? == size(&class.getattr("__base__")?)? + pointers * POINTER)
 }
 
 fn sequence<'py>(

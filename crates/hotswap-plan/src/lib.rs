@@ -29,6 +29,8 @@ pub use outline::{
     Assignment, Branch, ClassDef, CodeSite, Compound, Expression, FunctionDef, Import, Item, Kind,
     Outline, Parameter, Pragma, Span, Statement, SyntaxProblem, Target,
 };
-pub use purity::{is_pure_builtin, is_pure_library, is_pure_method, makes_fresh_object};
+pub use purity::{
+    is_pure_builtin, is_pure_library, is_pure_method, is_pure_method_name, makes_fresh_object,
+};
 pub use skeleton::{DECORATOR_STUB, Skeleton};
 pub use source::{DecodeProblem, Source};

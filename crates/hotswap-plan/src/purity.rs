@@ -35,6 +35,7 @@ pub fn is_pure_builtin(name: &str) -> bool {
             | "len"
             | "list"
             | "map"
+            | "mappingproxy"
             | "max"
             | "min"
             | "oct"
@@ -75,7 +76,18 @@ pub fn is_pure_library(module: &str, qualname: &str) -> bool {
                 | "commonprefix"
                 | "splitdrive"
         ),
-        "re" | "re._compiler" => matches!(qualname, "compile" | "escape"),
+        "re" | "re._compiler" => matches!(
+            qualname,
+            "compile"
+                | "escape"
+                | "match"
+                | "search"
+                | "fullmatch"
+                | "findall"
+                | "split"
+                | "sub"
+                | "subn"
+        ),
         "functools" => matches!(qualname, "reduce" | "partial" | "wraps"),
         "_functools" => matches!(qualname, "reduce" | "partial"),
         "itertools" => true,
@@ -97,6 +109,42 @@ pub fn is_pure_library(module: &str, qualname: &str) -> bool {
         "types" => matches!(qualname, "MappingProxyType" | "SimpleNamespace"),
         _ => false,
     }
+}
+
+/// Whether a method of this name has no effect, whatever it is called on: those of strings,
+/// matches, hashes and mappings whose name nothing with an effect has by custom.
+#[must_use]
+pub fn is_pure_method_name(name: &str) -> bool {
+    matches!(
+        name,
+        "strip"
+            | "lstrip"
+            | "rstrip"
+            | "upper"
+            | "lower"
+            | "title"
+            | "capitalize"
+            | "casefold"
+            | "startswith"
+            | "endswith"
+            | "splitlines"
+            | "removeprefix"
+            | "removesuffix"
+            | "isdigit"
+            | "isidentifier"
+            | "items"
+            | "keys"
+            | "values"
+            | "hexdigest"
+            | "digest"
+            | "group"
+            | "groups"
+            | "groupdict"
+            | "isoformat"
+            | "total_seconds"
+            | "bit_length"
+            | "as_posix"
+    )
 }
 
 /// Whether calling this makes a new object and does nothing else, so that one more

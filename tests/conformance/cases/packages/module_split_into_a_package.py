@@ -16,9 +16,7 @@ def use(): return lib.f(), f()
 
 STEPS = [
     [
-        ('write', 'lib.py', '''\
-DELETE
-'''),
+        ('delete', 'lib.py'),
         ('write', 'lib/__init__.py', '''\
 from .core import f
 '''),
