@@ -320,6 +320,15 @@ impl<'py> Stage<'_, 'py> {
                     .iter()
                     .rev()
                     .find(|other| after.body[other.new].binds.contains(bound));
+                // A name that is there only for a while, such as the variable of a loop.
+                let deleted = after.body[step.new + 1..]
+                    .iter()
+                    .rev()
+                    .find(|other| other.binds.contains(bound) || other.deletes.contains(bound))
+                    .is_some_and(|other| other.deletes.contains(bound));
+                if deleted {
+                    continue;
+                }
                 if later.is_some_and(|later| {
                     later.new > step.new
                         && later.change != Change::Run

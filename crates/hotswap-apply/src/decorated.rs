@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyTuple, PyType};
 
 use crate::codes;
-use crate::stage::{Late, Stage};
+use crate::stage::{Changed, Late, Stage};
 use crate::timeline::Place;
 use crate::values;
 
@@ -92,6 +92,9 @@ impl<'py> Stage<'_, 'py> {
             // Other code of the decorator reaches what it made by itself.
             facts.reads.retain(|path| *path != decorator.head);
             facts.calls.clear();
+            if self.change_of(module, &decorator.head) == Some(Changed::Value) {
+                return Some(decorator.head.join("."));
+            }
             self.cause(module, &facts)
                 .or_else(|| self.decides_anew(module, decorator))
         })
@@ -145,6 +148,17 @@ impl<'py> Stage<'_, 'py> {
             .all(|decorator| self.decoration_impurity(module, decorator, false).is_none())
     }
 
+    /// Whether a decorator is the `getter`, `setter` or `deleter` of a property.
+    fn extends_property(&self, module: usize, head: &[String]) -> bool {
+        let Some((part, property)) = head.split_last() else {
+            return false;
+        };
+        matches!(part.as_str(), "getter" | "setter" | "deleter")
+            && self
+                .object_at(module, property)
+                .is_ok_and(|object| object.is_some_and(|object| is_property(&object)))
+    }
+
     /// What a definition gives that is evaluated with the old source and the old inputs.
     fn decorated_before(
         &mut self,
@@ -190,16 +204,26 @@ impl<'py> Stage<'_, 'py> {
                 decorator.head.join(".")
             ))
         };
+        if self.extends_property(module, &decorator.head) {
+            return None;
+        }
         let Some((source, name)) = self.definition_of(module, &decorator.head) else {
             return unknown();
         };
         let Some(outline) = self.outline(source) else {
             return unknown();
         };
-        let Some(definition) = outline
-            .last_binder(&name)
-            .and_then(|at| outline.statements[at].function())
-        else {
+        let Some(statement) = outline.last_binder(&name).map(|at| &outline.statements[at]) else {
+            return unknown();
+        };
+        if statement.class().is_some() && decorator.facts.calls.len() < 2 {
+            // An instance that wraps the function.
+            return match self.makes_fresh(source, &[name], 0) {
+                true => None,
+                false => unknown(),
+            };
+        }
+        let Some(definition) = statement.function() else {
             return unknown();
         };
         if !definition.decorators.is_empty() {
@@ -314,6 +338,12 @@ pub(crate) fn keeps_state(object: &Bound<'_, PyAny>) -> bool {
         let Some(object) = due.pop() else {
             return false;
         };
+        if is_property(&object) {
+            let parts = ["fget", "fset", "fdel"].iter();
+            let held = parts.filter_map(|part| object.getattr(*part).ok());
+            due.extend(held.filter(|part| !part.is_none()));
+            continue;
+        }
         if !object.is_exact_instance_of::<PyFunction>() {
             return true;
         }
@@ -335,4 +365,11 @@ pub(crate) fn keeps_state(object: &Bound<'_, PyAny>) -> bool {
         }
     }
     true
+}
+
+fn is_property(object: &Bound<'_, PyAny>) -> bool {
+    object
+        .get_type()
+        .name()
+        .is_ok_and(|name| name == "property")
 }

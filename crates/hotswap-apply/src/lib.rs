@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod annotations;
+mod awaited;
 mod block;
 mod caches;
 mod callee;
@@ -58,6 +59,7 @@ mod values;
 mod views;
 mod world;
 
+pub use awaited::awaits;
 #[cfg(debug_assertions)]
 pub use fault::fail_at_step;
 pub use imports::resolve_import;

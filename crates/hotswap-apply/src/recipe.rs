@@ -314,7 +314,7 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Whether calling this makes a new object and does nothing else.
-    fn makes_fresh(&self, module: usize, path: &[String], depth: usize) -> bool {
+    pub(crate) fn makes_fresh(&self, module: usize, path: &[String], depth: usize) -> bool {
         let Ok(Some(object)) = self.object_at(module, path) else {
             return false;
         };

@@ -19,6 +19,8 @@ pub(crate) struct Edited {
     pub old_text: Arc<str>,
     pub old_outline: Arc<Outline>,
     pub plan: Plan,
+    /// Statements whose import had failed and is tried again.
+    pub awaited: Vec<usize>,
     /// The whole module runs: nothing inside a statement is spared.
     pub whole: bool,
 }
@@ -140,6 +142,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub abstract_classes: Vec<Bound<'py, PyType>>,
     /// Names whose chain of statements was run as a whole.
     pub chained: FxHashSet<(usize, String)>,
+    /// Functions that are being judged, for those that call themselves.
+    pub judged: std::cell::RefCell<Vec<usize>>,
     /// Live functions that have taken over code and cells of newly made ones.
     pub remade_closures: Vec<Bound<'py, PyAny>>,
     /// Chains that run when their last statement has its turn.

@@ -136,7 +136,9 @@ impl<'py> Stage<'_, 'py> {
                 Ok(())
             }
             (_, old) => {
+                let awaits = self.edits[&module].awaited.contains(&step.new);
                 let block = old.is_some()
+                    && !awaits
                     && (!self.committed || matches!(new.kind, Kind::Compound(_)))
                     && !self.is_whole(module);
                 if let (true, Some(old)) = (block, old)

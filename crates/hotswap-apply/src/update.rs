@@ -199,6 +199,8 @@ pub fn update(
                     let lost = stage.lost_references();
                     stage.entries.extend(lost);
                     outcome.changes = std::mem::take(&mut stage.entries);
+                    // A class may be looked at more than once.
+                    outcome.changes.dedup();
                     outcome.pending = std::mem::take(&mut stage.pending);
                     outcome.notes = std::mem::take(&mut stage.notes);
                     outcome.collect = stage.transaction.collect;
@@ -301,6 +303,7 @@ fn begin<'w, 'py>(
         // and every statement of the new one is new.
         let old_outline = module.outline().unwrap_or_default();
         let mut plan = diff(&old_outline, &edit.outline);
+        let awaited = crate::awaited::try_again(py, world, module, &edit.outline, &mut plan)?;
         if options.reload && module.name != "__main__" && plan.changes_behaviour() {
             run_everything(&mut plan, &edit.outline);
         }
@@ -312,6 +315,7 @@ fn begin<'w, 'py>(
                 old_text: module.text.clone(),
                 old_outline,
                 plan,
+                awaited,
                 whole: options.reload && module.name != "__main__",
             },
         );
@@ -367,6 +371,7 @@ fn begin<'w, 'py>(
         executed,
         lost: Vec::new(),
         chained: FxHashSet::default(),
+        judged: std::cell::RefCell::default(),
         remade_closures: Vec::new(),
         deferred: Vec::new(),
         stand_ins: Vec::new(),

@@ -422,7 +422,7 @@ impl<'py> Stage<'_, 'py> {
             if let Ok(class) = head.cast::<PyType>()
                 && path.len() > 1
             {
-                if !called
+                if (!called || path.len() > 2)
                     && let Some(paths) = paths_below(facts, &path[..1])
                     && let Some(shown_class) = self.members_of(class, &paths)?
                 {

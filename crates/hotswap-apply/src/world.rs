@@ -98,6 +98,8 @@ pub struct World {
     pub(crate) lost: RefCell<VecDeque<Lost>>,
     /// Packages whose registries a plugin looks after.
     pub owned_packages: Vec<String>,
+    /// Names of modules whose files have just come into being.
+    pub appeared: Vec<String>,
     /// Reads and parses a source that is not loaded. None: it is not there.
     pub(crate) read_outline: Option<ReadOutline>,
 }

@@ -276,7 +276,8 @@ impl Collector {
                     self.visit_expr(&subscript.slice);
                 }
                 match value.as_ref() {
-                    Expr::Name(name) if self.fresh.contains(name.id.as_str()) => {}
+                    Expr::Name(name)
+                        if self.fresh.contains(name.id.as_str()) || self.is_helper(&name.id) => {}
                     Expr::Name(name) if self.parameters.contains(name.id.as_str()) => {
                         self.facts.writes_to_arguments = true;
                         self.facts.written.push(name.id.to_string());
@@ -619,7 +620,7 @@ impl Locals {
         self.names.difference(&self.stale).cloned().collect()
     }
 
-    /// Names that hold nothing but undecorated functions defined here.
+    /// Names that hold nothing but functions defined here, bare or under `functools.wraps`.
     fn helpers(&self) -> FxHashSet<String> {
         self.functions.difference(&self.others).cloned().collect()
     }
@@ -662,7 +663,8 @@ impl<'a> Visitor<'a> for Locals {
         match stmt {
             Stmt::FunctionDef(function) => {
                 let name = function.name.to_string();
-                if function.decorator_list.is_empty() {
+                let wrapped = |decorator: &ast::Decorator| matches!(&decorator.expression, Expr::Call(call) if is_wraps(&call.func));
+                if function.decorator_list.iter().all(wrapped) {
                     self.functions.insert(name.clone());
                     self.stale.insert(name.clone());
                     self.names.insert(name);

@@ -276,7 +276,41 @@ impl Session {
         for path in &changed {
             edits.extend(self.edit_of(py, path)?);
         }
+        edits.extend(self.awaiting(py, &appeared, &changed)?);
         self.import_new(py, appeared, report)?;
+        Ok(edits)
+    }
+
+    /// Modules that had tried in vain to import what has just appeared.
+    fn awaiting(
+        &mut self,
+        py: Python<'_>,
+        appeared: &[PathBuf],
+        changed: &[PathBuf],
+    ) -> PyResult<Vec<FileEdit>> {
+        let mut names = Vec::new();
+        for path in appeared {
+            names.extend(self.module_name(py, path)?);
+        }
+        let mut paths: Vec<PathBuf> = Vec::new();
+        if !names.is_empty() {
+            for module in &self.world.modules {
+                if !changed.contains(&module.file)
+                    && !paths.contains(&module.file)
+                    && hotswap_apply::awaits(py, module, &names)?
+                {
+                    paths.push(module.file.clone());
+                }
+            }
+        }
+        self.world.appeared = names;
+        let mut edits = Vec::new();
+        for path in paths {
+            if let Some(mut edit) = self.edit_of(py, &path)? {
+                edit.forced = true;
+                edits.push(edit);
+            }
+        }
         Ok(edits)
     }
 
