@@ -7,8 +7,8 @@ FILES = {
     'mod.py': '''\
 import re
 T = "a1b2"
-C = re.sub(r"\d", "", T)
-G = re.match(r"(\w)", T).group(1)
+C = re.sub(r"\\d", "", T)
+G = re.match(r"(\\w)", T).group(1)
 ''',
 }
 
@@ -17,8 +17,8 @@ STEPS = [
         ('write', 'mod.py', '''\
 import re
 T = "c1d2"
-C = re.sub(r"\d", "", T)
-G = re.match(r"(\w)", T).group(1)
+C = re.sub(r"\\d", "", T)
+G = re.match(r"(\\w)", T).group(1)
 '''),
     ],
 ]
