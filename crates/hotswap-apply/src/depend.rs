@@ -38,20 +38,27 @@ impl<'py> Stage<'_, 'py> {
         }
     }
 
-    /// The same for a member of a class that has another name here than where it is defined.
+    /// The same for a member of a class that has another name here than where it is defined,
+    /// or that one of its bases gives it.
     fn change_of_member(&self, module: usize, path: &[String]) -> Option<Changed> {
         let head = self.live_dict(module).get_item(&path[0]).ok()??;
         let class = head.cast::<PyType>().ok()?;
-        let home: String = class.getattr("__module__").ok()?.extract().ok()?;
-        let qualname: String = class.getattr("__qualname__").ok()?.extract().ok()?;
-        let owner = self.world.by_name(&home)?;
-        if owner == module && qualname == path[0] {
-            return None;
+        for base in class.mro().iter() {
+            let base = base.cast_into::<PyType>().ok()?;
+            let home: String = base.getattr("__module__").ok()?.extract().ok()?;
+            let qualname: String = base.getattr("__qualname__").ok()?.extract().ok()?;
+            let found = self.world.by_name(&home).and_then(|owner| {
+                (2..=path.len()).find_map(|length| {
+                    let name = format!("{qualname}.{}", path[1..length].join("."));
+                    self.changed.get(&(owner, name)).copied()
+                })
+            });
+            let decides = cpython::type_dict(&base).contains(&path[1]).unwrap_or(true);
+            if found.is_some() || decides {
+                return found;
+            }
         }
-        (2..=path.len()).find_map(|length| {
-            let name = format!("{qualname}.{}", path[1..length].join("."));
-            self.changed.get(&(owner, name)).copied()
-        })
+        None
     }
 
     /// Whether calling this would run something that changed.

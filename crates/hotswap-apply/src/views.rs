@@ -477,6 +477,10 @@ impl<'py> Stage<'_, 'py> {
                     Err(_) => continue,
                 },
             };
+            if let Some(content) = self.transaction.pending_content(&value) {
+                differs = true;
+                value = content;
+            }
             let inner: Vec<&[String]> = paths
                 .iter()
                 .filter(|other| other[0] == *name && other.len() > 1)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::native as cpython;
 use hotswap_plan::{Change, ClassChange, ClassDef, FunctionChange, Kind, Outline, Statement};
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyDict, PyType};
 use rustc_hash::FxHashSet;
 
 use crate::stage::{Changed, Stage};
@@ -216,10 +216,9 @@ impl<'py> Stage<'_, 'py> {
             return Ok(false);
         };
         if !values::equal(was, &content) {
-            self.transaction.push(crate::transaction::Write::Content {
-                container: was.clone(),
-                content,
-            });
+            // What is evaluated meanwhile sees the content; no namespace holds it.
+            let nowhere = PyDict::new(self.py);
+            self.stand_in(&nowhere, name, content, was.clone())?;
             let qualname: String = class.getattr("__qualname__")?.extract()?;
             self.changed
                 .insert((module, format!("{qualname}.{name}")), Changed::Value);
