@@ -213,7 +213,9 @@ def add_sessions(version: str, python: str) -> None:
         paths = session.posargs or ["tests", "--ignore", "tests/watch"]
         # The slow ones run on one version, or where paths are given.
         marks = [] if session.posargs or python == NEWEST else ["-m", "not slow"]
-        session.run("pytest", "--timeout", "300", *marks, *paths)
+        # So do most of the random programs.
+        env = {} if python == NEWEST else {"PROPERTY_SEEDS": os.environ.get("PROPERTY_SEEDS", "30")}
+        session.run("pytest", "--timeout", "300", *marks, *paths, env=env)
 
     @nox.session(name=f"cpython-{version}", python=python)
     def cpython(session: nox.Session) -> None:
