@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -73,31 +72,3 @@ def test_an_interval_that_the_program_sets_stays(late: ModuleType) -> None:
         assert sys.getswitchinterval() == pytest.approx(0.002)
     finally:
         sys.setswitchinterval(before)
-
-
-def test_threads_see_the_definitions_with_the_result(late: ModuleType) -> None:
-    stop = threading.Event()
-    halves: list[tuple[int, int]] = []
-    looks = [0, 0]
-
-    def look(at: int) -> None:
-        while not stop.is_set():
-            seen = vars(late).copy()  # one call of C: all names at one moment
-            looks[at] += 1
-            if seen["VERSION"] != seen["MADE"]:
-                halves.append((seen["VERSION"], seen["MADE"]))
-
-    threads = [threading.Thread(target=look, args=(at,)) for at in range(2)]
-    for thread in threads:
-        thread.start()
-    try:
-        for number in range(2, 42):
-            text = TEXT.format(number).replace("MADE = Thing()", f"MADE = {number} and Thing()")
-            assert save(late, text).status == "applied"
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-    assert late.MADE == 41 and min(looks) > 0
-    # The system may take the processor away for longer than a thread waits.
-    assert len(set(halves)) <= 2, (halves, looks)

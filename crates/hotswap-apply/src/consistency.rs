@@ -115,12 +115,17 @@ fn wait_until_left(
     }
     let own = own_thread(py);
     let deadline = Instant::now() + limit;
-    let mut pause = FIRST_PAUSE;
+    let mut pause = Duration::ZERO;
+    let mut before = Vec::new();
     let mut waited = false;
     loop {
         let looking = Instant::now();
         let mut running = frames_inside(py, codes);
         running.retain(|call| call.thread != own);
+        let places: Vec<(u64, i32)> = running
+            .iter()
+            .map(|call| (call.thread, call.line))
+            .collect();
         let mut inside: Vec<Pending> = running
             .iter()
             .map(|call| pending_call(call, &codes[call.code]))
@@ -141,9 +146,17 @@ fn wait_until_left(
         }
         let rest = deadline - now;
         let longest = LAST_PAUSE.max(looking.elapsed() * 4);
-        py.detach(|| std::thread::sleep(pause.min(rest)));
+        // Where threads go in and out there are moments, but short ones: look as often as can be.
+        pause = match places == before {
+            true => (pause * 2).max(FIRST_PAUSE).min(longest),
+            false => Duration::ZERO,
+        };
+        before = places;
+        py.detach(|| match pause.is_zero() {
+            true => std::thread::yield_now(),
+            false => std::thread::sleep(pause.min(rest)),
+        });
         waited = true;
-        pause = (pause * 2).min(longest);
     }
 }
 
