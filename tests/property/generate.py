@@ -148,7 +148,7 @@ class Generator:
         if self.chance.random() < 0.5:
             text += f"    def f_{name}(x):\n        return {scope.number(1)}\n"
             text += f"else:\n    {name} = {scope.number(1)}\n    def f_{name}(x):\n        return {scope.number(1)} + x"
-            return Statement(0, "", text, {name: "int", f"f_{name}": "plain"})
+            return Statement(0, "", text, {name: "int", f"f_{name}": "func"})
         text += f"elif {scope.number(1)} > 3:\n    {name} = 3\nelse:\n    {name} = {scope.number(1)}"
         return Statement(0, "", text, {name: "int"})
 
@@ -404,6 +404,7 @@ class Generator:
                     "move",
                     "across",
                     "rename",
+                    "turn",
                     "blank",
                 ]
             )
@@ -478,6 +479,19 @@ class Generator:
         new = f"{old.rstrip('0123456789')}{self.count}"
         for name, body in program.items():
             program[name] = [renamed(statement, old, new) for statement in body]
+
+    def edit_turn(self, program: Program, module: str) -> None:
+        """A definition becomes one of another kind under the same name."""
+        body = program[module]
+        kinds = ["constant", "function", "klass", "dataclass", "enumeration", "listing", "table", "alias"]
+        places = [at for at, statement in enumerate(body) if statement.make in kinds]
+        if not places:
+            return
+        at = self.chance.choice(places)
+        kind = self.chance.choice(kinds)
+        made = self.statement(kind, program, module, at, body[at].number, body[at].gives)
+        if list(made.gives) == list(body[at].gives):
+            body[at] = made
 
     def edit_blank(self, program: Program, module: str) -> None:
         body = program[module]

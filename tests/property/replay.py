@@ -194,7 +194,7 @@ class Replay:
                 here = [other for other in body if other == statement]
                 # An alias of something that was made anew holds the new one.
                 if (
-                    statement.make == "alias"
+                    re.fullmatch(r"\w+ = \w+", statement.text)
                     or not here
                     or statement.text not in texts
                     or name not in namespace

@@ -1,7 +1,7 @@
 //! What a live function does, as far as its code, its cells and its source tell:
 //! also closures and wrappers, of which no statement of a module speaks.
 
-use hotswap_plan::{Call, Facts};
+use hotswap_plan::{Call, Facts, FunctionDef, Kind, Statement};
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyTuple};
 use rustc_hash::FxHashSet;
@@ -48,8 +48,21 @@ impl<'py> Stage<'_, 'py> {
             outline.statements[at].function().cloned()
         };
         if qualname == own {
-            let definition = definition(&own)?;
-            return Some(self.impurity_at(source, &definition.facts, depth + 1));
+            let name = self.name_now(source, &own);
+            let mut versions = Vec::new();
+            functions_of(
+                &outline.statements[outline.last_binder(&name)?],
+                &name,
+                &mut versions,
+            );
+            if versions.is_empty() {
+                return None;
+            }
+            // Of those in the branches of an `if` each may be the one.
+            let mut reasons = versions
+                .iter()
+                .map(|version| self.impurity_at(source, &version.facts, depth + 1));
+            return Some(reasons.find_map(|reason| reason));
         }
         // Not the name that `functools.wraps` gave to a wrapper.
         let place: String = code.getattr("co_qualname").ok()?.extract().ok()?;
@@ -174,6 +187,23 @@ impl<'py> Stage<'_, 'py> {
             found.extend(self.reaches_names(module, &held, wanted, new, seen));
         }
         found
+    }
+}
+
+/// The definitions of a name in a statement, also in the blocks of one.
+pub(crate) fn functions_of<'o>(
+    statement: &'o Statement,
+    name: &str,
+    found: &mut Vec<&'o FunctionDef>,
+) {
+    match &statement.kind {
+        Kind::Function(function) if function.name == name => found.push(function),
+        Kind::Compound(compound) => {
+            for inner in compound.branches.iter().flat_map(|branch| &branch.body) {
+                functions_of(inner, name, found);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -651,12 +651,14 @@ impl<'py> Stage<'_, 'py> {
         let name: String = function.getattr("__name__")?.extract()?;
         if shadows.new
             && let Some(outline) = self.outline(module)
-            && let Some(definition) = outline
-                .last_binder(&name)
-                .and_then(|at| outline.statements[at].function())
+            && let Some(at) = outline.last_binder(&name)
         {
-            for (name, value) in self.shown_names(module, &definition.facts, &globals, shadows)? {
-                globals.set_item(name, value)?;
+            let mut versions = Vec::new();
+            crate::callee::functions_of(&outline.statements[at], &name, &mut versions);
+            for version in versions {
+                for (name, value) in self.shown_names(module, &version.facts, &globals, shadows)? {
+                    globals.set_item(name, value)?;
+                }
             }
         }
         // Also what only the code itself tells, of a closure or a wrapper.

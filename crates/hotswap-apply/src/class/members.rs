@@ -63,6 +63,7 @@ impl<'py> Stage<'_, 'py> {
             .flat_map(|member| member.binds.iter())
             .map(|name| crate::instances::mangle(&remade.before.name, name))
             .collect();
+        let by_statement = made_by_statement(class, made)?;
         for (key, value) in old.iter() {
             let name: String = key.extract()?;
             if new.contains(&key)? || LAYOUT.contains(&name.as_str()) || is_slot(&value)? {
@@ -70,6 +71,7 @@ impl<'py> Stage<'_, 'py> {
             }
             let by_source = bound.contains(&name)
                 || decorated.contains(&name)
+                || by_statement(&name)
                 || is_generated(&value)
                 || name.starts_with("__") && name.ends_with("__") && name != "__abstractmethods__";
             match (by_source, in_place) {
@@ -269,4 +271,24 @@ fn is_generated(value: &Bound<'_, PyAny>) -> bool {
                 file.extract::<String>()
                     .is_ok_and(|file| file == "<string>" || file.starts_with("<attrs"))
             })
+}
+
+/// The names that a class statement of another kind puts into a class: what an enum or a
+/// named tuple knows about itself, where the new class is neither.
+fn made_by_statement(
+    old: &Bound<'_, PyType>,
+    new: &Bound<'_, PyType>,
+) -> PyResult<impl Fn(&str) -> bool + use<>> {
+    let no_enum = crate::enums::is_enum(old)? && !crate::enums::is_enum(new)?;
+    let named = |class: &Bound<'_, PyType>| cpython::type_dict(class).contains("_field_defaults");
+    let no_tuple = named(old)? && !named(new)?;
+    Ok(move |name: &str| {
+        let sunder = name.len() > 2 && name.starts_with('_') && name.ends_with('_');
+        no_enum && sunder
+            || no_tuple
+                && matches!(
+                    name,
+                    "_fields" | "_field_defaults" | "_make" | "_replace" | "_asdict"
+                )
+    })
 }
