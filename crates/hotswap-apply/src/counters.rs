@@ -6,9 +6,10 @@
 
 use hotswap_plan::{Call, Statement};
 use pyo3::prelude::*;
-use pyo3::types::{PyCode, PyDict, PyFunction, PyInt, PyTuple, PyType};
+use pyo3::types::{PyDict, PyFunction, PyInt, PyType};
 use rustc_hash::FxHashSet;
 
+use crate::callee::global_names;
 use crate::native as cpython;
 use crate::reach::lookup;
 use crate::stage::Stage;
@@ -62,8 +63,8 @@ impl<'py> Stage<'_, 'py> {
             if self.world.by_dict(&globals).is_none() {
                 continue;
             }
-            let mut names = Vec::new();
-            names_of(&function.getattr("__code__")?, &mut names)?;
+            let mut names = FxHashSet::default();
+            global_names(&function.getattr("__code__")?, &mut names)?;
             for name in &names {
                 let Some(value) = globals.get_item(name)? else {
                     continue;
@@ -120,15 +121,15 @@ fn gave_number(counter: &Counter<'_>, now: i64) -> PyResult<bool> {
 /// The numbers on a class that some code mentions by name.
 fn numbers_of<'py>(
     class: &Bound<'py, PyType>,
-    names: &[String],
+    names: &FxHashSet<String>,
     found: &mut Vec<Counter<'py>>,
 ) -> PyResult<()> {
     let dict = cpython::type_dict(class);
-    let mut mentioned: Vec<String> = names.to_vec();
+    let mut mentioned = names.clone();
     if let Some(init) = dict.get_item("__init__")?
         && let Ok(code) = init.getattr("__code__")
     {
-        names_of(&code, &mut mentioned)?;
+        global_names(&code, &mut mentioned)?;
     }
     for name in mentioned {
         if let Some(value) = dict.get_item(&name)?
@@ -144,18 +145,6 @@ fn numbers_of<'py>(
                 before,
             });
         }
-    }
-    Ok(())
-}
-
-/// The names that a code object and those inside it mention.
-fn names_of(code: &Bound<'_, PyAny>, names: &mut Vec<String>) -> PyResult<()> {
-    if !code.is_instance_of::<PyCode>() {
-        return Ok(());
-    }
-    names.extend(code.getattr("co_names")?.extract::<Vec<String>>()?);
-    for constant in code.getattr("co_consts")?.cast_into::<PyTuple>()?.iter() {
-        names_of(&constant, names)?;
     }
     Ok(())
 }
