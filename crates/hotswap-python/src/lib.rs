@@ -16,6 +16,7 @@ mod engine;
 mod error;
 mod history;
 mod modules;
+mod moves;
 mod native;
 mod process;
 mod report;
