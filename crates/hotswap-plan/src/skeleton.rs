@@ -252,6 +252,11 @@ impl<'a> Skeleton<'a> {
         }
         if let (false, Some(returns)) = (annotations, &function.returns) {
             self.mask(returns.span);
+            if returns.span.of(self.text).contains('\n') {
+                // No other parentheses carry it over its lines: an empty tuple of its own.
+                self.bytes[returns.span.start as usize] = b'(';
+                self.bytes[returns.span.end as usize - 1] = b')';
+            }
         }
         self
     }
@@ -363,6 +368,18 @@ mod tests {
             got,
             "@__hotswap_same__        \n    \n      \ndef f(a=0     , b: 0  =2):\n    pass\n"
         );
+    }
+
+    #[test]
+    fn an_annotation_of_several_lines_is_masked() {
+        let text = "def f() -> Tuple[\n    int,\n]:\n    pass\n";
+        let outline = outline(text);
+        let statement = &outline.statements[0];
+        let got = Skeleton::new(text, &outline)
+            .function(statement, statement.function().unwrap(), &[], false)
+            .finish();
+        assert_eq!(got, "def f() -> (     \n        \n):\n    pass\n");
+        assert!(Outline::parse(&got).is_ok());
     }
 
     #[test]
