@@ -352,7 +352,8 @@ impl<'py> Stage<'_, 'py> {
                     member,
                     step.old
                         .map(|at| &before.body[at])
-                        .or_else(|| crate::block::only_in_block(&before.body, bound)),
+                        .or_else(|| crate::block::only_in_block(&before.body, bound))
+                        .or_else(|| went_into_block(before, change, member, bound)),
                 )?;
             }
         }
@@ -636,4 +637,18 @@ fn facts_of_members(
         facts.calls.extend(member.calls.iter().cloned());
     }
     facts
+}
+
+/// The removed method whose definition a block of the new body may have taken over.
+fn went_into_block<'a>(
+    before: &'a ClassDef,
+    change: &ClassChange,
+    member: &Statement,
+    name: &str,
+) -> Option<&'a Statement> {
+    let mut binders = (0..before.body.len())
+        .filter(|at| before.body[*at].binds.iter().any(|bound| bound == name));
+    let only = binders.next().filter(|_| binders.next().is_none())?;
+    (matches!(member.kind, Kind::Compound(_)) && change.removed.contains(&only))
+        .then(|| &before.body[only])
 }

@@ -233,6 +233,24 @@ impl<'py> Stage<'_, 'py> {
         result.map(drop)
     }
 
+    /// Gives instances with a dict the default of an added field, as their making would have.
+    fn give_default(
+        &mut self,
+        instances: &[Bound<'py, PyAny>],
+        name: &str,
+        default: &Bound<'py, PyAny>,
+    ) -> PyResult<()> {
+        for instance in instances {
+            if let Some(own) = cpython::own_dict(instance)?
+                && !own.contains(name)?
+            {
+                let key = self.intern(name);
+                self.give(instance, key.into_any(), default.clone());
+            }
+        }
+        Ok(())
+    }
+
     /// Fields of a dataclass that fresh instances have and live ones lack.
     pub(crate) fn new_fields(
         &mut self,
@@ -280,6 +298,10 @@ impl<'py> Stage<'_, 'py> {
                 None => false,
             };
             if by_class {
+                // The class answers for those made before; their own value is that of the day.
+                if added.contains(&name) {
+                    self.give_default(&instances, &name, &default)?;
+                }
                 continue;
             }
             let mut short = 0;

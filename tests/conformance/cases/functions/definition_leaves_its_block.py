@@ -23,10 +23,12 @@ class A:
             return "other m"
     def n(self):
         return "old n"
+    def p(self):
+        return "old p"
 a = A()
-held = [f, g, A.m, A.n, a.m, a.n]
+held = [f, g, A.m, A.n, A.p, a.m, a.n, a.p]
 def get():
-    return [one() for one in held[:2]], [one(a) for one in held[2:4]], [one() for one in held[4:]], held[:4] == [f, g, A.m, A.n]
+    return [one() for one in held[:2]], [one(a) for one in held[2:5]], [one() for one in held[5:]], held[:5] == [f, g, A.m, A.n, A.p]
 ''',
 }
 
@@ -45,10 +47,19 @@ class A:
     if NEW:
         def n(self):
             return "new n"
+    if NEW:
+        import string
+        def p(self):
+            """Longer by a docstring."""
+            if self:
+                return "new " + self.string.ascii_lowercase[15]
+    else:
+        def p(self):
+            return "other p"
 a = A()
-held = [f, g, A.m, A.n, a.m, a.n]
+held = [f, g, A.m, A.n, A.p, a.m, a.n, a.p]
 def get():
-    return [one() for one in held[:2]], [one(a) for one in held[2:4]], [one() for one in held[4:]], held[:4] == [f, g, A.m, A.n]
+    return [one() for one in held[:2]], [one(a) for one in held[2:5]], [one() for one in held[5:]], held[:5] == [f, g, A.m, A.n, A.p]
 '''),
     ],
 ]
@@ -56,4 +67,4 @@ def get():
 
 def check(ns):
     got = ns.mod.get()
-    assert got == (["new f", "new g"], ["new m", "new n"], ["new m", "new n"], True), got
+    assert got == (["new f", "new g"], ["new m", "new n", "new p"], ["new m", "new n", "new p"], True), got
