@@ -317,7 +317,10 @@ impl<'py> Stage<'_, 'py> {
         if was.get_type().name()? != "function" || value.get_type().name()? != "function" {
             return Ok(false);
         }
-        if self.is_source_function(module, was)? && self.same_definition(was, value)? {
+        if self.is_source_function(module, was)?
+            && self.is_source_function(module, value)?
+            && self.same_definition(was, value)?
+        {
             self.adopt_function(was, value, Some(class.clone()))?;
             return Ok(true);
         }
