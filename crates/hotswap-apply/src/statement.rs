@@ -6,7 +6,7 @@ use hotswap_plan::{
     Change, DECORATOR_STUB, FunctionChange, Import, Kind, Outline, Pragma, Skeleton, Statement,
 };
 use pyo3::prelude::*;
-use pyo3::types::{PyCFunction, PyDict, PyTuple, PyType};
+use pyo3::types::{PyCFunction, PyDict, PyFunction, PyTuple, PyType};
 use rustc_hash::FxHashMap;
 
 use crate::codes;
@@ -495,34 +495,7 @@ impl<'py> Stage<'_, 'py> {
             let gone = self.removed_definition(module, name);
             let definition =
                 callable && (!was.is_instance_of::<PyType>() || now.is_instance_of::<PyType>());
-            if let (Kind::Function(_), Some(old)) = (&new.kind, old)
-                && self.adopt_definition(module, was, &now, name, old)?
-            {
-                self.bind(module, name, Some(was.clone()))?;
-                self.note_code(module, name, Changed::Code);
-                return Ok(());
-            }
-            let in_block = match (old, self.edits.get(&module)) {
-                (None, Some(edited)) => {
-                    crate::block::only_in_block(&edited.old_outline.statements, name).is_some()
-                }
-                (old, _) => old.is_some_and(|old| matches!(old.kind, Kind::Compound(_))),
-            };
-            if in_block
-                && matches!(new.kind, Kind::Function(_))
-                && was.is_exact_instance_of::<pyo3::types::PyFunction>()
-                && now.is_exact_instance_of::<pyo3::types::PyFunction>()
-                && self.is_source_function(module, was)?
-                && self.same_definition(was, &now)?
-                && self.adopt_definition(module, was, &now, name, new)?
-            {
-                self.bind(module, name, Some(was.clone()))?;
-                self.note_code(module, name, Changed::Code);
-                return Ok(());
-            }
-            if let (Kind::Import(_), Some(gone)) = (&new.kind, &gone)
-                && self.adopt_moved(module, was, &now, gone)?
-            {
+            if self.lives_on(module, name, was, &now, old, new, gone.as_ref())? {
                 self.bind(module, name, Some(was.clone()))?;
                 self.note_code(module, name, Changed::Code);
                 return Ok(());
@@ -540,6 +513,44 @@ impl<'py> Stage<'_, 'py> {
         self.bind(module, name, Some(now.clone()))?;
         self.note_value(module, name, was, Some(now));
         Ok(())
+    }
+
+    /// Whether the function that a name held goes on living as what the new statement made.
+    #[allow(clippy::too_many_arguments)]
+    fn lives_on(
+        &mut self,
+        module: usize,
+        name: &str,
+        was: &Bound<'py, PyAny>,
+        now: &Bound<'py, PyAny>,
+        old: Option<&Statement>,
+        new: &Statement,
+        gone: Option<&Statement>,
+    ) -> PyResult<bool> {
+        if let (Kind::Import(_), Some(gone)) = (&new.kind, gone) {
+            return self.adopt_moved(module, was, now, gone);
+        }
+        if !matches!(new.kind, Kind::Function(_)) {
+            return Ok(false);
+        }
+        if let Some(old) = old
+            && self.adopt_definition(module, was, now, name, old)?
+        {
+            return Ok(true);
+        }
+        // A definition that was inside a block has no counterpart of its own.
+        let in_block = match (old, self.edits.get(&module)) {
+            (None, Some(edited)) => {
+                crate::block::only_in_block(&edited.old_outline.statements, name).is_some()
+            }
+            (old, _) => old.is_some_and(|old| matches!(old.kind, Kind::Compound(_))),
+        };
+        Ok(in_block
+            && was.is_exact_instance_of::<PyFunction>()
+            && now.is_exact_instance_of::<PyFunction>()
+            && self.is_source_function(module, was)?
+            && self.same_definition(was, now)?
+            && self.adopt_definition(module, was, now, name, new)?)
     }
 
     /// The definition of a name that the new source has no more as such.
