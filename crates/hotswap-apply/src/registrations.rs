@@ -6,7 +6,7 @@
 //! where a fresh start would have put it. Entries that cannot be told from those of
 //! the program or of another statement stay, and the report says so.
 
-use hotswap_plan::{Call, Expression, Kind, Outline, Statement};
+use hotswap_plan::{Call, Expression, Kind, Outline, Statement, is_pure_method};
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyTuple, PyType};
 
@@ -378,6 +378,14 @@ impl<'w, 'py> Stage<'w, 'py> {
             }
         }
         for path in paths {
+            // `table.items()` of a container only reads it: what it holds is not a registry here.
+            if let Some((method, holder)) = path.split_last()
+                && let Some(holder) = self.resolve(module, holder)?
+                && Shape::of(&holder).is_some()
+                && is_pure_method(&holder.get_type().name()?.to_string(), method)
+            {
+                continue;
+            }
             for length in (1..=path.len()).rev() {
                 let Some(object) = self.resolve(module, &path[..length])? else {
                     continue;
