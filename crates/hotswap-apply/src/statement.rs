@@ -57,6 +57,7 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         self.remove_statements(module)?;
+        self.settle_class_lines(module)?;
         self.settle_annotations(module)
     }
 

@@ -313,7 +313,7 @@ pub struct ClassDef {
     pub body: Vec<Statement>,
     /// Span from the name's line to the colon: what stays in a skeleton.
     pub head: Span,
-    /// Attribute names stored through `self` in methods (`__static_attributes__`).
+    /// Whether it has type parameters (`class A[T]:`).
     pub has_type_params: bool,
 }
 

@@ -149,3 +149,53 @@ fn touches_layout(before: &ClassDef, after: &ClassDef, change: &ClassChange) -> 
             .iter()
             .any(|step| step.change == Change::Run && touches(&after.body[step.new]))
 }
+
+impl<'py> Stage<'_, 'py> {
+    /// `__firstlineno__` of the classes of a module, which CPython has had since 3.13.
+    pub(crate) fn settle_class_lines(&mut self, module: usize) -> PyResult<()> {
+        if !cfg!(Py_3_13) {
+            return Ok(());
+        }
+        let Some(outline) = self.outline(module) else {
+            return Ok(());
+        };
+        let namespace = self.live_dict(module);
+        for statement in &outline.statements {
+            if let Kind::Class(definition) = &statement.kind
+                && let Some(held) = namespace.get_item(&definition.name)?
+                && let Ok(class) = held.cast::<PyType>()
+                && class
+                    .getattr("__module__")?
+                    .eq(namespace.get_item("__name__")?)?
+            {
+                self.settle_lines_of(class, statement, definition)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn settle_lines_of(
+        &mut self,
+        class: &Bound<'py, PyType>,
+        statement: &Statement,
+        definition: &ClassDef,
+    ) -> PyResult<()> {
+        let dict = cpython::type_dict(class);
+        if let Some(line) = dict.get_item("__firstlineno__")?
+            && !line.eq(statement.first_line)?
+        {
+            let line = statement.first_line.into_pyobject(self.py)?.into_any();
+            self.transaction
+                .set_class_attribute(class, "__firstlineno__", Some(line));
+        }
+        for member in &definition.body {
+            if let Kind::Class(inner) = &member.kind
+                && let Some(held) = dict.get_item(&inner.name)?
+                && let Ok(nested) = held.cast::<PyType>()
+            {
+                self.settle_lines_of(nested, member, inner)?;
+            }
+        }
+        Ok(())
+    }
+}
