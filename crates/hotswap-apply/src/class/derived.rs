@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::native as cpython;
 use hotswap_plan::{Change, ClassDef, Kind, Outline, Skeleton, Statement};
 use pyo3::prelude::*;
-use pyo3::types::{PyFunction, PyType};
+use pyo3::types::PyType;
 use rustc_hash::FxHashSet;
 
+use super::members::is_generated;
 use super::remade::unchanged;
 use crate::codes;
 use crate::stage::{After, Changed, Stage};
@@ -187,7 +188,11 @@ impl<'py> Stage<'_, 'py> {
         definition: &ClassDef,
     ) -> PyResult<bool> {
         Ok(!definition.decorators.is_empty()
-            && (super::shape::has_fields(class)? || has_written_members(class)?)
+            && (super::shape::has_fields(class)?
+                || cpython::type_dict(class)
+                    .values()
+                    .iter()
+                    .any(|value| is_generated(&value)))
             && definition
                 .decorators
                 .iter()
@@ -347,18 +352,4 @@ impl<'py> Stage<'_, 'py> {
             _ => Some((module, head.clone())),
         }
     }
-}
-
-/// Whether a class has functions whose text was made by a program when the class was.
-fn has_written_members(class: &Bound<'_, PyType>) -> PyResult<bool> {
-    for value in cpython::type_dict(class).values() {
-        // Nothing else is asked for an attribute: a lazy object would be evaluated.
-        if value.is_exact_instance_of::<PyFunction>() {
-            let file = value.getattr("__code__")?.getattr("co_filename")?;
-            if file.extract::<String>()?.starts_with('<') {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
 }

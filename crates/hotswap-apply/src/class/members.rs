@@ -260,17 +260,14 @@ fn is_slot(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(value.get_type().name()? == "member_descriptor")
 }
 
-/// Whether a library wrote this function when the class was made.
-fn is_generated(value: &Bound<'_, PyAny>) -> bool {
+/// Whether a program wrote the text of this function, when the class was made.
+pub(super) fn is_generated(value: &Bound<'_, PyAny>) -> bool {
     // Nothing else is asked for an attribute: a lazy object would be evaluated.
     value.is_exact_instance_of::<PyFunction>()
         && value
             .getattr("__code__")
-            .and_then(|code| code.getattr("co_filename"))
-            .is_ok_and(|file| {
-                file.extract::<String>()
-                    .is_ok_and(|file| file == "<string>" || file.starts_with("<attrs"))
-            })
+            .and_then(|code| code.getattr("co_filename")?.extract::<String>())
+            .is_ok_and(|file| file.starts_with('<'))
 }
 
 /// The names that a class statement of another kind puts into a class: what an enum or a
