@@ -1,13 +1,16 @@
 //! The text to compile: everything that is not wanted is blank, every line keeps
 //! its number and every kept statement its column.
 
-use crate::outline::{ClassDef, FunctionDef, Kind, Outline, Span, Statement};
+use crate::outline::{Branch, ClassDef, FunctionDef, Kind, Outline, Span, Statement};
 
 /// The name of the decorator that stands for those that must not run.
 pub const DECORATOR_STUB: &str = "__hotswap_same__";
 
 /// What stands before an import that is compiled and never runs.
 const NEVER: &str = "if 0: ";
+
+/// What stands in the place of the head of a block.
+const ALWAYS: &str = "if 1:";
 
 /// A text under construction.
 #[derive(Clone, Debug)]
@@ -77,12 +80,16 @@ impl<'a> Skeleton<'a> {
 
     /// Whether it is a `from __future__` import, or joined to one by `;`.
     fn is_near_a_future(&self, statement: &Statement) -> bool {
-        let line = self.start_of_logical_line(statement.span.start);
+        let before = self.joined_before(statement.span.start);
         self.outline
             .statements
             .iter()
             .filter(|other| other.kind == Kind::Future)
-            .any(|other| self.start_of_logical_line(other.span.start) == line)
+            .any(|future| {
+                let until = self.joined_before(future.span.start);
+                until.iter().any(|other| other.span == statement.span)
+                    || before.iter().any(|other| other.span == future.span)
+            })
     }
 
     fn shares_line(&self, statement: &Statement) -> bool {
@@ -119,8 +126,15 @@ impl<'a> Skeleton<'a> {
             let head = branch.head.start;
             self.insertions
                 .retain(|(at, text)| *at != head || !text.starts_with(NEVER));
-            if !self.insertions.iter().any(|(at, _)| *at == head) {
-                self.insertions.push((head, "if 1:".to_string()));
+            let place = head as usize..head as usize + ALWAYS.len();
+            let there = self.text.get(place.clone());
+            if there.is_some_and(|there| !there.contains('\n'))
+                && branch.head.end >= place.end as u32
+            {
+                // In the place of the head: what follows on its line keeps its column.
+                self.bytes[place].copy_from_slice(ALWAYS.as_bytes());
+            } else if !self.insertions.iter().any(|(at, _)| *at == head) {
+                self.insertions.push((head, ALWAYS.to_string()));
             }
             statements = &branch.body;
         }
@@ -159,47 +173,94 @@ impl<'a> Skeleton<'a> {
         }
     }
 
-    /// After a `;` the statement would stand indented on its line: an empty
-    /// expression takes the place of its neighbours, which may span lines.
+    /// Makes the statements stand for something that are joined to this one by `;`
+    /// and come before it: blank, they would leave it indented, or end its block.
     fn anchor(&mut self, start: u32) {
-        let first = self.start_of_logical_line(start) as usize;
-        let start = start as usize;
-        let kept = |byte: &u8| !byte.is_ascii_whitespace();
-        if first == start || self.bytes[first..start].iter().any(kept) {
-            return;
-        }
-        let lines = self.text[first..start].contains('\n');
-        if !lines {
-            self.bytes[first] = b'0';
-            self.bytes[first + 1] = b';';
-        } else if !self.bytes[start - 2..start].contains(&b'\n') {
-            self.bytes[first] = b'(';
-            self.bytes[start - 2] = b')';
-            self.bytes[start - 1] = b';';
+        for pair in self.joined_before(start).windows(2) {
+            self.fill(pair[0].span);
+            // With the backslashes that may carry the line over to the next.
+            self.keep(Span {
+                start: pair[0].span.end,
+                end: pair[1].span.start,
+            });
         }
     }
 
-    /// Where the first of the statements begins that stand before this one, separated by `;`.
-    fn start_of_logical_line(&self, start: u32) -> u32 {
-        let mut siblings = &self.outline.statements[..];
+    /// Gives the value behind an annotation an expression in its place, if it spans
+    /// lines and other statements follow: they would stand alone on its last line.
+    fn stand_in(&mut self, span: Span, annotated: u32) {
+        let rest = &self.text[annotated as usize..span.end as usize];
+        let Some(equals) = rest.find('=').filter(|_| rest.contains('\n')) else {
+            return;
+        };
+        let value = rest[equals + 1..].trim_start_matches([' ', '\t', '\\', '\n']);
+        let behind = self.text[span.end as usize..].trim_start_matches([' ', '\t', '\\', '\n']);
+        if !behind.starts_with(';') || value.is_empty() {
+            return;
+        }
+        let equals = annotated + equals as u32;
+        let value = Span {
+            start: span.end - value.len() as u32,
+            end: span.end,
+        };
+        self.keep(Span {
+            start: annotated,
+            end: value.start,
+        });
+        self.bytes[equals as usize] = b';';
+        self.fill(value);
+    }
+
+    /// Puts an expression without effects in the place of a statement that is not kept.
+    fn fill(&mut self, span: Span) {
+        let (first, end) = (span.start as usize, span.end as usize);
+        if self.bytes[first..end]
+            .iter()
+            .any(|byte| !byte.is_ascii_whitespace())
+        {
+            return;
+        }
+        if span.of(self.text).contains('\n') {
+            self.bytes[first] = b'(';
+            self.bytes[end - 1] = b')';
+        } else {
+            self.bytes[first] = b'0';
+        }
+    }
+
+    /// The statements that `;` joins to the one that starts here, from the first to this one.
+    fn joined_before(&self, start: u32) -> &'a [Statement] {
+        let (outline, text) = (self.outline, self.text);
+        let mut siblings = &outline.statements[..];
         loop {
             let at = siblings.partition_point(|other| other.span.start <= start);
             let Some(holder) = at.checked_sub(1).map(|before| &siblings[before]) else {
-                return start;
+                return &[];
             };
             if holder.span.start == start {
                 let joined = |pair: &[Statement]| {
                     let between = pair[0].span.end as usize..pair[1].span.start as usize;
-                    let between = self.text[between].trim_start_matches([' ', '\t']);
-                    between.starts_with(';') && !between.contains('\n')
+                    text[between].replace("\\\n", " ").trim() == ";"
                 };
                 let apart = siblings[..at].windows(2).rposition(|pair| !joined(pair));
-                return siblings[apart.map_or(0, |before| before + 1)].span.start;
+                return &siblings[apart.map_or(0, |before| before + 1)..at];
             }
-            match holder.class() {
-                Some(class) => siblings = &class.body,
-                None => return start,
-            }
+            siblings = match &holder.kind {
+                Kind::Class(class) => &class.body,
+                Kind::Compound(compound) => {
+                    let inside = |branch: &&Branch| {
+                        branch
+                            .body
+                            .iter()
+                            .any(|inner| inner.span.start <= start && start < inner.span.end)
+                    };
+                    match compound.branches.iter().find(inside) {
+                        Some(branch) => &branch.body,
+                        None => return &[],
+                    }
+                }
+                _ => return &[],
+            };
         }
     }
 
@@ -216,6 +277,11 @@ impl<'a> Skeleton<'a> {
                 start: statement.span.start,
                 end: annotation.span.end,
             });
+            self.blank(Span {
+                start: annotation.span.end,
+                end: statement.span.end,
+            });
+            self.stand_in(statement.span, annotation.span.end);
             self.anchor(statement.span.start);
         }
         self
@@ -389,7 +455,7 @@ mod tests {
         let got = Skeleton::new(text, &outline)
             .statement(&outline.statements[1])
             .finish();
-        assert_eq!(got, "0;     b = 2\n");
+        assert_eq!(got, "0    ; b = 2\n");
     }
 
     #[test]
@@ -401,9 +467,9 @@ mod tests {
         };
         let skeleton = Skeleton::new(text, &outline);
         let got = skeleton.clone().statement(b).statement(c).finish();
-        assert_eq!(got, "0;     b = 2; c = 3\n");
+        assert_eq!(got, "0    ; b = 2; c = 3\n");
         let got = skeleton.statement(e).finish();
-        assert_eq!(got, "                   \n(      \n    );e = 6\n");
+        assert_eq!(got, "                   \n(      \n   ); e = 6\n");
     }
 
     #[test]
