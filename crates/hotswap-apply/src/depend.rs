@@ -31,6 +31,21 @@ impl<'py> Stage<'_, 'py> {
         if path.len() < 2 {
             return None;
         }
+        // A namespace that is read as a whole is what all of its members make it.
+        if let Some(at) = path
+            .iter()
+            .position(|part| part == "__dict__")
+            .filter(|at| *at > 0)
+        {
+            let members = format!("{}.", path[..at].join("."));
+            if self
+                .changed
+                .keys()
+                .any(|(of, name)| *of == module && name.starts_with(&members))
+            {
+                return Some(Changed::Value);
+            }
+        }
         match self.module_at(module, &path[0]) {
             Some(inner) if inner != module => self.change_of(inner, &path[1..]),
             Some(_) => None,
@@ -230,6 +245,11 @@ impl<'py> Stage<'_, 'py> {
         let [name, member, ..] = path else {
             return false;
         };
+        // The members are there at the commit only.
+        if path[1..].iter().any(|part| part == "__dict__") && self.change_of(module, path).is_some()
+        {
+            return true;
+        }
         let Ok(Some(held)) = self.present(module).get_item(name) else {
             return false;
         };

@@ -161,6 +161,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub shadows: Vec<(Bound<'py, PyDict>, usize)>,
     /// What statements of this update did to containers of the program.
     pub registered: Vec<crate::registrations::Journaled<'py>>,
+    /// Statements that ran together with the class that they pass on, by module and start.
+    pub passed_on: FxHashSet<(usize, u32)>,
     /// Removed statements whose registrations were withdrawn, by module and old index.
     pub withdrawn_statements: FxHashSet<(usize, usize)>,
     /// The same for statements of blocks, by module and where they began.

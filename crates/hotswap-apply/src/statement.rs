@@ -89,6 +89,14 @@ impl<'py> Stage<'_, 'py> {
         let new = &outline.statements[step.new];
         let old = step.old.map(|at| &old_outline.statements[at]);
         let change = step.change.clone();
+        if self.passed_on.contains(&(module, new.span.start)) {
+            if change == Change::Run {
+                let label = new.label(&self.text(module));
+                let action = if old.is_some() { "re-ran" } else { "added" };
+                self.entry(module, &label, Some(new), kind_of(new), action);
+            }
+            return Ok(());
+        }
         let hooks = match (&change, &new.kind) {
             (Change::Run, Kind::Class(definition)) => self.hooks_pending(module, definition)?,
             _ => false,

@@ -376,6 +376,7 @@ fn begin<'w, 'py>(
         deferred: Vec::new(),
         stand_ins: Vec::new(),
         registered: Vec::new(),
+        passed_on: FxHashSet::default(),
         withdrawn_statements: FxHashSet::default(),
         withdrawn_inner: FxHashSet::default(),
         begun: FxHashSet::default(),

@@ -101,7 +101,8 @@ impl Plan {
 #[must_use]
 pub fn diff(old: &Outline, new: &Outline) -> Plan {
     let futures_changed = old.futures != new.futures;
-    let (steps, removed) = diff_statements(&old.statements, &new.statements, futures_changed);
+    let (mut steps, removed) = diff_statements(&old.statements, &new.statements, futures_changed);
+    crate::given_back::give_back(&mut steps, old, new);
     Plan {
         steps,
         removed,

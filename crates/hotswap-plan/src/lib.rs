@@ -15,6 +15,7 @@ mod assignments;
 mod deep;
 mod diff;
 mod facts;
+mod given_back;
 mod outline;
 mod purity;
 mod reader;

@@ -92,6 +92,8 @@ pub struct Statement {
     pub binds: Vec<String>,
     /// Names it deletes.
     pub deletes: Vec<String>,
+    /// Attributes it deletes, as dotted names.
+    pub deletes_of: Vec<Vec<String>>,
     /// Names that it gives an entry in `__annotations__`.
     pub annotates: Vec<String>,
     /// What running it reads, calls and writes.

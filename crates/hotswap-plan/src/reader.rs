@@ -127,6 +127,7 @@ impl Reader<'_> {
             facts: Facts::of_statements(std::slice::from_ref(stmt), self.lazy_annotations),
             binds: binds.names,
             deletes: binds.deletes,
+            deletes_of: binds.deletes_of,
             annotates: binds.annotates,
             pragma: self.pragma(first_line, last_line, stmt),
             codes,

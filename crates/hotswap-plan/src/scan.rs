@@ -122,6 +122,7 @@ impl<'a> Visitor<'a> for Sites<'_> {
 pub(crate) struct Binds {
     pub(crate) names: Vec<String>,
     pub(crate) deletes: Vec<String>,
+    pub(crate) deletes_of: Vec<Vec<String>>,
     pub(crate) annotates: Vec<String>,
     pub(crate) imports: Vec<Import>,
     /// The names that imports bind, also those that never happen.
@@ -212,6 +213,7 @@ impl<'a> Visitor<'a> for Binds {
             Stmt::Delete(delete) => {
                 for target in &delete.targets {
                     collect_names(target, &mut self.deletes);
+                    collect_attributes(target, &mut self.deletes_of);
                 }
             }
             Stmt::If(if_stmt) if is_type_checking(&if_stmt.test) => {
@@ -260,6 +262,19 @@ impl<'a> Visitor<'a> for Binds {
             self.bind(name.as_str());
         }
         visitor::walk_pattern(self, pattern);
+    }
+}
+
+/// The dotted names among the targets of a `del` statement.
+fn collect_attributes(target: &Expr, found: &mut Vec<Vec<String>>) {
+    match target {
+        Expr::Tuple(ast::ExprTuple { elts, .. }) | Expr::List(ast::ExprList { elts, .. }) => {
+            for inner in elts {
+                collect_attributes(inner, found);
+            }
+        }
+        Expr::Attribute(_) => found.extend(crate::facts::dotted(target)),
+        _ => {}
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::native as cpython;
 use crate::registrations::decorators_stay;
-use hotswap_plan::{Change, ClassChange, ClassDef, Outline, Statement, Step};
+use hotswap_plan::{Change, ClassChange, ClassDef, Kind, Outline, Statement, Step};
 use pyo3::prelude::*;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::codes;
 use crate::stage::{Changed, Late, Stage};
@@ -48,6 +48,31 @@ pub(super) fn unchanged(definition: &ClassDef, change: &Change) -> ClassChange {
     }
 }
 
+/// The statements below a class that pass it on and give its name to what comes back,
+/// as in `C = add_repr(C)`: they belong to its making as decorators do. None, where
+/// something else binds the name too.
+fn passed_on(outline: &Outline, class: &Statement, name: &str) -> Vec<Statement> {
+    let passes = |statement: &Statement| {
+        matches!(&statement.kind, Kind::Assign { targets, value: Some(value), .. }
+            if targets.len() == 1
+                && targets[0] == name
+                && value.facts.reads.iter().any(|read| read.len() == 1 && read[0] == name))
+    };
+    let mut found = Vec::new();
+    for link in crate::timeline::links(outline, name) {
+        let statement = &outline.statements[link];
+        let mut binds = statement.binds.iter().chain(&statement.deletes);
+        if statement.span == class.span || !binds.any(|bound| bound == name) {
+            continue;
+        }
+        if statement.span.start < class.span.start || !passes(statement) {
+            return Vec::new();
+        }
+        found.push(statement.clone());
+    }
+    found
+}
+
 impl<'py> Stage<'_, 'py> {
     /// Makes the class anew in staging and moves what it is into the live one.
     #[allow(clippy::too_many_arguments)]
@@ -62,10 +87,12 @@ impl<'py> Stage<'_, 'py> {
         outline: &Arc<Outline>,
         step: usize,
     ) -> PyResult<()> {
-        let waits = self.must_wait(module, &statement.facts)
-            && !self.can_show(module, &statement.facts)
-            || self.hooks_changed(class)?
-            || self.bases_pending(module, after)?;
+        let passes = passed_on(outline, statement, &after.name);
+        let mut waits = self.hooks_changed(class)? || self.bases_pending(module, after)?;
+        for statement in std::iter::once(statement).chain(&passes) {
+            waits |= self.must_wait(module, &statement.facts)
+                && !self.can_show(module, &statement.facts);
+        }
         if !self.committed && waits {
             self.late.push(Late {
                 module,
@@ -76,27 +103,11 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         }
         let namespace = self.namespace(module)?;
-        let code = self.compile_statement(module, statement, outline)?;
-        let old = self.counterpart(module, statement);
-        let survey = self.survey(module, Some(&old), statement)?;
-        self.note_counters(module, &old, statement)?;
-        let start = statement.span.start;
-        let mut view = self.view_at(module, start, &statement.facts, &namespace)?;
-        let result = codes::execute(&code, &namespace, None);
-        view.leave()?;
-        if let Some(survey) = survey {
-            match &result {
-                Ok(()) => self.settle_survey(
-                    survey,
-                    module,
-                    decorators_stay(&old, statement),
-                    statement,
-                    outline,
-                )?,
-                Err(_) => self.restore_survey(&survey)?,
-            }
+        self.run_in_staging(module, statement, outline, &namespace)?;
+        for passed in &passes {
+            self.run_in_staging(module, passed, outline, &namespace)?;
+            self.passed_on.insert((module, passed.span.start));
         }
-        result?;
         if let Some(staging) = self.staging.get_mut(&module) {
             staging.made_functions = true;
         }
@@ -124,6 +135,37 @@ impl<'py> Stage<'_, 'py> {
             change,
             statement,
         })
+    }
+
+    /// Runs a class statement, or one that passes the class on, beside the live class.
+    fn run_in_staging(
+        &mut self,
+        module: usize,
+        statement: &Statement,
+        outline: &Arc<Outline>,
+        namespace: &Bound<'py, PyDict>,
+    ) -> PyResult<()> {
+        let code = self.compile_statement(module, statement, outline)?;
+        let old = self.counterpart(module, statement);
+        let survey = self.survey(module, Some(&old), statement)?;
+        self.note_counters(module, &old, statement)?;
+        let start = statement.span.start;
+        let mut view = self.view_at(module, start, &statement.facts, namespace)?;
+        let result = codes::execute(&code, namespace, None);
+        view.leave()?;
+        if let Some(survey) = survey {
+            match &result {
+                Ok(()) => self.settle_survey(
+                    survey,
+                    module,
+                    decorators_stay(&old, statement),
+                    statement,
+                    outline,
+                )?,
+                Err(_) => self.restore_survey(&survey)?,
+            }
+        }
+        result
     }
 
     /// A class that had to wait until what its making runs is committed.

@@ -144,10 +144,14 @@ fn touches_layout(before: &ClassDef, after: &ClassDef, change: &ClassChange) -> 
             .any(|name| matches!(name.as_str(), "__slots__" | "__classcell__"))
     };
     change.removed.iter().any(|at| touches(&before.body[*at]))
-        || change
-            .steps
-            .iter()
-            .any(|step| step.change == Change::Run && touches(&after.body[step.new]))
+        || change.steps.iter().any(|step| {
+            let member = &after.body[step.new];
+            // What only comes back, because nobody deletes it any more, was the layout all along.
+            let same = step
+                .old
+                .is_some_and(|at| before.body[at].fingerprint == member.fingerprint);
+            step.change == Change::Run && touches(member) && !same
+        })
 }
 
 impl<'py> Stage<'_, 'py> {
