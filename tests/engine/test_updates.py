@@ -212,3 +212,49 @@ def test_temporary_name_that_is_added_with_its_deletion(load: Load) -> None:
     assert report.status == "applied", report
     assert program.module.B == 3
     assert not hasattr(program.module, "_tmp")
+
+
+GUARDED = """
+LOG = []
+
+
+def checked(number):
+    if number > 5:
+        LOG.append(number)
+    return number * 2
+
+
+LIMIT = {}
+DOUBLE = checked(LIMIT)
+"""
+
+
+def test_derivation_ends_before_a_branch_with_effects(load: Load) -> None:
+    program = load(GUARDED.format(3))
+    program.edit(GUARDED.format(4))
+    assert program.module.DOUBLE == 8
+    report = program.edit(GUARDED.format(9))
+    assert (program.module.LIMIT, program.module.DOUBLE, program.module.LOG) == (9, 8, [])
+    stale = [change for change in report.changes if change.qualname == "DOUBLE"]
+    assert [change.action for change in stale] == ["stale"]
+    assert "changes LOG in place" in stale[0].reason
+    assert "it came to line 7" in stale[0].reason
+    assert sys.gettrace() is None
+
+
+def test_derivation_leaves_a_debugger_alone(load: Load) -> None:
+    program = load(GUARDED.format(3))
+
+    def trace(*_: object) -> None:
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        report = program.edit(GUARDED.format(4))
+        after = sys.gettrace()
+    finally:
+        sys.settrace(before)
+    assert after is trace
+    assert program.module.DOUBLE == 6
+    assert "stale" in [change.action for change in report.changes]

@@ -103,13 +103,18 @@ impl<'py> Stage<'_, 'py> {
         if statement.pragma != Some(Pragma::Rerun) {
             let stale = self.why_not_derive(module, statement, old_index)?;
             if let Some(reason) = stale {
-                let entry = self.entry(module, &label, Some(statement), "statement", "stale");
-                entry.reason = format!("depends on {cause}; {reason}");
-                entry.advice = "# hotswap: rerun".to_string();
+                self.report_stale(module, statement, &cause, &reason);
                 return Ok(());
             }
         }
         if self.must_wait(module, &statement.facts) && !self.can_show(module, &statement.facts) {
+            // Nothing watches what runs after the commit.
+            if statement.pragma != Some(Pragma::Rerun)
+                && let Some(reason) = self.impurity(module, &statement.facts)
+            {
+                self.report_stale(module, statement, &cause, &reason);
+                return Ok(());
+            }
             if let Some(step) = self.step_of(module, index) {
                 self.late.push(Late {
                     module,
@@ -129,6 +134,13 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         }
         self.derive_now(module, statement, outline)
+    }
+
+    fn report_stale(&mut self, module: usize, statement: &Statement, cause: &str, reason: &str) {
+        let label = statement.label(&self.text(module));
+        let entry = self.entry(module, &label, Some(statement), "statement", "stale");
+        entry.reason = format!("depends on {cause}; {reason}");
+        entry.advice = "# hotswap: rerun".to_string();
     }
 
     /// Defaults, decorators, bases and class bodies that read something that changed.
@@ -206,7 +218,10 @@ impl<'py> Stage<'_, 'py> {
             self.report_unknown(module, statement, &name);
             return Ok(());
         }
-        let ran = codes::execute(&code, &namespace, None);
+        let ran = match statement.pragma {
+            Some(Pragma::Rerun) => codes::execute(&code, &namespace, None),
+            _ => self.execute_guarded(&code, &namespace),
+        };
         view.leave()?;
         for (old, new) in view.copies.drain(..) {
             self.transaction.push(Write::Reference { old, new });
@@ -221,8 +236,10 @@ impl<'py> Stage<'_, 'py> {
                 }
             }
             let label = statement.label(&self.text(module));
+            let came_to = self.came_to.take();
             let entry = self.entry(module, &label, Some(statement), "statement", "stale");
-            entry.reason = format!("it cannot be run again: {error}");
+            entry.reason = came_to.unwrap_or_else(|| format!("it cannot be run again: {error}"));
+            entry.advice = "# hotswap: rerun".to_string();
             return Ok(());
         }
         if !statement.codes.is_empty()
@@ -324,7 +341,7 @@ impl<'py> Stage<'_, 'py> {
         statement: &Statement,
         old_index: Option<usize>,
     ) -> PyResult<Option<String>> {
-        if let Some(reason) = self.impurity(module, &statement.facts) {
+        if let Some(reason) = self.impurity_guarded(module, &statement.facts) {
             return Ok(Some(reason));
         }
         let Some(old_index) = old_index else {
@@ -355,15 +372,20 @@ impl<'py> Stage<'_, 'py> {
         }
         chain.sort_unstable();
         chain.dedup();
-        if chain
-            .iter()
-            .any(|link| self.link_impurity(module, &baseline.statements[*link], &names))
-        {
+        let harmful = |link: &usize| {
+            let facts = crate::timeline::link_facts(&baseline.statements[*link], &names);
+            self.impurity_guarded(module, &facts).is_some()
+        };
+        if chain.iter().any(harmful) {
             return Ok(Some(
                 "another statement that makes it may not be harmless to run again".to_string(),
             ));
         }
+        self.came_to.take();
         if !self.untouched(module, &chain, &names)? {
+            if let Some(reason) = self.came_to.take() {
+                return Ok(Some(reason));
+            }
             return Ok(Some("the program changed its value since".to_string()));
         }
         Ok(None)

@@ -144,6 +144,10 @@ pub(crate) struct Stage<'w, 'py> {
     pub chained: FxHashSet<(usize, String)>,
     /// Functions that are being judged, for those that call themselves.
     pub judged: std::cell::RefCell<Vec<usize>>,
+    /// Lines that nothing may come to while values are derived.
+    pub doubts: std::cell::RefCell<Vec<crate::guard::Doubt>>,
+    /// The last one that was come to, in words.
+    pub came_to: std::cell::RefCell<Option<String>>,
     /// Live functions that have taken over code and cells of newly made ones.
     pub remade_closures: Vec<Bound<'py, PyAny>>,
     /// Chains that run when their last statement has its turn.

@@ -5,7 +5,6 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rustc_hash::FxHashSet;
 
-use crate::codes;
 use crate::stage::Stage;
 
 /// A place in a source, before one of its statements.
@@ -192,7 +191,7 @@ impl<'py> Stage<'_, 'py> {
             view.leave()?;
             return Ok(false);
         }
-        let ran = codes::execute(&code, copy, None);
+        let ran = self.execute_guarded(&code, copy);
         view.leave()?;
         Ok(ran.is_ok())
     }
@@ -204,13 +203,8 @@ impl<'py> Stage<'_, 'py> {
         statement: &Statement,
         names: &[String],
     ) -> bool {
-        let mut facts = statement.facts.clone();
-        facts.stores.retain(|other| !names.contains(other));
-        facts.calls.retain(|call| {
-            !matches!(call, hotswap_plan::Call::Path(path)
-                if path.len() == 2 && names.contains(&path[0]) && hotswap_plan::changes_in_place(&path[1]))
-        });
-        self.impurity(module, &facts).is_some()
+        self.impurity(module, &link_facts(statement, names))
+            .is_some()
     }
 
     /// Whether a later statement decides what a name holds in the end, whatever this one gave it.
@@ -401,4 +395,15 @@ pub(crate) fn replaces(statement: &Statement, name: &str) -> bool {
         Kind::Other => statement.deletes.iter().any(|gone| gone == name),
         _ => false,
     }
+}
+
+/// What a statement does besides giving some names their values.
+pub(crate) fn link_facts(statement: &Statement, names: &[String]) -> Facts {
+    let mut facts = statement.facts.clone();
+    facts.stores.retain(|other| !names.contains(other));
+    facts.calls.retain(|call| {
+        !matches!(call, hotswap_plan::Call::Path(path)
+            if path.len() == 2 && names.contains(&path[0]) && hotswap_plan::changes_in_place(&path[1]))
+    });
+    facts
 }

@@ -140,6 +140,11 @@ impl<'py> Transaction<'py> {
         self.writes.push(write);
     }
 
+    /// What is to be written at the next commit.
+    pub(crate) fn writes(&mut self) -> impl Iterator<Item = &mut Write<'py>> {
+        self.writes.iter_mut()
+    }
+
     pub(crate) fn set_item(
         &mut self,
         dict: &Bound<'py, PyDict>,

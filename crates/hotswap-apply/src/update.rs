@@ -372,6 +372,8 @@ fn begin<'w, 'py>(
         lost: Vec::new(),
         chained: FxHashSet::default(),
         judged: std::cell::RefCell::default(),
+        doubts: std::cell::RefCell::default(),
+        came_to: std::cell::RefCell::default(),
         remade_closures: Vec::new(),
         deferred: Vec::new(),
         stand_ins: Vec::new(),
@@ -461,7 +463,8 @@ impl<'py> Stage<'_, 'py> {
         fault::point("the stand-ins of containers")?;
         self.settle_stand_ins()?;
         fault::point("abstract methods")?;
-        self.plan_abstract_methods()
+        self.plan_abstract_methods()?;
+        self.transaction.renew_frozensets()
     }
 
     /// Functions that other threads made of old code since the live ones were looked
@@ -571,6 +574,7 @@ impl<'py> Stage<'_, 'py> {
             self.swap_codes()?;
             self.settle_combinations()?;
             self.plan_abstract_methods()?;
+            self.transaction.renew_frozensets()?;
             self.transaction.commit(self.py)?;
             self.run_after()?;
             for module in self.order.clone() {

@@ -6,6 +6,8 @@ use pyo3::types::{
     PyTuple, PyType,
 };
 
+use rustc_hash::FxHashSet;
+
 use crate::native as cpython;
 
 /// Beyond this many elements a container counts as state.
@@ -104,11 +106,7 @@ fn compare(
         );
     }
     if a.is_exact_instance_of::<PySet>() || a.is_exact_instance_of::<PyFrozenSet>() {
-        let plain = a
-            .try_iter()?
-            .chain(b.try_iter()?)
-            .all(|item| item.is_ok_and(|item| is_plain(&item)));
-        return Ok(plain && a.len()? == b.len()? && a.eq(b)?);
+        return same_elements(a, b);
     }
     if a.is_exact_instance_of::<PyFloat>() {
         return a.repr()?.as_any().eq(b.repr()?);
@@ -154,6 +152,25 @@ fn compare(
         return same_parts(a, b, left, depth);
     }
     Ok(false)
+}
+
+/// Compares two sets: plain elements by value, any other by identity, so that no
+/// `__eq__` of the program runs.
+fn same_elements<'py>(a: &Bound<'py, PyAny>, b: &Bound<'py, PyAny>) -> PyResult<bool> {
+    let parts = |set: &Bound<'py, PyAny>| {
+        let (mut plain, mut others) = (Vec::new(), FxHashSet::default());
+        for item in set.try_iter()? {
+            let item = item?;
+            if is_plain(&item) {
+                plain.push(item);
+            } else {
+                others.insert(item.as_ptr() as usize);
+            }
+        }
+        Ok::<_, PyErr>((PyFrozenSet::new(a.py(), &plain)?, others))
+    };
+    let ((x, others_of_x), (y, others_of_y)) = (parts(a)?, parts(b)?);
+    Ok(others_of_x == others_of_y && x.eq(&y)?)
 }
 
 /// Compares what two instances of one class hold. Nothing of the program runs.

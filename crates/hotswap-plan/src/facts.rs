@@ -116,35 +116,13 @@ impl Facts {
 
     /// The facts of a function body, nested functions included.
     pub(crate) fn of_function(parameters: Option<&ast::Parameters>, body: &[Stmt]) -> Facts {
-        let mut collector = Collector {
-            deferred: true,
-            ..Collector::default()
-        };
-        if let Some(parameters) = parameters {
-            for parameter in parameters {
-                collector.parameters.insert(parameter.name().to_string());
-            }
-        }
-        let mut locals = Locals::default();
-        for stmt in body {
-            locals.visit_stmt(stmt);
-        }
-        for name in locals
-            .declared_global
-            .iter()
-            .chain(&locals.declared_nonlocal)
-        {
-            locals.names.remove(name);
-        }
+        let (mut collector, locals) = Collector::for_function(parameters, body);
         if !locals.declared_global.is_empty() {
             collector.facts.effects.push(ASSIGNS_GLOBAL);
         }
         if !locals.declared_nonlocal.is_empty() {
             collector.facts.effects.push(ASSIGNS_NONLOCAL);
         }
-        collector.fresh = locals.fresh();
-        collector.helpers = locals.helpers();
-        collector.locals = locals.names;
         for stmt in body {
             collector.visit_stmt(stmt);
         }
@@ -244,8 +222,8 @@ fn is_literal(expr: &Expr) -> bool {
 }
 
 #[derive(Default)]
-struct Collector {
-    facts: Facts,
+pub(crate) struct Collector {
+    pub(crate) facts: Facts,
     deferred: bool,
     lazy_annotations: bool,
     parameters: FxHashSet<String>,
@@ -257,13 +235,42 @@ struct Collector {
 }
 
 impl Collector {
+    /// One for a function's statements, and what the function binds.
+    pub(crate) fn for_function(
+        parameters: Option<&ast::Parameters>,
+        body: &[Stmt],
+    ) -> (Collector, Locals) {
+        let mut collector = Collector {
+            deferred: true,
+            ..Collector::default()
+        };
+        for parameter in parameters.into_iter().flatten() {
+            collector.parameters.insert(parameter.name().to_string());
+        }
+        let mut locals = Locals::default();
+        for stmt in body {
+            locals.visit_stmt(stmt);
+        }
+        for name in locals
+            .declared_global
+            .iter()
+            .chain(&locals.declared_nonlocal)
+        {
+            locals.names.remove(name);
+        }
+        collector.fresh = locals.fresh();
+        collector.helpers = locals.helpers();
+        collector.locals.clone_from(&locals.names);
+        (collector, locals)
+    }
+
     fn is_local(&self, name: &str) -> bool {
         self.parameters.contains(name)
             || self.locals.contains(name)
             || self.bound.iter().any(|bound| bound == name)
     }
 
-    fn store_target(&mut self, target: &Expr) {
+    pub(crate) fn store_target(&mut self, target: &Expr) {
         match target {
             Expr::Name(_) => {}
             Expr::Tuple(tuple) => tuple.elts.iter().for_each(|item| self.store_target(item)),
@@ -606,7 +613,7 @@ impl Collector {
 
 /// The names that a function body binds, and whether they only hold fresh values.
 #[derive(Default)]
-struct Locals {
+pub(crate) struct Locals {
     names: FxHashSet<String>,
     stale: FxHashSet<String>,
     functions: FxHashSet<String>,
@@ -616,6 +623,12 @@ struct Locals {
 }
 
 impl Locals {
+    /// Whether a name that the others bind is declared `global` or `nonlocal` here.
+    pub(crate) fn declares_any(&self, others: &Locals) -> bool {
+        let mut declared = self.declared_global.iter().chain(&self.declared_nonlocal);
+        declared.any(|name| others.names.contains(name))
+    }
+
     fn fresh(&self) -> FxHashSet<String> {
         self.names.difference(&self.stale).cloned().collect()
     }
@@ -625,7 +638,7 @@ impl Locals {
         self.functions.difference(&self.others).cloned().collect()
     }
 
-    fn bind(&mut self, target: &Expr, value: Option<&Expr>) {
+    pub(crate) fn bind(&mut self, target: &Expr, value: Option<&Expr>) {
         match target {
             Expr::Name(name) => {
                 self.names.insert(name.id.to_string());

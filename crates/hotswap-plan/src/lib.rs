@@ -23,6 +23,7 @@ mod scan;
 mod shift;
 mod skeleton;
 mod source;
+mod steps;
 
 pub use diff::{Change, ClassChange, FunctionChange, Plan, Shift, Step, diff, diff_bodies};
 pub use facts::{ASSIGNS_GLOBAL, Call, Facts, Receiver, changes_in_place};
@@ -35,3 +36,4 @@ pub use purity::{
 };
 pub use skeleton::{DECORATOR_STUB, Skeleton};
 pub use source::{DecodeProblem, Source};
+pub use steps::{BodyStep, body_steps};
