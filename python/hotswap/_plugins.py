@@ -34,6 +34,7 @@ BUILT_IN = {
     "logging": "hotswap.integrations.standard_library:LoggingPlugin",
     "prometheus_client": "hotswap.integrations.prometheus_client:PrometheusPlugin",
     "pydantic": "hotswap.integrations.pydantic:PydanticPlugin",
+    "pytest": "hotswap.integrations.pytest:PytestPlugin",
     "signal": "hotswap.integrations.standard_library:SignalPlugin",
     "sqlalchemy": "hotswap.integrations.sqlalchemy:SqlalchemyPlugin",
     "starlette": "hotswap.integrations.starlette:StarlettePlugin",
