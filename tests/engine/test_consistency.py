@@ -311,9 +311,11 @@ def test_update_in_a_callback_of_an_update_is_turned_away(watched: Callable[...,
 
 def busy_with(take: str, give: str) -> str:
     return (
-        "import threading, queue, logging\n"
+        "import threading, queue, logging, multiprocessing\n"
         "LOCK, RLOCK, CONDITION = threading.Lock(), threading.RLock(), threading.Condition()\n"
         "entered = threading.Event()\n"
+        "SEMAPHORE, BOUNDED = threading.Semaphore(), threading.BoundedSemaphore()\n"
+        "BETWEEN = multiprocessing.Lock()\n"
         "QUEUE = queue.Queue(1)\n"
         "HANDLER = logging.StreamHandler()\n\n"
         "def inner():\n    return {0}\n\n"
@@ -330,6 +332,13 @@ LOCKS = {
     "lock": ("LOCK.acquire()", "LOCK.release()"),
     "reentrant lock": ("RLOCK.acquire()", "RLOCK.release()"),
     "condition": ("CONDITION.acquire()", "CONDITION.release()"),
+    "semaphore": ("SEMAPHORE.acquire()", "SEMAPHORE.release()"),
+    "bounded semaphore": ("BOUNDED.acquire()", "BOUNDED.release()"),
+    "lock between processes": ("BETWEEN.acquire()", "BETWEEN.release()"),
+    "logging module's lock": (
+        "logging._acquireLock() if hasattr(logging, '_acquireLock') else logging._lock.acquire()",
+        "logging._releaseLock() if hasattr(logging, '_releaseLock') else logging._lock.release()",
+    ),
     "import lock": ("import imp_lock_helper", "pass"),
     "logging lock": ("HANDLER.acquire()", "HANDLER.release()"),
     "queue": ("QUEUE.put(1)", "QUEUE.get()"),
@@ -370,7 +379,18 @@ def test_lock_held_inside_changed_code(
     assert module.inner() == 2 and module.Y == 1
 
 
-@pytest.mark.parametrize("kind", ["lock", "reentrant lock", "condition", "logging lock"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "lock",
+        "reentrant lock",
+        "condition",
+        "semaphore",
+        "lock between processes",
+        "logging lock",
+        "logging module's lock",
+    ],
+)
 def test_lock_that_the_updating_thread_took_before(
     watched: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
@@ -382,7 +402,10 @@ def test_lock_that_the_updating_thread_took_before(
         "lock": module.LOCK,
         "reentrant lock": module.RLOCK,
         "condition": module.CONDITION,
+        "semaphore": module.SEMAPHORE,
+        "lock between processes": module.BETWEEN,
         "logging lock": handler.lock,
+        "logging module's lock": logging._lock,  # type: ignore[attr-defined]
     }[kind]
     program.edit(busy_with("pass", "pass").format(2))
 

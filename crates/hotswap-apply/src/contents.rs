@@ -68,7 +68,11 @@ pub(crate) fn same_items(a: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>) -> bool {
 
 /// Gives the keys of a dict the order that they have in another one; keys that
 /// only the first one has come last.
-pub(crate) fn set_order(dict: &Bound<'_, PyDict>, order: &Bound<'_, PyDict>) -> PyResult<()> {
+///
+/// # Errors
+///
+/// An exception of a key's `__hash__` or `__eq__`.
+pub fn set_order(dict: &Bound<'_, PyDict>, order: &Bound<'_, PyDict>) -> PyResult<()> {
     let mut entries = Vec::with_capacity(dict.len());
     for key in order.keys() {
         if let Some(value) = dict.get_item(&key)? {

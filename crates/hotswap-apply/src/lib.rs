@@ -62,6 +62,7 @@ mod views;
 mod world;
 
 pub use awaited::awaits;
+pub use contents::set_order as restore_order;
 #[cfg(debug_assertions)]
 pub use fault::fail_at_step;
 pub use imports::resolve_import;

@@ -146,6 +146,17 @@ pub(crate) fn clear_cache<'py>(object: &Bound<'py, PyAny>) -> PyResult<Vec<Bound
     Ok(held.unwrap_or_default())
 }
 
+/// Gives a cache back what [`clear_cache`] took; false where that cannot be done.
+pub(crate) fn refill_cache<'py>(
+    object: &Bound<'py, PyAny>,
+    held: &[Bound<'py, PyAny>],
+) -> PyResult<bool> {
+    if object.is_instance_of::<PyType>() {
+        return clear_cache(object).map(|_| true);
+    }
+    cpython::references::refill_lru_cache(object, held).map_err(raised)
+}
+
 /// Whether this is a cache that [`clear_cache`] empties without code of the program.
 pub(crate) fn is_native_cache(object: &Bound<'_, PyAny>) -> bool {
     object

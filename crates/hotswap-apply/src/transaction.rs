@@ -87,8 +87,7 @@ pub(crate) enum Write<'py> {
         class: Bound<'py, PyType>,
         bases: Bound<'py, PyTuple>,
     },
-    /// An `lru_cache` or the cache of an abstract class is emptied, last of all; it
-    /// loses nothing but a cache, so that the way back is to empty it again.
+    /// An `lru_cache` or the cache of an abstract class is emptied, last of all.
     ClearCache { object: Bound<'py, PyAny> },
 }
 
@@ -114,6 +113,11 @@ enum Undo<'py> {
     },
     References(cpython::Replaced),
     Home(cpython::Moved<'py>),
+    /// What a cache held that was emptied.
+    Cache {
+        object: Bound<'py, PyAny>,
+        held: Vec<Bound<'py, PyAny>>,
+    },
 }
 
 /// The writes of one update.
@@ -518,6 +522,15 @@ impl<'py> Transaction<'py> {
                 Ok(())
             }
             Undo::Home(moved) => moved.restore(py).map_err(cpython::raised),
+            Undo::Cache { object, held } => {
+                if !cpython::refill_cache(&object, &held)? {
+                    cpython::clear_cache(&object)?;
+                    self.conflicts
+                        .push(format!("{}: what it had cached is lost", name_of(&object)));
+                }
+                self.kept.extend(held);
+                Ok(())
+            }
             Undo::References(replaced) => {
                 let conflicts = replaced.restore(py).map_err(cpython::raised)?;
                 if conflicts > 0 {
@@ -546,6 +559,11 @@ impl<'py> Transaction<'py> {
                 line,
                 delta: -delta,
             });
+            return Ok(());
+        }
+        if let Write::ClearCache { object } = write {
+            let held = cpython::clear_cache(&object)?;
+            self.undo.push(Undo::Cache { object, held });
             return Ok(());
         }
         self.note_order(&write)?;
@@ -643,12 +661,11 @@ impl<'py> Transaction<'py> {
             } => cpython::set_own_attribute(object, name.cast::<PyString>()?, value.as_ref()),
             Write::Shift { code, delta } => cpython::shift_first_line(code, *delta),
             Write::Content { container, content } => set_content(container, content),
-            // Done for all of them at once.
-            Write::Home { .. } | Write::Reference { .. } | Write::Instance { .. } => Ok(()),
-            Write::ClearCache { object } => {
-                self.kept.extend(cpython::clear_cache(object)?);
-                Ok(())
-            }
+            // Done for all of them at once, or with what they held.
+            Write::Home { .. }
+            | Write::Reference { .. }
+            | Write::Instance { .. }
+            | Write::ClearCache { .. } => Ok(()),
         }
     }
 }
@@ -713,13 +730,11 @@ fn inverse<'py>(write: &Write<'py>) -> PyResult<Option<Write<'py>>> {
             container: container.clone(),
             content: copy_of(container)?,
         },
-        Write::ClearCache { object } => Write::ClearCache {
-            object: object.clone(),
-        },
         // These have an undo of their own.
         Write::Shift { .. }
         | Write::Home { .. }
         | Write::Reference { .. }
+        | Write::ClearCache { .. }
         | Write::Instance { .. } => return Ok(None),
     }))
 }
@@ -784,14 +799,16 @@ fn kind_of(write: &Write<'_>) -> &'static str {
     }
 }
 
+fn name_of(object: &Bound<'_, PyAny>) -> String {
+    object
+        .getattr("__qualname__")
+        .and_then(|name| name.extract())
+        .unwrap_or_else(|_| format!("an instance of {}", object.get_type()))
+}
+
 /// What a write concerns, for people.
 fn place_of(write: &Write<'_>) -> String {
-    let name = |object: &Bound<'_, PyAny>| -> String {
-        object
-            .getattr("__qualname__")
-            .and_then(|name| name.extract())
-            .unwrap_or_else(|_| format!("an instance of {}", object.get_type()))
-    };
+    let name = name_of;
     match write {
         Write::Item { key, .. } => key.str().map(|key| key.to_string()).unwrap_or_default(),
         Write::Code { function, .. } => name(function),

@@ -3,13 +3,14 @@
 //! `engine` is what Python sees; `session` drives one update and reads top to
 //! bottom; `coverage` says which files are watched; `modules` finds the loaded
 //! modules of a file and the source they were loaded from; `disk` knows what the
-//! files held last; `history` and `rollback` lead back to earlier generations; `report` turns outcomes into plain Python data.
+//! files held last; `moves` and `departures` see to files that go; `history` and `rollback` lead back to earlier generations; `report` turns outcomes into plain Python data.
 //!
 //! What is *not* here: decisions about code (`hotswap-plan`, `hotswap-apply`)
 //! and words for people (`python/hotswap`).
 #![forbid(unsafe_code)]
 
 mod coverage;
+mod departures;
 mod disk;
 mod doctor;
 mod engine;

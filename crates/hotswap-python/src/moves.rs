@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::departures::Departure;
 use crate::disk;
 use crate::history::{FileChange, Move};
 use crate::report::{GroupReport, ReportData};
@@ -21,8 +22,8 @@ impl Session {
         report: &mut ReportData,
     ) -> PyResult<()> {
         let state = self.disk.files.remove(path);
-        self.rejected.remove(path);
-        let target = state.and_then(|state| {
+        let rejected = self.rejected.remove(path);
+        let target = state.as_ref().and_then(|state| {
             appeared
                 .iter()
                 .find(|other| {
@@ -40,6 +41,25 @@ impl Session {
                 None => self.moved_and_edited(py, path, appeared),
             },
         };
+        let target = match target {
+            Some(target) => self.module_name(py, &target)?.map(|name| (target, name)),
+            None => None,
+        };
+        let place = target.as_ref().map(|(file, name)| (&**file, &**name));
+        let departure = Departure::begin(py, self, path, place, state, rejected)?;
+        self.take_leave(py, path, place, report)?;
+        report.departures.extend(departure.end(py)?);
+        Ok(())
+    }
+
+    /// The modules of a file that is gone leave, or go where its content went.
+    fn take_leave(
+        &mut self,
+        py: Python<'_>,
+        path: &Path,
+        target: Option<(&Path, &str)>,
+        report: &mut ReportData,
+    ) -> PyResult<()> {
         let modules = py
             .import("sys")?
             .getattr("modules")?
@@ -52,10 +72,8 @@ impl Session {
                 index += 1;
                 continue;
             }
-            if let Some(target) = &target
-                && let Some(name) = self.module_name(py, target)?
-            {
-                self.move_module(py, index, target, &name, report)?;
+            if let Some((target, name)) = target {
+                self.move_module(py, index, target, name, report)?;
                 index += 1;
                 continue;
             }

@@ -7,6 +7,7 @@ use hotswap_apply::{ChangeEntry, Failure, Group, Outcome, Pending};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use crate::departures::Departure;
 use crate::history::{FileChange, Move};
 
 use crate::session::empty_outcome;
@@ -136,6 +137,8 @@ pub(crate) struct ReportData {
     /// What the history has to know of this update.
     pub committed: Vec<FileChange>,
     pub moves: Vec<Move>,
+    /// Files that are gone, and what their modules were.
+    pub departures: Vec<Departure>,
     /// The update changed what the program does.
     pub behaviour: bool,
     /// Groups that are ready to be prepared.
@@ -157,6 +160,7 @@ impl ReportData {
             differing: Vec::new(),
             committed: Vec::new(),
             moves: Vec::new(),
+            departures: Vec::new(),
             behaviour: false,
             due: Vec::new(),
             times: Vec::new(),
@@ -166,6 +170,30 @@ impl ReportData {
     pub(crate) fn time(&mut self, stage: &'static str, since: Instant) {
         self.times
             .push((stage, since.elapsed().as_secs_f64() * 1e3));
+    }
+
+    /// The files of each group that was not applied.
+    pub(crate) fn refused_files(&self) -> Vec<Vec<PathBuf>> {
+        self.groups
+            .iter()
+            .filter(|group| group.status != "applied")
+            .map(|group| group.outcome.files.clone())
+            .collect()
+    }
+
+    /// That the module of a file went is undone.
+    pub(crate) fn take_back(&mut self, file: &Path) {
+        self.groups.retain(|group| {
+            let is_module = group.status == "applied"
+                && matches!(&group.outcome.changes[..], [one] if one.kind == "module");
+            !(is_module && group.outcome.files == [file])
+        });
+        self.committed
+            .retain(|change| change.file != file || change.after.is_some());
+        self.behaviour = self
+            .groups
+            .iter()
+            .any(|group| group.status == "applied" && !group.outcome.changes.is_empty());
     }
 
     /// The worst of the groups decides.

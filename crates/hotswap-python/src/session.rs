@@ -13,6 +13,7 @@ use pyo3::types::{PyBytes, PyDict};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::coverage::Coverage;
+use crate::departures::{Departure, Waiting};
 use crate::disk::{self, Disk, Seen};
 use crate::history::{FileChange, History};
 use crate::modules::Text;
@@ -58,6 +59,8 @@ pub(crate) struct Session {
     pub began: Arc<Mutex<Vec<String>>>,
     /// Modules whose file is gone; they come back with it.
     pub detached: Vec<hotswap_apply::Module>,
+    /// Files that are gone, and whose modules stay until a refused group is applied.
+    pub waiting: Vec<Waiting>,
 }
 
 /// A file whose present content was refused.
@@ -69,7 +72,7 @@ pub(crate) struct Rejected {
     /// Files of modules that it tried to import.
     tried: Vec<PathBuf>,
     /// It was only held: every later update tries it again.
-    again: bool,
+    pub again: bool,
 }
 
 /// A changed file on its way to an edit.
@@ -105,6 +108,7 @@ impl Session {
             parsed: FxHashMap::default(),
             began: Arc::default(),
             detached: Vec::new(),
+            waiting: Vec::new(),
         }
     }
 
@@ -121,6 +125,7 @@ impl Session {
         }
         self.rejected = std::mem::take(&mut other.rejected);
         self.detached = std::mem::take(&mut other.detached);
+        self.waiting = std::mem::take(&mut other.waiting);
     }
 
     /// Applies all that differs on disk now.
@@ -161,8 +166,11 @@ impl Session {
     ) -> PyResult<ReportData> {
         let started = Instant::now();
         let mut report = ReportData::new(self.generation);
+        paths.extend(self.waiting_paths());
         paths.sort();
-        let looked = self.look(&paths);
+        paths.dedup();
+        let mut looked = self.look(&paths);
+        self.hold_back_departures(&mut looked);
         report.time("read", started);
 
         let parsing = Instant::now();
@@ -178,13 +186,18 @@ impl Session {
 
         let applying = Instant::now();
         let known = loaded_modules(py)?;
+        let finders = finders(py)?.copy()?;
         if report.new_files {
             py.import("importlib")?.call_method0("invalidate_caches")?;
         }
-        for group in self.groups(edits) {
+        for group in self.groups(edits, &report.departures) {
             self.apply_group(py, group, &mut report)?;
         }
         self.commit_groups(py, &mut report, &known, self.settings.options)?;
+        self.undo_departures(py, &mut report)?;
+        if !report.refused_files().is_empty() {
+            self.forget_finders(py, &finders)?;
+        }
         self.note_generation(&mut report);
         report.time("apply", applying);
         if loaded_modules(py)?.len() != known.len() {
@@ -590,7 +603,7 @@ impl Session {
     }
 
     /// Joins edited files where one imports the other.
-    fn groups(&self, edits: Vec<FileEdit>) -> Vec<Vec<FileEdit>> {
+    fn groups(&self, edits: Vec<FileEdit>, departures: &[Departure]) -> Vec<Vec<FileEdit>> {
         let mut leader: Vec<usize> = (0..edits.len()).collect();
         fn find(leader: &mut [usize], at: usize) -> usize {
             let mut at = at;
@@ -600,32 +613,24 @@ impl Session {
             }
             at
         }
+        let mut departing: Vec<Option<usize>> = vec![None; departures.len()];
         for (index, edit) in edits.iter().enumerate() {
             let mut names: FxHashSet<String> = FxHashSet::default();
             for module in &edit.modules {
                 let known = &self.world.modules[*module];
-                let package = if known.file.ends_with("__init__.py") {
-                    known.name.clone()
-                } else {
-                    known
-                        .name
-                        .rsplit_once('.')
-                        .map(|(head, _)| head.to_string())
-                        .unwrap_or_default()
-                };
                 for outline in [known.outline(), edit.outline.clone()]
                     .into_iter()
                     .flatten()
                 {
-                    for (_, import) in outline.imports() {
-                        let Some(name) = resolve_import(&package, import) else {
-                            continue;
-                        };
-                        if let Some(inner) = &import.name {
-                            names.insert(format!("{name}.{inner}"));
-                        }
-                        names.insert(name);
-                    }
+                    names.extend(Session::imports_of(known, &outline));
+                }
+            }
+            // All that know a module which goes stand and fall with it.
+            for (departure, first) in departures.iter().zip(&mut departing) {
+                if departure.concerns(&edit.path, &names) {
+                    let first = *first.get_or_insert(index);
+                    let (a, b) = (find(&mut leader, index), find(&mut leader, first));
+                    leader[a] = b;
                 }
             }
             for (other, target) in edits.iter().enumerate() {
@@ -646,6 +651,30 @@ impl Session {
             groups.entry(at).or_default().push(edit);
         }
         groups.into_values().collect()
+    }
+
+    /// The modules that a source of this module names in its imports.
+    pub(crate) fn imports_of(
+        module: &hotswap_apply::Module,
+        outline: &Outline,
+    ) -> FxHashSet<String> {
+        let mut names = FxHashSet::default();
+        let package = if module.file.ends_with("__init__.py") {
+            module.name.clone()
+        } else {
+            let parent = module.name.rsplit_once('.');
+            parent.map(|(head, _)| head.to_string()).unwrap_or_default()
+        };
+        for (_, import) in outline.imports() {
+            let Some(name) = resolve_import(&package, import) else {
+                continue;
+            };
+            if let Some(inner) = &import.name {
+                names.insert(format!("{name}.{inner}"));
+            }
+            names.insert(name);
+        }
+        names
     }
 
     /// A group with a file that cannot be read or parsed is refused at once.
@@ -860,6 +889,20 @@ impl Session {
         Ok(())
     }
 
+    /// The finders that a refused update had made go; who needs one makes it again.
+    fn forget_finders(&self, py: Python<'_>, known: &Bound<'_, PyDict>) -> PyResult<()> {
+        let finders = finders(py)?;
+        for folder in finders.keys() {
+            let covered = folder
+                .extract::<PathBuf>()
+                .is_ok_and(|path| self.coverage.covers(&path.join("__init__.py")));
+            if covered && !known.contains(&folder)? && finders.contains(&folder)? {
+                finders.del_item(&folder)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Watched pure-Python modules that a refused update imported leave `sys.modules`
     /// again, so that the next try imports them afresh.
     fn forget_imported(
@@ -903,6 +946,14 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The finders of the folders from which something was imported.
+fn finders(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    Ok(py
+        .import("sys")?
+        .getattr("path_importer_cache")?
+        .cast_into::<PyDict>()?)
 }
 
 /// What `sys.modules` holds now.

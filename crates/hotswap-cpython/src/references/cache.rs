@@ -35,6 +35,26 @@ pub fn clear_lru_cache<'py>(cache: &Bound<'py, PyAny>) -> Result<Option<Vec<Boun
     Ok(Some(held))
 }
 
+/// Empties a cache and gives it back what [`clear_lru_cache`] had returned. False: it
+/// has a bound, and its results come in links that cannot be put back.
+pub fn refill_lru_cache<'py>(
+    cache: &Bound<'py, PyAny>,
+    held: &[Bound<'py, PyAny>],
+) -> Result<bool> {
+    if held.iter().any(is_link) {
+        return Ok(false);
+    }
+    clear_lru_cache(cache)?;
+    for (now, before) in dicts_of(cache).iter().zip(held) {
+        // The dict of attributes was never emptied.
+        if let (true, Ok(before)) = (now.is_empty(), before.cast::<PyDict>()) {
+            // Into an empty dict the interpreter copies entries with the hashes they have.
+            now.update(before.as_mapping())?;
+        }
+    }
+    Ok(true)
+}
+
 /// The words of the cache's links that are equal to the address of a target.
 pub(super) fn results_in<'py>(
     cache: &Bound<'py, PyAny>,

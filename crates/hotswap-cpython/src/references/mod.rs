@@ -33,7 +33,7 @@ use kind::Kinds;
 use place::{Place, Within, places_in};
 use rebuild::Rebuild;
 
-pub use cache::clear_lru_cache;
+pub use cache::{clear_lru_cache, refill_lru_cache};
 pub(crate) use place::type_name;
 
 /// An object and the one that takes its place.
