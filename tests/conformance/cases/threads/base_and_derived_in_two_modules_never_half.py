@@ -1,0 +1,61 @@
+"""A method and what overrides it in another module change at one moment."""
+
+WEIGHT = 2
+TAGS = ["threads", "atomic", "held"]
+PYTHON = "3.8"
+
+
+def _base(n):
+    return (
+        "class Base:\n    def own(self):\n        return %d\n\n    def over(self):\n        return %d\n"
+        % (n, n)
+    )
+
+
+def _derived(n):
+    return (
+        "import base\n\n\nclass Derived(base.Base):\n    def over(self):\n        return %d\n\n    def up(self):\n        return super().over()\n"
+        % n
+    )
+
+
+FILES = {"base.py": _base(0), "derived.py": _derived(0)}
+STEPS = [[("write", "base.py", _base(n)), ("write", "derived.py", _derived(n))] for n in range(1, 31)]
+
+
+def setup(ns):
+    import sys
+    import threading
+
+    sys.setswitchinterval(1e-6)
+    ns.bad, ns.stop = [], threading.Event()
+    thing = ns.derived.Derived()
+    readers = [thing.own, thing.over, thing.up]
+
+    def watch(first, second):
+        while not ns.stop.is_set():
+            try:
+                before = first()
+                after = second()
+            except Exception as error:
+                ns.bad.append(repr(error))
+                return
+            if after < before:
+                ns.bad.append((before, after))
+                return
+
+    pairs = [(one, two) for one in readers for two in readers if one is not two]
+    pairs = (pairs * 8)[:8] if len(pairs) < 8 else pairs[:: max(1, len(pairs) // 8)][:8]
+    ns.threads = [threading.Thread(target=watch, args=pair, daemon=True) for pair in pairs]
+    for thread in ns.threads:
+        thread.start()
+    ns.readers = readers
+
+
+def check(ns):
+    ns.stop.set()
+    for thread in ns.threads:
+        thread.join(3)
+    seen = [read() for read in ns.readers]
+    assert set(seen) == {30}, seen
+    assert not ns.bad, ns.bad[:3]

@@ -1,0 +1,52 @@
+"""A constant and the function beside it are never seen one old and one new."""
+
+WEIGHT = 2
+TAGS = ["threads", "atomic", "held"]
+PYTHON = "3.8"
+
+
+def _source(n):
+    return "LIMIT = %d\nPAD = sum(range(3000 + %d))\n\n\ndef limit():\n    return %d\n" % (n, n, n)
+
+
+FILES = {"mod.py": _source(0)}
+STEPS = [[("write", "mod.py", _source(n))] for n in range(1, 31)]
+
+
+def setup(ns):
+    import sys
+    import threading
+
+    sys.setswitchinterval(1e-6)
+    ns.bad, ns.stop = [], threading.Event()
+    mod = ns.mod
+    limit = mod.limit
+    readers = [lambda: mod.LIMIT, limit]
+
+    def watch(first, second):
+        while not ns.stop.is_set():
+            try:
+                before = first()
+                after = second()
+            except Exception as error:
+                ns.bad.append(repr(error))
+                return
+            if after < before:
+                ns.bad.append((before, after))
+                return
+
+    pairs = [(one, two) for one in readers for two in readers if one is not two]
+    pairs = (pairs * 8)[:8] if len(pairs) < 8 else pairs[:: max(1, len(pairs) // 8)][:8]
+    ns.threads = [threading.Thread(target=watch, args=pair, daemon=True) for pair in pairs]
+    for thread in ns.threads:
+        thread.start()
+    ns.readers = readers
+
+
+def check(ns):
+    ns.stop.set()
+    for thread in ns.threads:
+        thread.join(3)
+    seen = [read() for read in ns.readers]
+    assert set(seen) == {30}, seen
+    assert not ns.bad, ns.bad[:3]
