@@ -44,13 +44,17 @@ impl<'py> Stage<'_, 'py> {
         let steps = self.edits[&module].plan.steps.len();
         for step in 0..steps {
             let index = self.edits[&module].plan.steps[step].new;
+            let mut waits = false;
             if let Some(imports) = imports.get(&index) {
                 self.enter_imports(module, index, imports, &outline)?;
                 if self.edits[&module].plan.steps[step].change == Change::Run {
-                    self.stage_for_unloaded(module, imports)?;
+                    waits = self.stage_for_unloaded(module, imports)? && !self.committed;
                 }
             }
-            self.stage_step(module, step)?;
+            match waits {
+                true => self.leave_for_later(module, step, &outline.statements[index]),
+                false => self.stage_step(module, step)?,
+            }
             self.finish_chains(module, index, &outline)?;
             for (_, name, base, links) in chains.iter().filter(|(last, ..)| *last == index) {
                 self.settle_chain(module, name, *base, links, &outline)?;
@@ -80,6 +84,18 @@ impl<'py> Stage<'_, 'py> {
         Ok(())
     }
 
+    /// A statement runs right after the commit.
+    fn leave_for_later(&mut self, module: usize, step: usize, statement: &Statement) {
+        self.late.push(Late {
+            module,
+            step,
+            remade: None,
+        });
+        for name in &statement.binds {
+            self.late_names.insert((module, name.clone()));
+        }
+    }
+
     /// One statement of an edited module.
     pub(crate) fn stage_step(&mut self, module: usize, index: usize) -> PyResult<()> {
         crate::fault::point("a statement")?;
@@ -106,14 +122,7 @@ impl<'py> Stage<'_, 'py> {
                 && self.must_wait(module, &new.facts)
                 && !self.can_show(module, &new.facts)
         {
-            self.late.push(Late {
-                module,
-                step: index,
-                remade: None,
-            });
-            for name in &new.binds {
-                self.late_names.insert((module, name.clone()));
-            }
+            self.leave_for_later(module, index, new);
             return Ok(());
         }
         if step.renamed
@@ -157,14 +166,7 @@ impl<'py> Stage<'_, 'py> {
                 }
                 match self.run(module, old, new, &outline) {
                     Err(error) if self.comes_later(module, new, &error) => {
-                        self.late.push(Late {
-                            module,
-                            step: index,
-                            remade: None,
-                        });
-                        for name in &new.binds {
-                            self.late_names.insert((module, name.clone()));
-                        }
+                        self.leave_for_later(module, index, new);
                         Ok(())
                     }
                     result => result,
