@@ -43,6 +43,10 @@ impl<'py> Stage<'_, 'py> {
         {
             return Ok(());
         }
+        if self.passed_on.contains(&(module, statement.span.start)) {
+            // It ran again with the class that it passes on.
+            return Ok(());
+        }
         if let Kind::Function(_) | Kind::Class(_) = &statement.kind
             && let Some(name) = self.early_cause(module, index, &statement.facts, outline)
             && !self.changed.contains_key(&(module, name.clone()))

@@ -17,6 +17,7 @@ use crate::values;
 
 mod entries;
 mod places;
+mod sources;
 
 use entries::{
     choose, depth_of, fields, functions_only, is_method, is_one, is_record, plain_constants,

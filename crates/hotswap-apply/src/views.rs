@@ -310,6 +310,19 @@ impl<'py> Stage<'_, 'py> {
         })
     }
 
+    /// Whether a path leads to a class that is made anew: its methods run with what they
+    /// call only after the commit.
+    fn is_being_remade(&self, module: usize, path: &[String]) -> bool {
+        let made_anew = self.rebuilt.iter().chain(&self.replaced);
+        self.object_at(module, path).is_ok_and(|object| {
+            object.is_some_and(|object| {
+                made_anew
+                    .clone()
+                    .any(|(one, other)| one.is(&object) || other.is(&object))
+            })
+        })
+    }
+
     /// Whether a path names a plain value of a class, which is there without a call.
     fn names_plain_member(&self, module: usize, path: &[String]) -> bool {
         let Ok(Some(class)) = self.object_at(module, &path[..1]) else {
@@ -331,7 +344,7 @@ impl<'py> Stage<'_, 'py> {
         use crate::stage::Changed;
         facts.reads.iter().all(|path| {
             match self.change_of(module, path) {
-                Some(Changed::Value) => return true,
+                Some(Changed::Value) => return !self.is_being_remade(module, path),
                 None if !self.call_changed(module, path) => return true,
                 None if self.names_plain_member(module, path) => return true,
                 _ => {}

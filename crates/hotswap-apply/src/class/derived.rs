@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::native as cpython;
-use hotswap_plan::{Change, ClassDef, Kind, Outline, Skeleton, Statement};
+use hotswap_plan::{Call, Change, ClassDef, Kind, Outline, Skeleton, Statement};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 use rustc_hash::FxHashSet;
 
 use super::members::is_generated;
-use super::remade::unchanged;
+use super::remade::{passed_on, reads_below, unchanged};
 use crate::codes;
 use crate::stage::{After, Changed, Stage};
 use crate::values;
@@ -129,7 +129,7 @@ impl<'py> Stage<'_, 'py> {
         else {
             return Ok(());
         };
-        if !self.is_outdated(module, &class, definition, statement)? {
+        if !self.is_outdated(module, &class, definition, statement, outline)? {
             return Ok(());
         }
         if !self.is_own(module, &class, &definition.name)? {
@@ -158,7 +158,9 @@ impl<'py> Stage<'_, 'py> {
         outline: &Arc<Outline>,
     ) -> PyResult<()> {
         match (old.class(), new.class()) {
-            (Some(before), Some(after)) if self.is_outdated(module, class, after, new)? => {
+            (Some(before), Some(after))
+                if self.is_outdated(module, class, after, new, outline)? =>
+            {
                 self.derive_parts(module, class, before, after, new, outline)
             }
             _ => Ok(()),
@@ -171,11 +173,35 @@ impl<'py> Stage<'_, 'py> {
         class: &Bound<'py, PyType>,
         definition: &ClassDef,
         statement: &Statement,
+        outline: &Outline,
     ) -> PyResult<bool> {
         Ok(self.must_remake(class)?
             || self.cause_of_plain(module, &statement.facts).is_some()
             || self.decorator_changed(module, definition)
-            || self.generator_changed(module, class, definition)?)
+            || self.generator_changed(module, class, definition)?
+            || self.passer_changed(module, class, definition, statement, outline)?)
+    }
+
+    /// The same for what the class is passed on to below its statement, as in
+    /// `C = add_repr(C)`.
+    fn passer_changed(
+        &self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        definition: &ClassDef,
+        statement: &Statement,
+        outline: &Outline,
+    ) -> PyResult<bool> {
+        if !has_written_members(class)? {
+            return Ok(false);
+        }
+        let passes = passed_on(outline, statement, &definition.name);
+        if passes.iter().any(|passed| reads_below(outline, passed)) {
+            // The class is made anew after the commit, when the name holds something else.
+            return Ok(false);
+        }
+        let mut calls = passes.iter().flat_map(|passed| &passed.facts.calls);
+        Ok(calls.any(|call| matches!(call, Call::Path(path) if self.call_changed(module, path))))
     }
 
     /// Whether a decorator that generates members of the class, from what its body
@@ -188,11 +214,7 @@ impl<'py> Stage<'_, 'py> {
         definition: &ClassDef,
     ) -> PyResult<bool> {
         Ok(!definition.decorators.is_empty()
-            && (super::shape::has_fields(class)?
-                || cpython::type_dict(class)
-                    .values()
-                    .iter()
-                    .any(|value| is_generated(&value)))
+            && has_written_members(class)?
             && definition
                 .decorators
                 .iter()
@@ -212,7 +234,8 @@ impl<'py> Stage<'_, 'py> {
         let mut change = unchanged(definition, &Change::Same);
         let rebased = self.bases_changed(module, class, definition)?;
         change.header |= rebased;
-        change.decorators |= self.generator_changed(module, class, definition)?;
+        change.decorators |= self.generator_changed(module, class, definition)?
+            || self.passer_changed(module, class, definition, statement, outline)?;
         // Where members are made from the others (fields), one that is derived has them made anew.
         let path = [(before, definition)];
         let derived = self.with_derived(module, class, &path, &change, outline)?;
@@ -352,4 +375,10 @@ impl<'py> Stage<'_, 'py> {
             _ => Some((module, head.clone())),
         }
     }
+}
+
+/// Whether a class has members that a program wrote from the others.
+fn has_written_members(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    let members = cpython::type_dict(class).values();
+    Ok(super::shape::has_fields(class)? || members.iter().any(|value| is_generated(&value)))
 }

@@ -51,7 +51,7 @@ pub(super) fn unchanged(definition: &ClassDef, change: &Change) -> ClassChange {
 /// The statements below a class that pass it on and give its name to what comes back,
 /// as in `C = add_repr(C)`: they belong to its making as decorators do. None, where
 /// something else binds the name too.
-fn passed_on(outline: &Outline, class: &Statement, name: &str) -> Vec<Statement> {
+pub(super) fn passed_on(outline: &Outline, class: &Statement, name: &str) -> Vec<Statement> {
     let passes = |statement: &Statement| {
         matches!(&statement.kind, Kind::Assign { targets, value: Some(value), .. }
             if targets.len() == 1
@@ -71,6 +71,15 @@ fn passed_on(outline: &Outline, class: &Statement, name: &str) -> Vec<Statement>
         found.push(statement.clone());
     }
     found
+}
+
+/// Whether a statement reads a name that another statement below it binds again.
+pub(super) fn reads_below(outline: &Outline, statement: &Statement) -> bool {
+    statement.facts.reads.iter().any(|read| {
+        let own = read.len() == 1 && statement.binds.contains(&read[0]);
+        let mut links = crate::timeline::links(outline, &read[0]).into_iter();
+        !own && links.any(|link| outline.statements[link].span.start > statement.span.start)
+    })
 }
 
 impl<'py> Stage<'_, 'py> {
@@ -103,11 +112,16 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         }
         let namespace = self.namespace(module)?;
-        self.run_in_staging(module, statement, outline, &namespace)?;
-        for passed in &passes {
-            self.run_in_staging(module, passed, outline, &namespace)?;
-            self.passed_on.insert((module, passed.span.start));
-        }
+        // After the commit such a name holds something else.
+        let known = !self.committed || !passes.iter().any(|passed| reads_below(outline, passed));
+        self.without_sources_of(class, |stage| {
+            stage.run_in_staging(module, statement, outline, &namespace)?;
+            for passed in passes.iter().filter(|_| known) {
+                stage.run_in_staging(module, passed, outline, &namespace)?;
+                stage.passed_on.insert((module, passed.span.start));
+            }
+            Ok(())
+        })?;
         if let Some(staging) = self.staging.get_mut(&module) {
             staging.made_functions = true;
         }
@@ -124,6 +138,9 @@ impl<'py> Stage<'_, 'py> {
         if made.is(class) {
             return Ok(());
         }
+        if !known {
+            self.keep_written_members(module, class, &made, statement)?;
+        }
         self.settle_made(&Remade {
             module,
             class: class.clone(),
@@ -138,6 +155,28 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Runs a class statement, or one that passes the class on, beside the live class.
+    /// The members that a call below the class had written stay as they were.
+    fn keep_written_members(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        made: &Bound<'py, PyType>,
+        statement: &Statement,
+    ) -> PyResult<()> {
+        let own = cpython::type_dict(made);
+        for (name, member) in cpython::type_dict(class).iter() {
+            if super::members::is_generated(&member) && !own.contains(&name)? {
+                made.setattr(name.cast_into::<pyo3::types::PyString>()?, member)?;
+            }
+        }
+        let label = statement.label(&self.text(module));
+        let entry = self.entry(module, &label, Some(statement), "class", "stale");
+        entry.reason = "what it is passed on to below reads a name that is bound again later; the \
+                        members written there are those of before"
+            .to_string();
+        Ok(())
+    }
+
     fn run_in_staging(
         &mut self,
         module: usize,
