@@ -239,6 +239,7 @@ impl<'py> Stage<'_, 'py> {
                     None => {}
                 }
             }
+            self.note_underived(module, statement)?;
             let label = statement.label(&self.text(module));
             let came_to = self.came_to.take();
             let entry = self.entry(module, &label, Some(statement), "statement", "stale");
@@ -246,6 +247,7 @@ impl<'py> Stage<'_, 'py> {
             entry.advice = "# hotswap: rerun".to_string();
             return Ok(());
         }
+        self.forget_underived(module, statement);
         if !statement.codes.is_empty()
             && let Some(staging) = self.staging.get_mut(&module)
         {
@@ -386,12 +388,58 @@ impl<'py> Stage<'_, 'py> {
             ));
         }
         self.came_to.take();
-        if !self.untouched(module, &chain, &names)? {
+        if !self.is_as_underived(module, &names)? && !self.untouched(module, &chain, &names)? {
             if let Some(reason) = self.came_to.take() {
                 return Ok(Some(reason));
             }
             return Ok(Some("the program changed its value since".to_string()));
         }
         Ok(None)
+    }
+
+    /// Notes what a statement left that failed when it was derived again: once it can be,
+    /// its old inputs no longer tell whether the program changed the value since.
+    fn note_underived(&self, module: usize, statement: &Statement) -> PyResult<()> {
+        for name in &statement.binds {
+            let Some(value) = self.live_dict(module).get_item(name)? else {
+                continue;
+            };
+            let as_left = match values::is_plain(&value) {
+                true => value,
+                false if values::is_container(&value) && values::holds_plain(&value) => {
+                    crate::contents::copy_of(&value)?
+                }
+                false => continue,
+            };
+            let home = self.world.modules[module].name.clone();
+            let mut known = self.world.underived.borrow_mut();
+            known
+                .entry((home, name.clone()))
+                .or_insert(as_left.unbind());
+        }
+        Ok(())
+    }
+
+    fn forget_underived(&self, module: usize, statement: &Statement) {
+        let home = &self.world.modules[module].name;
+        for name in &statement.binds {
+            let key = (home.clone(), name.clone());
+            self.world.underived.borrow_mut().remove(&key);
+        }
+    }
+
+    /// Whether all these names hold what a failed derivation had left there.
+    fn is_as_underived(&self, module: usize, names: &[String]) -> PyResult<bool> {
+        let home = &self.world.modules[module].name;
+        let known = self.world.underived.borrow();
+        for name in names {
+            let live = self.live_dict(module).get_item(name)?;
+            let left = known.get(&(home.clone(), name.clone()));
+            match (live, left) {
+                (Some(live), Some(left)) if values::equal(&live, left.bind(self.py)) => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(!names.is_empty())
     }
 }

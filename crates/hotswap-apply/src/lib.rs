@@ -34,6 +34,7 @@ mod fault;
 mod frozen;
 mod function;
 mod guard;
+mod half_made;
 mod imports;
 mod instances;
 mod live;

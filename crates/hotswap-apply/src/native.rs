@@ -169,6 +169,18 @@ pub(crate) fn shift_first_line(code: &Bound<'_, PyAny>, delta: i32) -> PyResult<
     cpython::lines::shift_first_line(code.cast::<PyCode>()?, delta).map_err(raised)
 }
 
+/// Lets iterators over containers go on through copies of them.
+pub(crate) fn redirect_iterators<'py>(
+    py: Python<'py>,
+    copies: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+) -> PyResult<Replaced> {
+    let pairs: Vec<_> = copies
+        .into_iter()
+        .map(|(old, new)| cpython::references::Replacement { old, new })
+        .collect();
+    cpython::references::redirect_iterators(py, &pairs).map_err(raised)
+}
+
 /// An object, what takes its place, and whether every reference must follow.
 pub(crate) struct Succession<'py> {
     pub old: Bound<'py, PyAny>,

@@ -12,7 +12,7 @@ use crate::contents::{copy_of, same_items, set_content, set_order};
 use crate::fault::{self, guarded};
 use crate::native as cpython;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PySet, PyString, PyTuple, PyType};
 
 /// One write to a live object.
 pub(crate) enum Write<'py> {
@@ -112,6 +112,8 @@ enum Undo<'py> {
         class: Option<Bound<'py, PyType>>,
     },
     References(cpython::Replaced),
+    /// Iterators that go through the old content of a container.
+    Iterators(cpython::Replaced),
     Home(cpython::Moved<'py>),
     /// What a cache held that was emptied.
     Cache {
@@ -421,6 +423,7 @@ impl<'py> Transaction<'py> {
     }
 
     fn perform_all(&mut self, py: Python<'py>) -> PyResult<()> {
+        self.spare_iterators(py)?;
         let mut successions = Vec::new();
         let mut last = Vec::new();
         for write in std::mem::take(&mut self.writes) {
@@ -464,6 +467,28 @@ impl<'py> Transaction<'py> {
         fault::point("the end of the commit")?;
         for write in caches {
             self.perform(py, write)?;
+        }
+        Ok(())
+    }
+
+    /// Whoever is going through a dict or set that gets another number of entries would
+    /// be stopped by an error: it goes on through the old content.
+    fn spare_iterators(&mut self, py: Python<'py>) -> PyResult<()> {
+        let mut copies: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> = Vec::new();
+        for write in &self.writes {
+            let Write::Content { container, content } = write else {
+                continue;
+            };
+            if size_of(container) != size_of(content)
+                && !copies.iter().any(|(known, _)| known.is(container))
+            {
+                copies.push((container.clone(), copy_of(container)?));
+            }
+        }
+        if !copies.is_empty() {
+            fault::point("iterators")?;
+            let redirected = cpython::redirect_iterators(py, copies)?;
+            self.undo.push(Undo::Iterators(redirected));
         }
         Ok(())
     }
@@ -530,6 +555,10 @@ impl<'py> Transaction<'py> {
                 }
                 self.kept.extend(held);
                 Ok(())
+            }
+            // One that has ended meanwhile refers to nothing any more.
+            Undo::Iterators(redirected) => {
+                redirected.restore(py).map(drop).map_err(cpython::raised)
             }
             Undo::References(replaced) => {
                 let conflicts = replaced.restore(py).map_err(cpython::raised)?;
@@ -684,6 +713,13 @@ impl Drop for Transaction<'_> {
             });
         }
     }
+}
+
+/// How many entries a dict or set has; None for a list, whose iterators bear any change.
+fn size_of(container: &Bound<'_, PyAny>) -> Option<usize> {
+    let dict = container.cast::<PyDict>().map(|dict| dict.len());
+    dict.or_else(|_| container.cast::<PySet>().map(|set| set.len()))
+        .ok()
 }
 
 /// The write that brings back the present value; None if there is nothing to bring back.

@@ -15,6 +15,7 @@ use crate::consistency::{
     wait_before_statements, with_older,
 };
 use crate::fault::{self, guarded};
+use crate::half_made;
 use crate::imports::StagedImports;
 use crate::live::LiveFunctions;
 use crate::report::{Failure, Outcome, Pending};
@@ -110,6 +111,7 @@ pub fn update(
                 Err(Refused::Failed { error, notes }) => {
                     outcomes[index].failure = Some(failure(py, &error, world, group));
                     outcomes[index].notes = notes;
+                    outcomes[index].collect = half_made::is_left(py, &error, world);
                 }
                 Err(Refused::InUse(inside)) => {
                     outcomes[index].held = true;
@@ -218,7 +220,8 @@ pub fn update(
         for (index, mut stage, error) in failed {
             outcomes[index].failure = Some(failure(py, &error, world, &groups[index]));
             outcomes[index].notes = stage.give_up();
-            outcomes[index].collect = stage.transaction.collect;
+            outcomes[index].collect =
+                stage.transaction.collect || half_made::is_left(py, &error, world);
             counters.append(&mut stage.counters);
         }
         committed

@@ -60,6 +60,20 @@ pub(crate) fn is_container(value: &Bound<'_, PyAny>) -> bool {
         || value.is_exact_instance_of::<PySet>()
 }
 
+/// Whether all that a builtin container holds is plain.
+pub(crate) fn holds_plain(container: &Bound<'_, PyAny>) -> bool {
+    if let Ok(dict) = container.cast_exact::<PyDict>() {
+        return dict
+            .iter()
+            .all(|(key, value)| is_plain(&key) && is_plain(&value));
+    }
+    let mut items = match container.try_iter() {
+        Ok(items) => items,
+        Err(_) => return false,
+    };
+    items.all(|item| item.is_ok_and(|item| is_plain(&item)))
+}
+
 fn compare(
     a: &Bound<'_, PyAny>,
     b: &Bound<'_, PyAny>,

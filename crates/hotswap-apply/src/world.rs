@@ -9,6 +9,8 @@ use hotswap_plan::Outline;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyWeakrefReference};
 
+use rustc_hash::FxHashMap;
+
 use crate::revive::Lost;
 
 /// A watched module and the source it was last committed with.
@@ -96,6 +98,9 @@ pub struct World {
     pub(crate) superseded: RefCell<Vec<Superseded>>,
     /// What removed statements had made, oldest first.
     pub(crate) lost: RefCell<VecDeque<Lost>>,
+    /// Values that could not be derived again when what they read changed, as they were
+    /// left, by module and name.
+    pub(crate) underived: RefCell<FxHashMap<(String, String), Py<PyAny>>>,
     /// Packages whose registries a plugin looks after.
     pub owned_packages: Vec<String>,
     /// Names of modules whose files have just come into being.

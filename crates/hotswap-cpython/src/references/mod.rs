@@ -15,6 +15,7 @@
 //! whatever is held without showing it to the collector.
 
 mod cache;
+mod iterators;
 mod kind;
 mod place;
 mod rebuild;
@@ -34,6 +35,7 @@ use place::{Place, Within, places_in};
 use rebuild::Rebuild;
 
 pub use cache::{clear_lru_cache, refill_lru_cache};
+pub use iterators::redirect_iterators;
 pub(crate) use place::type_name;
 
 /// An object and the one that takes its place.
