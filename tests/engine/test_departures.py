@@ -141,6 +141,7 @@ def test_moved_module_keeps_its_place_until_its_importer_is_mended(
     report = hotswap.sync()
     assert report.status == "applied", report
     assert sys.modules[name] is leaf and leaf.__name__ == name and leaf.state == [1]
+    assert leaf.f.__module__ == name
     assert main.state is leaf.state and leaf.f.__code__.co_filename != before["__file__"]
 
 

@@ -188,11 +188,16 @@ square = Square()
 point = Point(1, 2)
 favourite = Color.RED
 """,
+    "shop/leaving.py": "state = []\n\n\ndef away():\n    return state\n",
+    "shop/moving.py": "names = ['kept']\n\n\ndef here():\n    return names\n",
     "shop/use.py": """\
+import shop.leaving
 from shop import core
 from shop.core import RATE, TABLE, total
 from shop.models import Base, Color, Leaf
+from shop.moving import names
 
+away = shop.leaving.away
 DOUBLE = RATE * 2
 sum_of = total
 leaves = [Leaf()]
@@ -394,10 +399,12 @@ square = Square()
 point = Point(1, 2)
 favourite = Color.RED
 """,
+    "shop/moved.py": "names = ['kept']\n\n\ndef here():\n    return names\n",
     "shop/use.py": """\
 from shop import core
 from shop.core import RATE, TABLE, total
 from shop.models import Base, Color, Leaf, Point
+from shop.moved import names
 
 DOUBLE = RATE * 2
 sum_of = total

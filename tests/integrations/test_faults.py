@@ -108,7 +108,7 @@ LOGS_EDITS = (
 def flask_state(mod):
     app = mod.app
     held = [
-        *sorted(app.view_functions.items()),
+        *app.view_functions.items(),
         *app.before_request_funcs.items(),
         *app.after_request_funcs.items(),
         *app.error_handler_spec.items(),

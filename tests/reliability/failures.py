@@ -104,6 +104,10 @@ class Rounds:
             what = choose.choice(FAILING).format(e=choose.choice(EXCEPTIONS))
             texts[where] = self.insert(texts[where], what)
         before = fingerprint.take(folder)
+        if broken and where == "mixed.py" and choose.random() < 0.15:
+            # The module that it imports goes in the same save.
+            (folder / "side.py").unlink(missing_ok=True)
+            del texts["side.py"]
         for name, text in texts.items():
             (folder / name).write_text(text)
         try:

@@ -232,6 +232,10 @@ impl Session {
                 if crate::modules::move_code(py, &module.code_file, &gone.code_file)? {
                     module.code_file.clone_from(&gone.code_file);
                 }
+                if let Some(new_name) = &gone.new_name {
+                    let (namespace, file) = (module.dict.bind(py).clone(), &module.code_file);
+                    crate::modules::move_home(py, &namespace, file, new_name, &gone.name)?;
+                }
             } else if let Some(at) = self
                 .detached
                 .iter()

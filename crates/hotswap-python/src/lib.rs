@@ -38,9 +38,20 @@ fn _hotswap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(doctor::doctor, module)?)?;
     module.add_function(wrap_pyfunction!(process::park, module)?)?;
     module.add_function(wrap_pyfunction!(process::park_other, module)?)?;
+    module.add_function(wrap_pyfunction!(restore_order, module)?)?;
     #[cfg(debug_assertions)]
     module.add_function(wrap_pyfunction!(_fail_at_step, module)?)?;
     Ok(())
+}
+
+/// Gives the keys of a dict the order that they have in another one, at one moment for
+/// all threads; keys that only the first one has come last.
+#[pyfunction]
+fn restore_order(
+    container: &Bound<'_, pyo3::types::PyDict>,
+    order: &Bound<'_, pyo3::types::PyDict>,
+) -> PyResult<()> {
+    hotswap_apply::restore_order(container, order)
 }
 
 /// Makes one step of the next update fail or panic, for tests; returns how many steps

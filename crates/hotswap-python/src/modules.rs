@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hotswap_apply::Module;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyFunction, PyString, PyType};
 
 use crate::coverage::canonical;
 use crate::disk::{self, FileState, Stamp};
@@ -225,6 +226,51 @@ pub(crate) fn move_code(py: Python<'_>, from: &str, to: &str) -> PyResult<bool> 
         rename.call1((function.getattr("__code__")?, to))?;
     }
     Ok(true)
+}
+
+/// The functions and classes of a module that has another name now say so.
+pub(crate) fn move_home(
+    py: Python<'_>,
+    namespace: &Bound<'_, PyDict>,
+    code_file: &str,
+    from: &str,
+    to: &str,
+) -> PyResult<()> {
+    if from == to {
+        return Ok(());
+    }
+    let is_old = |home: &Bound<'_, PyAny>| home.extract::<String>().is_ok_and(|home| home == from);
+    let to = PyString::intern(py, to);
+    let file = PyString::new(py, code_file);
+    for function in hotswap_cpython::heap::functions_in_files(py, &[file]).unwrap_or_default() {
+        if function.getattr("__globals__")?.is(namespace)
+            && is_old(&function.getattr("__module__")?)
+        {
+            function.setattr("__module__", &to)?;
+        }
+    }
+    let mut due: Vec<Bound<'_, PyAny>> = namespace.values().iter().collect();
+    while let Some(value) = due.pop() {
+        // Also one that `functools.wraps` made to look like it.
+        if value.is_instance_of::<PyFunction>() && is_old(&value.getattr("__module__")?) {
+            value.setattr("__module__", &to)?;
+        }
+        let Ok(class) = value.cast_into::<PyType>() else {
+            continue;
+        };
+        let members = hotswap_cpython::types::type_dict(&class);
+        // A class that says so already has been here.
+        if members
+            .get_item("__module__")?
+            .is_some_and(|home| is_old(&home))
+        {
+            let name = PyString::intern(py, "__module__");
+            let set = hotswap_cpython::types::set_type_attribute(&class, &name, Some(to.as_any()));
+            set.map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+            due.extend(members.values().iter());
+        }
+    }
+    Ok(())
 }
 
 /// The source that was really imported: the snapshot taken before, or what is on

@@ -218,6 +218,8 @@ impl Session {
         if crate::modules::move_code(py, &module.code_file, &code_file)? {
             module.code_file = code_file;
         }
+        let (namespace, code_file) = (module.dict.bind(py).clone(), module.code_file.clone());
+        crate::modules::move_home(py, &namespace, &code_file, &old, name)?;
         // It is known already, and by the file name in its code.
         let known = (object.as_ptr() as usize, spec.as_ptr() as usize);
         self.seen.insert(name.to_string(), known);

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from hotswap._hotswap import restore_order
 from hotswap._plugins import statement_file, updating
 
 Instance = TypeVar("Instance")
@@ -324,6 +325,8 @@ class _Copy:
                     del container[key]
                 else:
                     container[key] = was
+            if type(container) is dict:
+                restore_order(container, before)
         elif isinstance(before, set):
             container -= after - before
             container |= before - after
