@@ -35,6 +35,7 @@ mod frozen;
 mod function;
 mod guard;
 mod half_made;
+mod handover;
 mod imports;
 mod instances;
 mod live;

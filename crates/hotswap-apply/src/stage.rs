@@ -165,6 +165,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub shadows: Vec<(Bound<'py, PyDict>, usize)>,
     /// What statements of this update did to containers of the program.
     pub registered: Vec<crate::registrations::Journaled<'py>>,
+    /// What modules that change have left for their new code.
+    pub handed_over: Vec<(usize, Bound<'py, PyDict>)>,
     /// Statements that ran together with the class that they pass on, by module and start.
     pub passed_on: FxHashSet<(usize, u32)>,
     /// Removed statements whose registrations were withdrawn, by module and old index.

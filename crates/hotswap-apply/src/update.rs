@@ -119,9 +119,9 @@ pub fn update(
                 }
             }
         }
-        let late = stages
-            .iter()
-            .any(|(_, stage)| !stage.late.is_empty() || !stage.after.is_empty());
+        let late = stages.iter().any(|(_, stage)| {
+            !stage.late.is_empty() || !stage.after.is_empty() || stage.will_take_over()
+        });
         // Until the end of this block, where also what failed has been undone.
         let _undisturbed = match late && cpython::other_threads(py) {
             true => Undisturbed::begin(py)
@@ -183,7 +183,10 @@ pub fn update(
         let mut committed = Vec::new();
         for (index, mut stage) in done {
             stage.committed = true;
-            let late = guarded(|| stage.run_late());
+            let late = guarded(|| {
+                stage.run_late()?;
+                stage.take_over()
+            });
             outcomes[index].imported.extend(imported());
             match late {
                 Ok(()) => {
@@ -265,7 +268,11 @@ fn prepare<'w, 'py>(
         Moment::Later => stage = guarded(|| begin(py, world, group, options))?,
         Moment::Never(inside) => return Err(Refused::InUse(inside)),
     }
-    match guarded(|| stage.prepare_all()) {
+    let prepared = guarded(|| {
+        stage.hand_over()?;
+        stage.prepare_all()
+    });
+    match prepared {
         Ok(()) => Ok(stage),
         Err(error) => Err(Refused::Failed {
             error,
@@ -381,6 +388,7 @@ fn begin<'w, 'py>(
         deferred: Vec::new(),
         stand_ins: Vec::new(),
         registered: Vec::new(),
+        handed_over: Vec::new(),
         passed_on: FxHashSet::default(),
         withdrawn_statements: FxHashSet::default(),
         withdrawn_inner: FxHashSet::default(),
@@ -523,6 +531,7 @@ impl<'py> Stage<'_, 'py> {
             ));
         }
         notes.append(&mut self.transaction.conflicts);
+        notes.extend(self.take_back());
         notes
     }
 
