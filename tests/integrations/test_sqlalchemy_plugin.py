@@ -57,6 +57,38 @@ def test_changed_column_is_in_the_report(project, mod):
     assert any("User.name is mapped as before" in note for note in report.notes)
 
 
+def test_default_of_a_column_follows(project):
+    mod = project.load(
+        MODELS.replace(
+            "    def hi", "    age: Mapped[int] = mapped_column(default=3, onupdate=lambda: 5)\n    def hi"
+        )
+    )
+    engine = sqlalchemy.create_engine("sqlite://")
+    mod.Base.metadata.create_all(engine)
+
+    def insert(name):
+        with sqlalchemy.orm.Session(engine) as session:
+            user = mod.User(name=name)
+            session.add(user)
+            session.commit()
+            ages = [user.age]
+            user.name += "!"
+            session.commit()
+            return [*ages, user.age]
+
+    column = mod.User.__table__.c.age
+    assert insert("a") == [3, 5]
+    report = project.apply(("default=3, onupdate=lambda: 5", "default=lambda: 40, onupdate=50"))
+    assert insert("b") == [40, 50]
+    assert mod.User.__table__.c.age is column
+    assert not any("mapped as before" in note for note in report.notes)
+    project.apply(("default=lambda: 40, onupdate=50", "default=7"))
+    assert insert("c") == [7, 7]
+    report = project.apply(("default=7", "default=8, index=True"))
+    assert insert("d") == [7, 7]
+    assert any("User.age is mapped as before" in note for note in report.notes)
+
+
 def test_removed_class_takes_its_table_along(project, mod):
     project.apply((MODELS[MODELS.index("class Address") :], ""))
     assert list(mod.Base.metadata.tables) == ["user"]

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Column
+from sqlalchemy.engine import Engine
 from sqlalchemy.orm import MapperProperty, registry
 from sqlalchemy.orm.decl_api import DeclarativeAttributeIntercept, DeclarativeMeta
 
@@ -36,9 +37,12 @@ class SqlalchemyPlugin:
             if change["action"] == "added":
                 notes += _map(mapped, name)
             elif name in mapped.__mapper__.class_manager or name.startswith("__table"):
+                new = mapped.__dict__.get(name)
                 if name in mapped.__mapper__.class_manager:
                     # The mapper cannot let go of it: the attribute that it works with stays.
                     type.__setattr__(mapped, name, mapped.__mapper__.class_manager[name])
+                    if change["action"] == "re-ran" and _take_defaults(mapped, name, new):
+                        continue
                 notes.append(f"sqlalchemy: {change['qualname']} is mapped as before; {_RESTART}")
         removed = outcome.removed()
         if removed:
@@ -73,12 +77,56 @@ def _map(mapped: Any, name: str) -> list[str]:
             _infer_type(mapped, name, value)
         elif getattr(value, "argument", 0) is None:
             _infer_target(mapped, name, value)
+        # As if it had never been there: SQLAlchemy warns of attributes that replace others.
+        type.__delattr__(mapped, name)
         setattr(mapped, name, value)
     except Exception as error:
         return [f"sqlalchemy: {label} could not be mapped: {type(error).__name__}: {error}"]
     if not is_column:
         return []
     return [f"sqlalchemy: {label} is mapped; the table in the database is not altered"]
+
+
+def _take_defaults(mapped: Any, name: str, new: Any) -> bool:
+    """Give the mapped column what only concerns this process. False: the table differs too."""
+    fresh = getattr(new, "column", new)
+    columns = getattr(mapped.__mapper__.attrs.get(name), "columns", ())
+    if not isinstance(fresh, Column) or len(columns) != 1 or not isinstance(columns[0], Column):
+        return False
+    (column,) = columns
+    if hasattr(new, "column"):
+        _infer_type(mapped, name, new)
+    if fresh.name not in (None, column.name) or _of_table(fresh) != _of_table(column):
+        return False
+    for which in ("default", "onupdate"):
+        value = getattr(fresh, which)
+        setattr(column, which, value)
+        if value is not None:
+            value._set_parent(column)
+    column.doc, column.info = fresh.doc, fresh.info
+    # What was worked out and compiled with the old ones.
+    for memory in ("_default_description_tuple", "_onupdate_description_tuple"):
+        column.__dict__.pop(memory, None)
+    for mapper in mapped.__mapper__.self_and_descendants:
+        mapper._reset_memoizations()
+    for engine in instances(Engine):
+        engine.clear_compiled_cache()
+    return True
+
+
+def _of_table(column: Any) -> tuple[Any, ...]:
+    """What the table in the database has of a column."""
+    server_default = getattr(column.server_default, "arg", column.server_default)
+    return (
+        repr(column.type),
+        column.nullable,
+        column.primary_key,
+        column.unique or None,
+        column.index or None,
+        str(server_default),
+        column.comment,
+        sorted(key.target_fullname for key in column.foreign_keys),
+    )
 
 
 def _annotation(mapped: Any, name: str) -> Any:
