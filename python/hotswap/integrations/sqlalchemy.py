@@ -90,7 +90,7 @@ def _map(mapped: Any, name: str) -> list[str]:
 def _take_defaults(mapped: Any, name: str, new: Any) -> bool:
     """Give the mapped column what only concerns this process. False: the table differs too."""
     fresh = getattr(new, "column", new)
-    columns = getattr(mapped.__mapper__.attrs.get(name), "columns", ())
+    columns: Any = getattr(mapped.__mapper__.attrs.get(name), "columns", ())
     if not isinstance(fresh, Column) or len(columns) != 1 or not isinstance(columns[0], Column):
         return False
     (column,) = columns
