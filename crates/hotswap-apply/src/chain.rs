@@ -34,7 +34,7 @@ pub(crate) struct StandIn<'py> {
     namespace: Bound<'py, PyDict>,
     name: String,
     content: Bound<'py, PyAny>,
-    live: Bound<'py, PyAny>,
+    pub(crate) live: Bound<'py, PyAny>,
 }
 
 impl<'py> Stage<'_, 'py> {

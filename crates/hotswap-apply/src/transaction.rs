@@ -137,6 +137,10 @@ pub(crate) struct Transaction<'py> {
     pub(crate) collect: bool,
     /// References that could not be replaced: of what, how many, why.
     pub(crate) left: Vec<cpython::LeftOver<'py>>,
+    /// Namespaces whose references to a container are no loop over it.
+    pub(crate) namespaces: Vec<Bound<'py, PyDict>>,
+    /// Containers that have stand-ins, once for each.
+    pub(crate) stood_in_for: Vec<Bound<'py, PyAny>>,
     /// What the program changed between a write and its undoing, and so keeps.
     pub(crate) conflicts: Vec<String>,
 }
@@ -481,6 +485,7 @@ impl<'py> Transaction<'py> {
             };
             if size_of(container) != size_of(content)
                 && !copies.iter().any(|(known, _)| known.is(container))
+                && !self.is_held_by_names_alone(container)
             {
                 copies.push((container.clone(), copy_of(container)?));
             }
@@ -491,6 +496,29 @@ impl<'py> Transaction<'py> {
             self.undo.push(Undo::Iterators(redirected));
         }
         Ok(())
+    }
+
+    /// Whether the namespaces and these writes account for every reference. The search
+    /// for a loop, all over the heap, is for those that others hold.
+    fn is_held_by_names_alone(&self, container: &Bound<'py, PyAny>) -> bool {
+        let ours = |write: &Write<'py>| match write {
+            Write::Content {
+                container: target,
+                content,
+            } => usize::from(target.is(container)) + usize::from(content.is(container)),
+            Write::Item {
+                value: Some(value), ..
+            } => usize::from(value.is(container)),
+            _ => 0,
+        };
+        let named = self.namespaces.iter().flat_map(|names| names.values());
+        // The stand-in itself holds it as well.
+        let stood_in_for = self.stood_in_for.iter();
+        let known = self.writes.iter().map(ours).sum::<usize>()
+            + named.filter(|value| value.is(container)).count()
+            + 2 * stood_in_for.filter(|live| live.is(container)).count();
+        hotswap_cpython::heap::reference_count(container)
+            .is_some_and(|count| usize::try_from(count) == Ok(known))
     }
 
     /// From here on nothing is undone.

@@ -475,6 +475,12 @@ impl<'py> Stage<'_, 'py> {
         self.settle_stand_ins()?;
         fault::point("abstract methods")?;
         self.plan_abstract_methods()?;
+        let staged = self.staging.values();
+        self.transaction.namespaces = staged
+            .flat_map(|staging| [staging.namespace.clone(), staging.live.clone()])
+            .collect();
+        let stand_ins = self.stand_ins.iter();
+        self.transaction.stood_in_for = stand_ins.map(|each| each.live.clone()).collect();
         self.transaction.renew_frozensets()
     }
 
