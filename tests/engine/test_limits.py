@@ -551,7 +551,9 @@ def test_class_that_a_local_variable_holds(load: Load) -> None:
     next(running)
     report = program.sub(('("x",)', '("x", "y")'))
     assert next(running) is old
-    assert "1 reference(s) to the old object stay: a local variable of a generator" in said(report, "Point")
+    # Until 3.10 a generator has a frame of its own all the time.
+    holder = "generator" if sys.version_info >= (3, 11) else "frame"
+    assert f"1 reference(s) to the old object stay: a local variable of a {holder}" in said(report, "Point")
 
 
 def test_class_that_is_made_anew_registers_again_where_its_metaclass_does(load: Load) -> None:
