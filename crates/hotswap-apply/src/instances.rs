@@ -49,6 +49,11 @@ impl<'py> Stage<'_, 'py> {
         if added.is_empty() && removed.is_empty() {
             return Ok(());
         }
+        if !added.is_empty() && !self.committed && cpython::other_threads(self.py) {
+            // Until the commit other threads make instances by the old `__init__`.
+            let old = old.map(|(_, function)| function);
+            self.attributes_after(module, class, after, statement, old, &added, true);
+        }
         let instances = cpython::instances_of(self.py, class, true)?;
         if instances.is_empty() {
             return Ok(());
@@ -69,6 +74,28 @@ impl<'py> Stage<'_, 'py> {
         )
     }
 
+    #[allow(clippy::too_many_arguments)]
+    fn attributes_after(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        after: &ClassDef,
+        statement: &Statement,
+        old: Option<&FunctionDef>,
+        added: &[String],
+        latecomers: bool,
+    ) {
+        self.after.push(After::Attributes {
+            module,
+            class: class.clone(),
+            after: Box::new(after.clone()),
+            statement: Box::new(statement.clone()),
+            old: old.map(|old| Box::new(old.clone())),
+            added: added.to_vec(),
+            latecomers,
+        });
+    }
+
     /// Gives instances what can be evaluated for them, in the order of `__init__`.
     #[allow(clippy::too_many_arguments)]
     fn evaluate_attributes(
@@ -85,14 +112,7 @@ impl<'py> Stage<'_, 'py> {
     ) -> PyResult<()> {
         let recipe = self.recipe(module, old, is, added);
         if recipe.waits && !self.committed {
-            self.after.push(After::Attributes {
-                module,
-                class: class.clone(),
-                after: Box::new(after.clone()),
-                statement: Box::new(statement.clone()),
-                old: old.map(|old| Box::new(old.clone())),
-                added: added.to_vec(),
-            });
+            self.attributes_after(module, class, after, statement, old, added, false);
             return Ok(());
         }
         let mut given: Vec<(String, usize)> = Vec::new();
@@ -144,6 +164,7 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// What had to wait until the functions that it calls were committed.
+    #[allow(clippy::too_many_arguments)]
     pub(crate) fn late_attributes(
         &mut self,
         module: usize,
@@ -152,12 +173,14 @@ impl<'py> Stage<'_, 'py> {
         statement: &Statement,
         old: Option<&FunctionDef>,
         added: &[String],
+        latecomers: bool,
     ) -> PyResult<()> {
         let Some(is) = statement.function() else {
             return Ok(());
         };
         let instances = cpython::instances_of(self.py, class, true)?;
-        let hooked = defines(after, HOOK);
+        // Of latecomers all has been said that there is to say.
+        let hooked = latecomers || defines(after, HOOK);
         self.evaluate_attributes(
             module, class, after, statement, old, is, added, &instances, hooked,
         )

@@ -59,6 +59,8 @@ pub(crate) enum After<'py> {
         statement: Box<Statement>,
         old: Option<Box<hotswap_plan::FunctionDef>>,
         added: Vec<String>,
+        /// Those that others have made meanwhile.
+        latecomers: bool,
     },
     /// Let a class see to one of its instances.
     Migrate {

@@ -33,6 +33,7 @@ impl<'py> Stage<'_, 'py> {
                     statement,
                     old,
                     added,
+                    latecomers,
                 } => {
                     fault::point("late attributes")?;
                     self.late_attributes(
@@ -42,6 +43,7 @@ impl<'py> Stage<'_, 'py> {
                         &statement,
                         old.as_deref(),
                         &added,
+                        latecomers,
                     )?;
                 }
                 After::Migrate {

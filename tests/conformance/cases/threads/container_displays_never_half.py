@@ -19,7 +19,7 @@ def _source(n):
 
 
 FILES = {"mod.py": _source(0)}
-STEPS = [[("write", "mod.py", _source(n))] for n in range(1, 31)]
+STEPS = [[("write", "mod.py", _source(n))] for n in range(1, 17)]
 
 
 def setup(ns):
@@ -49,7 +49,7 @@ def setup(ns):
                 ns.bad.append(kinds)
                 return
 
-    ns.threads = [threading.Thread(target=watch, daemon=True) for _ in range(6)]
+    ns.threads = [threading.Thread(target=watch, daemon=True) for _ in range(4)]
     for thread in ns.threads:
         thread.start()
 
@@ -58,5 +58,5 @@ def check(ns):
     ns.stop.set()
     for thread in ns.threads:
         thread.join(3)
-    assert ns.mod.TABLE["a"] == 30 and ns.mod.ROWS == [30] * 3 and ns.mod.TABLE is ns.held
+    assert ns.mod.TABLE["a"] == 16 and ns.mod.ROWS == [16] * 3 and ns.mod.TABLE is ns.held
     assert not ns.bad, ns.bad[:3]

@@ -39,7 +39,7 @@ def setup(ns):
                 return
 
     pairs = [(one, two) for one in readers for two in readers if one is not two]
-    pairs = (pairs * 8)[:8] if len(pairs) < 8 else pairs[:: max(1, len(pairs) // 8)][:8]
+    pairs = (pairs * 5)[:5] if len(pairs) < 5 else pairs[:: max(1, len(pairs) // 5)][:5]
     ns.threads = [threading.Thread(target=watch, args=pair, daemon=True) for pair in pairs]
     for thread in ns.threads:
         thread.start()

@@ -13,7 +13,7 @@ def _source(n):
 
 
 FILES = {"mod.py": _source(0)}
-STEPS = [[("write", "mod.py", _source(n))] for n in range(1, 31)]
+STEPS = [[("write", "mod.py", _source(n))] for n in range(1, 17)]
 
 
 def setup(ns):
@@ -33,7 +33,7 @@ def setup(ns):
                 ns.bad.append((before, seen, after))
                 return
 
-    ns.threads = [threading.Thread(target=watch, daemon=True) for _ in range(6)]
+    ns.threads = [threading.Thread(target=watch, daemon=True) for _ in range(4)]
     for thread in ns.threads:
         thread.start()
 
@@ -42,5 +42,5 @@ def check(ns):
     ns.stop.set()
     for thread in ns.threads:
         thread.join(5)
-    assert list(ns.mod.rows()) == [30] * 22
+    assert list(ns.mod.rows()) == [16] * 22
     assert not ns.bad, ns.bad[:3]

@@ -12,7 +12,7 @@ def _source(n):
 
 
 FILES = {"mod.py": _source(0)}
-STEPS = [[("write", "mod.py", _source(n))] for n in range(1, 21)]
+STEPS = [[("write", "mod.py", _source(n))] for n in range(1, 12)]
 
 
 def setup(ns):
@@ -44,5 +44,5 @@ def check(ns):
     ns.stop.set()
     for thread in ns.threads:
         thread.join(3)
-    assert len(ns.mod.TABLE) == len(ns.mod.KINDS) == len(ns.mod.ROWS) == 23
+    assert len(ns.mod.TABLE) == len(ns.mod.KINDS) == len(ns.mod.ROWS) == 14
     assert not ns.bad, ns.bad[:3]

@@ -10,7 +10,7 @@ def _source(n):
 
 
 FILES = {"mod.py": _source(0)}
-STEPS = [[("write", "mod.py", _source(n))] for n in range(1, 31)]
+STEPS = [[("write", "mod.py", _source(n))] for n in range(1, 17)]
 
 
 def setup(ns):
@@ -52,5 +52,5 @@ def check(ns):
     ns.stop.set()
     ns.thread.join(5)
     assert not ns.thread.is_alive()
-    assert ns.mod.two() == 30
+    assert ns.mod.two() == 16
     assert not ns.bad, ns.bad[:3]
