@@ -24,6 +24,7 @@ class Programs:
         self.folder = folder
         self.number = next(_numbers)
         self.texts: dict[str, str] = {}
+        self.session: hotswap.Session
 
     def name(self, name: str) -> str:
         return f"{name}_handover_{self.number}"
@@ -59,6 +60,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Progra
     session = hotswap.watch(tmp_path)
     session.pause()
     made = Programs(tmp_path)
+    made.session = session
     yield made
     session.stop()
     for name in made.texts:
@@ -183,3 +185,11 @@ def test_value_can_be_carried_over_a_changed_statement(programs: Programs) -> No
     mod.CACHE.held["a"] = 1
     programs.apply(("Cache(1)", "Cache(2)"))
     assert mod.CACHE.size == 2 and mod.CACHE.held == {"a": 1}
+
+
+def test_rollback_hands_over_as_well(programs: Programs) -> None:
+    mod = programs.load(SERVER)
+    generation = programs.apply(('"one"', '"two"')).generation
+    mod.LOG.clear()
+    programs.session.rollback(generation - 1)
+    assert mod.LOG == ["dispose two", "accept one"]

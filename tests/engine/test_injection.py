@@ -93,6 +93,16 @@ key = lambda item: item[0]
 gone = object()
 held = [total, on_start]
 watch = weakref.ref(total)
+lent = ["port"]
+
+
+def __hotswap_dispose__(data):
+    data["lent"] = lent[:]
+    lent.clear()
+
+
+def __hotswap_accept__(data):
+    lent[:] = data["lent"]
 """,
     "shop/models.py": """\
 import abc
@@ -287,6 +297,18 @@ def annotated(value: float) -> float:
 key = lambda item: item[1]
 held = [total, on_start]
 watch = weakref.ref(total)
+lent = ["port"]
+
+
+def __hotswap_dispose__(data):
+    data["lent"] = lent[:]
+    lent.clear()
+
+
+def __hotswap_accept__(data):
+    lent[:] = data["lent"]
+
+
 PI = math.floor(math.pi)
 TABLE["d"] = 4
 computed = total([1])
