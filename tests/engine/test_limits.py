@@ -607,3 +607,84 @@ def test_file_that_changed_before_the_first_look(load: Load, tmp_path: Path) -> 
         note.endswith("its functions and plain values were compared with the running ones")
         for note in report.notes
     )
+
+
+# Signals and log handlers
+
+
+def test_signal_that_only_the_main_thread_can_take_away(load: Load) -> None:
+    import signal
+    import threading
+
+    program = load(
+        """\
+        import signal
+        A = 1
+        def handler(number, frame): pass
+        signal.signal(signal.SIGUSR1, handler)
+        """
+    )
+    held = program.module.handler
+    reports: list[hotswap.Report] = []
+    try:
+        program.text = program.text.replace("signal.signal(signal.SIGUSR1, handler)\n", "")
+        program.file.write_text(program.text)
+        thread = threading.Thread(target=lambda: reports.append(hotswap.sync()))
+        thread.start()
+        thread.join()
+        assert signal.getsignal(signal.SIGUSR1) is held
+        assert "signal: SIGUSR1 keeps handler: only the main thread can take it away" in reports[0].notes
+    finally:
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+
+
+def test_log_handler_under_a_changed_name_is_not_exchanged(load: Load) -> None:
+    program = load(
+        """\
+        import logging
+        log = logging.getLogger(__name__)
+        h = logging.StreamHandler()
+        log.addHandler(h)
+        """
+    )
+    old = program.module.h
+    program.sub(("StreamHandler()", "NullHandler()"))
+    assert program.module.log.handlers == [old]
+
+
+def test_call_that_enters_changed_code_while_new_statements_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import threading
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with hotswap.watch(tmp_path, consistency="quiescent", quiescence_timeout=0.2) as session:
+        session.pause()
+        program = Program(
+            tmp_path,
+            """\
+            import threading
+            begin, entered, leave = threading.Event(), threading.Event(), threading.Event()
+            RAN = []
+            def busy():
+                entered.set()
+                leave.wait(10)
+                return 1
+            """,
+        )
+        module = program.module
+        thread = threading.Thread(target=lambda: module.begin.wait(10) and module.busy())
+        thread.start()
+        program.text = program.text.replace("return 1", "return 2")
+        program.text += "RAN.append(begin.set())\nentered.wait(10)\n"
+        program.file.write_text(program.text)
+        report = hotswap.sync()
+        try:
+            assert report.status == "held", report
+            assert [pending.qualname for pending in report.pending] == ["busy"]
+            assert any("`RAN.append(begin.set())` had run" in note for note in report.notes), report.notes
+        finally:
+            module.leave.set()
+            thread.join()
+        assert hotswap.sync().status == "applied" and module.busy() == 2
+    del sys.modules[program.name]

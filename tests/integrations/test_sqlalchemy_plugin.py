@@ -92,3 +92,9 @@ def test_default_of_a_column_follows(project):
 def test_removed_class_takes_its_table_along(project, mod):
     project.apply((MODELS[MODELS.index("class Address") :], ""))
     assert list(mod.Base.metadata.tables) == ["user"]
+
+
+def test_mapped_class_with_another_base_is_refused(project, mod):
+    report = project.refuse(("class User(Base):", "class Named: pass\nclass User(Named, Base):"))
+    assert report.error is not None and "already defined" in report.error.message
+    assert mod.User(name="q").hi() == "hi q"
