@@ -12,6 +12,19 @@ use crate::transaction::Write;
 /// The method by which a class sees to its live instances itself.
 const HOOK: &str = "__hotswap_migrate__";
 
+/// After so many looks at the heap the last of the instances are left to chance.
+const ROUNDS: usize = 20;
+
+/// A class whose instances gain attributes.
+pub(crate) struct Gaining<'py> {
+    module: usize,
+    class: Bound<'py, PyType>,
+    after: ClassDef,
+    statement: Statement,
+    old: Option<FunctionDef>,
+    added: Vec<String>,
+}
+
 impl<'py> Stage<'_, 'py> {
     /// The same as [`Stage::new_attributes`], for a class of which only method bodies changed.
     pub(crate) fn new_attributes_of(
@@ -53,6 +66,16 @@ impl<'py> Stage<'_, 'py> {
             // Until the commit other threads make instances by the old `__init__`.
             let old = old.map(|(_, function)| function);
             self.attributes_after(module, class, after, statement, old, &added, true);
+        }
+        if !added.is_empty() && !self.committed && !defines(after, HOOK) {
+            self.gaining.push(Gaining {
+                module,
+                class: class.clone(),
+                after: after.clone(),
+                statement: statement.clone(),
+                old: old.map(|(_, function)| function.clone()),
+                added: added.clone(),
+            });
         }
         let instances = cpython::instances_of(self.py, class, true)?;
         if instances.is_empty() {
@@ -96,6 +119,51 @@ impl<'py> Stage<'_, 'py> {
         });
     }
 
+    /// Instances that other threads have made since with the old `__init__`. The report
+    /// speaks of those that were there.
+    pub(crate) fn catch_up_with_instances(&mut self) -> PyResult<()> {
+        let entries = self.entries.len();
+        for gaining in std::mem::take(&mut self.gaining) {
+            let mut known: FxHashSet<usize> = FxHashSet::default();
+            // What is evaluated for one may let others in, who make more of them: it is
+            // over when nothing was evaluated since the last look at the heap.
+            for _ in 0..ROUNDS {
+                let instances = cpython::instances_of(self.py, &gaining.class, true)?;
+                let address = |instance: &Bound<'py, PyAny>| instance.as_ptr() as usize;
+                let is_given = |instance: &Bound<'py, PyAny>| {
+                    self.given.contains_key(&address(instance))
+                        || known.contains(&address(instance))
+                };
+                let Some(is) = gaining.statement.function() else {
+                    break;
+                };
+                let recipe =
+                    self.recipe(gaining.module, gaining.old.as_ref(), is, &gaining.added);
+                // What has to wait for the commit looks for instances there.
+                if recipe.waits || instances.iter().all(is_given) {
+                    break;
+                }
+                known.extend(instances.iter().map(address));
+                self.evaluate_attributes(
+                    gaining.module,
+                    &gaining.class,
+                    &gaining.after,
+                    &gaining.statement,
+                    gaining.old.as_ref(),
+                    is,
+                    &gaining.added,
+                    &instances,
+                    false,
+                )?;
+                // Their addresses are theirs for as long as they live.
+                self.caught_up.extend(instances);
+            }
+            self.gaining.push(gaining);
+        }
+        self.entries.truncate(entries);
+        Ok(())
+    }
+
     /// Gives instances what can be evaluated for them, in the order of `__init__`.
     #[allow(clippy::too_many_arguments)]
     fn evaluate_attributes(
@@ -112,6 +180,7 @@ impl<'py> Stage<'_, 'py> {
     ) -> PyResult<()> {
         let recipe = self.recipe(module, old, is, added);
         if recipe.waits && !self.committed {
+            self.gaining.retain(|gaining| !gaining.class.is(class));
             self.attributes_after(module, class, after, statement, old, added, false);
             return Ok(());
         }
@@ -123,7 +192,7 @@ impl<'py> Stage<'_, 'py> {
             let (mut count, mut short, mut why) = (0, 0, String::new());
             for instance in instances {
                 // Whatever it has, or gets from its class, stays.
-                if instance.getattr(&key).is_ok() {
+                if self.is_given(instance, &mangled) || instance.getattr(&key).is_ok() {
                     continue;
                 }
                 let outcome = match cpython::own_attribute(instance, &key) {
@@ -161,6 +230,11 @@ impl<'py> Stage<'_, 'py> {
             entry.advice = format!("define {HOOK}(self, added, removed, old_values)");
         }
         Ok(())
+    }
+
+    fn is_given(&self, instance: &Bound<'py, PyAny>, name: &str) -> bool {
+        let given = self.given.get(&(instance.as_ptr() as usize));
+        given.is_some_and(|given| given.iter().any(|(known, _)| known == name))
     }
 
     /// What had to wait until the functions that it calls were committed.

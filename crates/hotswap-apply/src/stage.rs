@@ -167,6 +167,10 @@ pub(crate) struct Stage<'w, 'py> {
     pub shadows: Vec<(Bound<'py, PyDict>, usize)>,
     /// What statements of this update did to containers of the program.
     pub registered: Vec<crate::registrations::Journaled<'py>>,
+    /// Classes whose instances gain attributes at the commit.
+    pub gaining: Vec<crate::instances::Gaining<'py>>,
+    /// Instances that were found since, kept alive so that nothing takes their address.
+    pub caught_up: Vec<Bound<'py, PyAny>>,
     /// What modules that change have left for their new code.
     pub handed_over: Vec<(usize, Bound<'py, PyDict>)>,
     /// Statements that ran together with the class that they pass on, by module and start.

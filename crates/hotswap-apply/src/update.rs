@@ -158,7 +158,9 @@ pub fn update(
             let executed = codes::executed();
             let mut caught_up = Vec::new();
             for (_, stage) in &mut stages {
-                let others_ran = others && (waited || stage.executed != executed);
+                // Nor is it known what ran while values for instances were worked out.
+                let others_ran =
+                    others && (waited || stage.executed != executed || !stage.gaining.is_empty());
                 caught_up.push(if others_ran {
                     guarded(|| stage.catch_up())
                 } else {
@@ -388,6 +390,8 @@ fn begin<'w, 'py>(
         deferred: Vec::new(),
         stand_ins: Vec::new(),
         registered: Vec::new(),
+        gaining: Vec::new(),
+        caught_up: Vec::new(),
         handed_over: Vec::new(),
         passed_on: FxHashSet::default(),
         withdrawn_statements: FxHashSet::default(),
@@ -485,8 +489,14 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Functions that other threads made of old code since the live ones were looked
-    /// for get the new code as well.
+    /// for get the new code as well, and instances that they made what those have.
     fn catch_up(&mut self) -> PyResult<()> {
+        self.catch_up_with_functions()?;
+        // Last: a search for functions may let others in, who make more of them.
+        self.catch_up_with_instances()
+    }
+
+    fn catch_up_with_functions(&mut self) -> PyResult<()> {
         let old: Vec<_> = self.swapped.iter().map(|pair| pair.old.clone()).collect();
         if old.is_empty() {
             return Ok(());
