@@ -128,19 +128,23 @@ impl<'py> Stage<'_, 'py> {
             // What is evaluated for one may let others in, who make more of them: it is
             // over when nothing was evaluated since the last look at the heap.
             for _ in 0..ROUNDS {
+                let Some(is) = gaining.statement.function() else {
+                    break;
+                };
+                // What has to wait for the commit looks for instances there.
+                if self
+                    .recipe(gaining.module, gaining.old.as_ref(), is, &gaining.added)
+                    .waits
+                {
+                    break;
+                }
                 let instances = cpython::instances_of(self.py, &gaining.class, true)?;
                 let address = |instance: &Bound<'py, PyAny>| instance.as_ptr() as usize;
                 let is_given = |instance: &Bound<'py, PyAny>| {
                     self.given.contains_key(&address(instance))
                         || known.contains(&address(instance))
                 };
-                let Some(is) = gaining.statement.function() else {
-                    break;
-                };
-                let recipe =
-                    self.recipe(gaining.module, gaining.old.as_ref(), is, &gaining.added);
-                // What has to wait for the commit looks for instances there.
-                if recipe.waits || instances.iter().all(is_given) {
+                if instances.iter().all(is_given) {
                     break;
                 }
                 known.extend(instances.iter().map(address));
