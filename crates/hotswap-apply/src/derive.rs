@@ -112,13 +112,6 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         if self.must_wait(module, &statement.facts) && !self.can_show(module, &statement.facts) {
-            // Nothing watches what runs after the commit.
-            if statement.pragma != Some(Pragma::Rerun)
-                && let Some(reason) = self.impurity(module, &statement.facts)
-            {
-                self.report_stale(module, statement, &cause, &reason);
-                return Ok(());
-            }
             if let Some(step) = self.step_of(module, index) {
                 self.late.push(Late {
                     module,

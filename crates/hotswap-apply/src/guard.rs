@@ -6,12 +6,15 @@
 //! enough that an exception is raised where one of the doubtful lines begins. That is
 //! what a trace function does (`sys.settrace`; a debugger's is never replaced).
 
-use hotswap_plan::{Call, Facts};
+use std::sync::Arc;
+
+use hotswap_plan::{BodyStep, Call, Facts, Outline, Statement};
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
-use pyo3::types::{PyCFunction, PyDict, PyFunction, PyModule, PyTuple};
+use pyo3::types::{PyCFunction, PyDict, PyFunction, PyModule, PyTuple, PyType};
 
 use crate::codes;
+use crate::recipe::Making;
 use crate::stage::Stage;
 
 pyo3::create_exception!(
@@ -24,13 +27,20 @@ pyo3::create_exception!(
 /// Beyond this depth calls are not followed.
 const DEPTH: usize = 20;
 
-/// Lines of a function that must not be reached.
+/// What must not be reached.
 #[derive(Clone, Debug)]
 pub(crate) struct Doubt {
     file: String,
-    first: u32,
-    last: u32,
+    place: Place,
     reason: String,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    /// A line from the first to the last of these.
+    Lines(u32, u32),
+    /// The beginning of any function of this name.
+    Call(String),
 }
 
 impl<'py> Stage<'_, 'py> {
@@ -66,42 +76,48 @@ impl<'py> Stage<'_, 'py> {
         if let Some(reason) = self.impurity_at(module, &own, depth) {
             return Some(reason);
         }
-        for call in &facts.calls {
-            let alone = Facts {
-                calls: vec![call.clone()],
-                ..Facts::default()
-            };
-            let Some(reason) = self.impurity_at(module, &alone, depth) else {
-                continue;
-            };
-            let followed = match call {
-                Call::Path(path) => self
-                    .function_at(module, path)
-                    .is_some_and(|function| self.doubts_in(&function, depth + 1, doubts).is_some()),
-                _ => false,
-            };
-            if !followed {
-                return Some(reason);
-            }
-        }
-        None
+        let mut calls = facts.calls.iter();
+        calls.find_map(|call| self.doubt_of_call(module, call, depth, doubts))
     }
 
-    /// Notes the doubtful statements of a function. None: it cannot be watched.
-    fn doubts_in(
+    /// The same for one call.
+    fn doubt_of_call(
+        &self,
+        module: usize,
+        call: &Call,
+        depth: usize,
+        doubts: &mut Doubts,
+    ) -> Option<String> {
+        let alone = Facts {
+            calls: vec![call.clone()],
+            ..Facts::default()
+        };
+        let reason = self.impurity_at(module, &alone, depth)?;
+        let Call::Path(path) = call else {
+            return Some(reason);
+        };
+        let watched =
+            self.object_below(module, path)
+                .and_then(|object| match object.cast::<PyType>() {
+                    Ok(class) => self.watch_making(module, path, class, depth + 1, doubts),
+                    Err(_) => self.watch_function(&object, depth + 1, doubts),
+                });
+        watched.is_none().then_some(reason)
+    }
+
+    /// Notes the doubtful lines of a function. None: it cannot be watched.
+    fn watch_function(
         &self,
         function: &Bound<'py, PyAny>,
         depth: usize,
         doubts: &mut Doubts,
     ) -> Option<()> {
-        let at = function.as_ptr() as usize;
-        if doubts.seen.contains(&at) {
-            return Some(());
-        }
-        if depth > DEPTH {
+        if !function.is_exact_instance_of::<PyFunction>() {
             return None;
         }
-        doubts.seen.push(at);
+        if doubts.is_known(function, depth)? {
+            return Some(());
+        }
         let source = self.world.by_dict(&function.getattr("__globals__").ok()?)?;
         let code = function.getattr("__code__").ok()?;
         let name = codes::name_of(&code).ok()?;
@@ -110,42 +126,165 @@ impl<'py> Stage<'_, 'py> {
             return None;
         }
         let file: String = code.getattr("co_filename").ok()?.extract().ok()?;
-        // Until the commit it may run as it was or as it will be.
-        let mut versions = vec![(self.text(source), self.outline(source)?)];
-        if let Some(edited) = self.edits.get(&source) {
-            versions.push((edited.old_text.clone(), edited.old_outline.clone()));
-        }
-        for (text, outline) in versions {
+        for (text, outline) in self.versions(source)? {
             let definition = outline.statements[outline.last_binder(&name)?].function()?;
+            let steps = hotswap_plan::body_steps(&text, definition.def_start)?;
             if !definition.decorators.is_empty() {
                 return None;
             }
-            for step in hotswap_plan::body_steps(&text, definition.def_start)? {
-                if let Some(reason) = self.doubts_of(source, &step.facts, depth, doubts) {
-                    doubts.found.push(Doubt {
-                        file: file.clone(),
-                        first: step.first_line,
-                        last: step.last_line,
-                        reason,
-                    });
-                }
+            for step in steps {
+                let facts = step.facts.clone();
+                self.watch_step(source, &file, &step, Some(facts), depth, doubts);
             }
         }
         Some(())
     }
 
-    /// The function that a path of names leads to through modules.
-    fn function_at(&self, module: usize, path: &[String]) -> Option<Bound<'py, PyAny>> {
+    /// The same for what runs when a class is called.
+    fn watch_making(
+        &self,
+        module: usize,
+        path: &[String],
+        class: &Bound<'py, PyType>,
+        depth: usize,
+        doubts: &mut Doubts,
+    ) -> Option<()> {
+        if doubts.is_known(class.as_any(), depth)? {
+            return Some(());
+        }
+        let Ok(Making::Init(home, init)) = self.making(module, path, class) else {
+            return None;
+        };
+        let (_, name) = self.definition_of(module, path)?;
+        for (text, outline) in self.versions(home)? {
+            let definition = outline.statements[outline.last_binder(&name)?].class()?;
+            let mut methods = definition.body.iter().rev().filter_map(Statement::function);
+            let version = methods.find(|method| method.name == init.name)?;
+            if !version.decorators.is_empty() {
+                return None;
+            }
+            for step in hotswap_plan::body_steps(&text, version.def_start)? {
+                let facts = self.facts_of_init(home, version, &step.facts, depth);
+                let file = self.code_file(home);
+                self.watch_step(home, file, &step, facts, depth, doubts);
+            }
+        }
+        Some(())
+    }
+
+    /// Until the commit code may run as it was or as it will be.
+    fn versions(&self, module: usize) -> Option<Vec<(Arc<str>, Arc<Outline>)>> {
+        let mut versions = vec![(self.text(module), self.outline(module)?)];
+        if let Some(edited) = self.edits.get(&module) {
+            versions.push((edited.old_text.clone(), edited.old_outline.clone()));
+        }
+        Some(versions)
+    }
+
+    /// Notes the lines of one statement that are in doubt, given what of it may count. None:
+    /// it writes to its arguments.
+    fn watch_step(
+        &self,
+        module: usize,
+        file: &str,
+        step: &BodyStep,
+        facts: Option<Facts>,
+        depth: usize,
+        doubts: &mut Doubts,
+    ) {
+        let doubt = |first: u32, last: u32, reason: String| Doubt {
+            file: file.to_string(),
+            place: Place::Lines(first, last),
+            reason,
+        };
+        let whole = |reason| doubt(step.first_line, step.last_line, reason);
+        let Some(facts) = facts else {
+            doubts
+                .found
+                .push(whole("writes to its arguments".to_string()));
+            return;
+        };
+        let own = Facts {
+            calls: Vec::new(),
+            ..facts.clone()
+        };
+        if let Some(reason) = self.impurity_at(module, &own, depth) {
+            doubts.found.push(whole(reason));
+            return;
+        }
+        for call in &facts.calls {
+            let Some(reason) = self.doubt_of_call(module, call, depth, doubts) else {
+                continue;
+            };
+            if let Some((file, name)) = self.entry_of(module, call) {
+                doubts.found.push(Doubt {
+                    file,
+                    place: Place::Call(name),
+                    reason: "is not known to be harmless".to_string(),
+                });
+                continue;
+            }
+            let mut places = step
+                .calls
+                .iter()
+                .filter(|place| place.2 == *call)
+                .peekable();
+            if places.peek().is_none() {
+                doubts.found.push(whole(reason.clone()));
+            }
+            let places = places.map(|(first, last, _)| doubt(*first, *last, reason.clone()));
+            doubts.found.extend(places);
+        }
+    }
+
+    /// The file and the name of the function that a call runs, if that is all it does: also
+    /// below a `classmethod` or an `lru_cache`.
+    fn entry_of(&self, module: usize, call: &Call) -> Option<(String, String)> {
+        let Call::Path(path) = call else {
+            return None;
+        };
+        let (last, owner) = path.split_last()?;
+        let mut object = match owner {
+            [] => self.object_below(module, path)?,
+            _ => {
+                let owner = self.object_below(module, owner)?;
+                match owner.cast::<PyType>() {
+                    // A metaclass may have its own idea of attributes.
+                    Ok(class) if class.get_type().is(self.py.get_type::<PyType>()) => {
+                        crate::reach::lookup(class, last).ok()??
+                    }
+                    _ => self.object_below(module, path)?,
+                }
+            }
+        };
+        for _ in 0..3 {
+            let inner = match object.get_type().name().ok()?.to_str().ok()? {
+                "classmethod" | "staticmethod" => "__func__",
+                "_lru_cache_wrapper" => "__wrapped__",
+                _ => break,
+            };
+            object = object.getattr(inner).ok()?;
+        }
+        if !object.is_exact_instance_of::<PyFunction>() {
+            return None;
+        }
+        let code = object.getattr("__code__").ok()?;
+        let file = code.getattr("co_filename").ok()?.extract().ok()?;
+        Some((file, codes::name_of(&code).ok()?))
+    }
+
+    /// The object that a path of names leads to, through modules.
+    fn object_below(&self, module: usize, path: &[String]) -> Option<Bound<'py, PyAny>> {
         let mut object = self.live_dict(module).get_item(&path[0]).ok()??;
         for name in &path[1..] {
-            object = match object.cast::<PyModule>() {
-                Ok(module) => module.dict().get_item(name).ok()??,
-                Err(_) => return None,
-            };
+            object = object
+                .cast::<PyModule>()
+                .ok()?
+                .dict()
+                .get_item(name)
+                .ok()??;
         }
-        object
-            .is_exact_instance_of::<PyFunction>()
-            .then_some(object)
+        Some(object)
     }
 
     /// Runs code that was found to be harmless. An error of type [`NotHarmless`]: it came to
@@ -160,21 +299,15 @@ impl<'py> Stage<'_, 'py> {
             return codes::execute(code, globals, None);
         }
         let py = self.py;
+        let doubts = Arc::new(doubts);
+        let entries = doubts.clone();
         let watch = move |arguments: &Bound<'_, PyTuple>,
                           _: Option<&Bound<'_, PyDict>>|
               -> PyResult<Option<Py<PyAny>>> {
             let frame = arguments.get_item(0)?;
             let line: u32 = frame.getattr("f_lineno")?.extract().unwrap_or(0);
-            let near = doubts
-                .iter()
-                .filter(|doubt| (doubt.first..=doubt.last).contains(&line));
-            for doubt in near {
-                let file: String = frame.getattr("f_code")?.getattr("co_filename")?.extract()?;
-                if file == doubt.file {
-                    let place = format!("it came to line {line} of {file}, which");
-                    return Err(NotHarmless::new_err(format!("{place} {}", doubt.reason)));
-                }
-            }
+            let is_near = |doubt: &Doubt| matches!(doubt.place, Place::Lines(first, last) if (first..=last).contains(&line));
+            refuse(&frame, &doubts, is_near, || format!("line {line}"))?;
             // It stays the trace function of the frame.
             Ok(None)
         };
@@ -182,6 +315,11 @@ impl<'py> Stage<'_, 'py> {
         let global = move |arguments: &Bound<'_, PyTuple>,
                            _: Option<&Bound<'_, PyDict>>|
               -> PyResult<Py<PyAny>> {
+            let frame = arguments.get_item(0)?;
+            let name = codes::name_of(&frame.getattr("f_code")?)?;
+            let is_entry =
+                |doubt: &Doubt| matches!(&doubt.place, Place::Call(other) if *other == name);
+            refuse(&frame, &entries, is_entry, || format!("{name}()"))?;
             Ok(local.clone_ref(arguments.py()).into_any())
         };
         let global = PyCFunction::new_closure(py, None, None, global)?;
@@ -198,8 +336,40 @@ impl<'py> Stage<'_, 'py> {
     }
 }
 
+/// An error, if one of the doubts that are near is about the code of this frame.
+fn refuse(
+    frame: &Bound<'_, PyAny>,
+    doubts: &[Doubt],
+    is_near: impl Fn(&Doubt) -> bool,
+    place: impl Fn() -> String,
+) -> PyResult<()> {
+    for doubt in doubts.iter().filter(|doubt| is_near(doubt)) {
+        let file: String = frame.getattr("f_code")?.getattr("co_filename")?.extract()?;
+        if file == doubt.file {
+            let reason = format!("it came to {} of {file}, which {}", place(), doubt.reason);
+            return Err(NotHarmless::new_err(reason));
+        }
+    }
+    Ok(())
+}
+
 #[derive(Default)]
 struct Doubts {
     found: Vec<Doubt>,
     seen: Vec<usize>,
+}
+
+impl Doubts {
+    /// Whether a function or class was looked at already. None: calls are too deep here.
+    fn is_known(&mut self, object: &Bound<'_, PyAny>, depth: usize) -> Option<bool> {
+        let at = object.as_ptr() as usize;
+        if self.seen.contains(&at) {
+            return Some(true);
+        }
+        if depth > DEPTH {
+            return None;
+        }
+        self.seen.push(at);
+        Some(false)
+    }
 }

@@ -1,7 +1,7 @@
 //! How `__init__` makes the value of an attribute, and whether that can be done for
 //! an instance that lives already.
 
-use hotswap_plan::{Call, Facts, FunctionDef, Kind, Receiver, Target};
+use hotswap_plan::{Call, Facts, FunctionDef, Receiver, Statement, Target};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -344,56 +344,33 @@ impl<'py> Stage<'_, 'py> {
         class: &Bound<'py, PyType>,
         depth: usize,
     ) -> PyResult<bool> {
-        let Some((home, name)) = self.definition_of(module, path) else {
-            return Ok(false);
-        };
-        let Some(outline) = self.outline(home) else {
-            return Ok(false);
-        };
-        let Some(statement) = outline.last_binder(&name).map(|at| &outline.statements[at]) else {
-            return Ok(false);
-        };
-        let Kind::Class(definition) = &statement.kind else {
-            return Ok(false);
-        };
-        let plain = class.get_type().is(self.py.get_type::<PyType>());
-        if depth > 5
-            || !plain
-            || definition.body.iter().any(|member| {
-                member
-                    .function()
-                    .is_some_and(|function| function.name == "__new__")
-            })
-        {
+        if depth > 5 {
             return Ok(false);
         }
-        let dict = cpython::type_dict(class);
-        if let Some(fields) = dict.get_item("__dataclass_fields__")? {
-            return makes_fields_only(class, &fields);
+        Ok(match self.making(module, path, class)? {
+            Making::Harmless => true,
+            Making::Unknown => false,
+            Making::Init(home, init) => {
+                let facts = self.facts_of_init(home, &init, &init.facts, depth);
+                facts.is_some_and(|facts| self.impurity(home, &facts).is_none())
+            }
+        })
+    }
+
+    /// What a part of `__init__` does besides setting attributes of the new instance and
+    /// making new objects. None: it writes to another argument.
+    pub(crate) fn facts_of_init(
+        &self,
+        home: usize,
+        init: &FunctionDef,
+        part: &Facts,
+        depth: usize,
+    ) -> Option<Facts> {
+        let receiver = init.first_parameter.as_deref().unwrap_or_default();
+        if part.written.iter().any(|name| *name != receiver) {
+            return None;
         }
-        if class.is_subclass_of::<PyTuple>()? && dict.contains("_fields")? {
-            return Ok(true);
-        }
-        if !definition.decorators.is_empty() {
-            return Ok(false);
-        }
-        let init = definition
-            .body
-            .iter()
-            .rev()
-            .filter_map(|member| member.function());
-        let Some(init) = init
-            .into_iter()
-            .find(|function| function.name == "__init__")
-        else {
-            let mro = class.getattr("__mro__")?;
-            return Ok(mro.len()? == 2);
-        };
-        let receiver = init.first_parameter.clone().unwrap_or_default();
-        let mut facts: Facts = init.facts.clone();
-        if facts.written.iter().any(|name| *name != receiver) {
-            return Ok(false);
-        }
+        let mut facts = part.clone();
         facts.writes_to_arguments = false;
         facts.calls.retain(|call| match call {
             Call::Path(path) => !self.makes_fresh(home, path, depth + 1),
@@ -403,8 +380,65 @@ impl<'py> Stage<'_, 'py> {
             } => false,
             _ => true,
         });
-        Ok(self.impurity(home, &facts).is_none())
+        Some(facts)
     }
+
+    /// What a call of a class of the project runs.
+    pub(crate) fn making(
+        &self,
+        module: usize,
+        path: &[String],
+        class: &Bound<'py, PyType>,
+    ) -> PyResult<Making> {
+        let Some((home, name)) = self.definition_of(module, path) else {
+            return Ok(Making::Unknown);
+        };
+        let Some(outline) = self.outline(home) else {
+            return Ok(Making::Unknown);
+        };
+        let Some(definition) = outline
+            .last_binder(&name)
+            .and_then(|at| outline.statements[at].class())
+        else {
+            return Ok(Making::Unknown);
+        };
+        let mut methods = definition.body.iter().rev().filter_map(Statement::function);
+        if !class.get_type().is(self.py.get_type::<PyType>())
+            || methods.clone().any(|method| method.name == "__new__")
+        {
+            return Ok(Making::Unknown);
+        }
+        let dict = cpython::type_dict(class);
+        if let Some(fields) = dict.get_item("__dataclass_fields__")? {
+            return Ok(match makes_fields_only(class, &fields)? {
+                true => Making::Harmless,
+                false => Making::Unknown,
+            });
+        }
+        if class.is_subclass_of::<PyTuple>()? && dict.contains("_fields")? {
+            return Ok(Making::Harmless);
+        }
+        if !definition.decorators.is_empty() {
+            return Ok(Making::Unknown);
+        }
+        if let Some(init) = methods.find(|method| method.name == "__init__") {
+            return Ok(Making::Init(home, Box::new(init.clone())));
+        }
+        Ok(match class.getattr("__mro__")?.len()? {
+            2 => Making::Harmless,
+            _ => Making::Unknown,
+        })
+    }
+}
+
+/// What a call of a class runs.
+pub(crate) enum Making {
+    /// Nothing that could do harm.
+    Harmless,
+    /// This `__init__`, of a class of this module, and nothing else.
+    Init(usize, Box<FunctionDef>),
+    /// Something else.
+    Unknown,
 }
 
 /// Whether the fields of a dataclass are made of defaults and empty containers.

@@ -3,6 +3,7 @@
 use ruff_python_ast::visitor::transformer::{self, Transformer};
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, Expr, ExprContext, Stmt};
+use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::FxHashSet;
 
 /// What an expression, a statement or a function body does when it runs.
@@ -221,6 +222,91 @@ fn is_literal(expr: &Expr) -> bool {
         || expr.is_set_comp_expr()
 }
 
+/// Whether an expression makes a new container that nobody else holds.
+fn is_fresh(expr: &Expr) -> bool {
+    match expr {
+        Expr::Call(call) => match call.func.as_ref() {
+            Expr::Name(name) => matches!(
+                name.id.as_str(),
+                "list" | "dict" | "set" | "bytearray" | "sorted"
+            ),
+            Expr::Attribute(attribute) => {
+                attribute.attr.as_str() == "copy" && call.arguments.is_empty()
+            }
+            _ => false,
+        },
+        Expr::If(choice) => is_fresh(&choice.body) && is_fresh(&choice.orelse),
+        _ => is_literal(expr),
+    }
+}
+
+/// The attribute of an expression such as `self.items`, if it is one of this name.
+fn attribute_of<'a>(expr: &'a Expr, owner: &str) -> Option<&'a str> {
+    match expr {
+        Expr::Attribute(attribute) => match attribute.value.as_ref() {
+            Expr::Name(name) if name.id.as_str() == owner => Some(attribute.attr.as_str()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// What a function assigns to the attributes of its first parameter.
+struct OwnAttributes<'n> {
+    owner: &'n str,
+    fresh: FxHashSet<String>,
+    others: FxHashSet<String>,
+}
+
+impl OwnAttributes<'_> {
+    fn assigned(&mut self, target: &Expr, value: Option<&Expr>) {
+        match (target, value) {
+            (
+                Expr::Tuple(ast::ExprTuple { elts, .. }) | Expr::List(ast::ExprList { elts, .. }),
+                _,
+            ) => {
+                elts.iter().for_each(|item| self.assigned(item, None));
+            }
+            _ => {
+                if let Some(name) = attribute_of(target, self.owner) {
+                    let names = match value.is_some_and(is_fresh) {
+                        true => &mut self.fresh,
+                        false => &mut self.others,
+                    };
+                    names.insert(name.to_string());
+                }
+            }
+        }
+    }
+}
+
+impl<'a> Visitor<'a> for OwnAttributes<'_> {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::Assign(assign) => {
+                let value = assign.value.as_ref();
+                // Under two names it is not the attribute's alone.
+                let only = (assign.targets.len() == 1).then_some(value);
+                assign
+                    .targets
+                    .iter()
+                    .for_each(|target| self.assigned(target, only));
+            }
+            Stmt::AnnAssign(assign) => self.assigned(&assign.target, assign.value.as_deref()),
+            Stmt::For(inner) => self.assigned(&inner.target, None),
+            Stmt::With(inner) => {
+                for item in &inner.items {
+                    if let Some(target) = &item.optional_vars {
+                        self.assigned(target, None);
+                    }
+                }
+            }
+            _ => {}
+        }
+        visitor::walk_stmt(self, stmt);
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Collector {
     pub(crate) facts: Facts,
@@ -229,6 +315,11 @@ pub(crate) struct Collector {
     parameters: FxHashSet<String>,
     locals: FxHashSet<String>,
     fresh: FxHashSet<String>,
+    /// The first parameter, and those of its attributes that only ever hold fresh containers.
+    owner: Option<String>,
+    own_fresh: FxHashSet<String>,
+    /// Every call with its place, where somebody asks for them.
+    pub(crate) places: Option<Vec<(TextRange, Call)>>,
     /// Functions inside this one: what they do is part of its facts already.
     helpers: FxHashSet<String>,
     bound: Vec<String>,
@@ -245,7 +336,21 @@ impl Collector {
             ..Collector::default()
         };
         for parameter in parameters.into_iter().flatten() {
-            collector.parameters.insert(parameter.name().to_string());
+            let name = parameter.name().to_string();
+            collector.owner.get_or_insert_with(|| name.clone());
+            collector.parameters.insert(name);
+        }
+        if let Some(owner) = &collector.owner {
+            let mut attributes = OwnAttributes {
+                owner,
+                fresh: FxHashSet::default(),
+                others: FxHashSet::default(),
+            };
+            for stmt in body {
+                attributes.visit_stmt(stmt);
+            }
+            let OwnAttributes { fresh, others, .. } = attributes;
+            collector.own_fresh = fresh.difference(&others).cloned().collect();
         }
         let mut locals = Locals::default();
         for stmt in body {
@@ -281,6 +386,9 @@ impl Collector {
                 self.visit_expr(value);
                 if let Expr::Subscript(subscript) = target {
                     self.visit_expr(&subscript.slice);
+                }
+                if self.is_own_fresh(value) && matches!(target, Expr::Subscript(_)) {
+                    return;
                 }
                 match value.as_ref() {
                     Expr::Name(name)
@@ -329,7 +437,14 @@ impl Collector {
             && !self.bound.iter().any(|bound| bound == name)
     }
 
-    fn call(&mut self, func: &Expr) {
+    /// `self.items`, where all that is ever assigned to it is a new container.
+    fn is_own_fresh(&self, expr: &Expr) -> bool {
+        let owner = self.owner.as_deref().unwrap_or_default();
+        attribute_of(expr, owner).is_some_and(|name| self.own_fresh.contains(name))
+            && !self.bound.iter().any(|bound| bound == owner)
+    }
+
+    fn call(&mut self, func: &Expr, place: TextRange) {
         if let Expr::Name(name) = func
             && self.is_helper(&name.id)
         {
@@ -345,6 +460,7 @@ impl Collector {
                         Expr::Name(name) if self.fresh.contains(name.id.as_str()) => {
                             Receiver::Fresh
                         }
+                        value if self.is_own_fresh(value) => Receiver::Fresh,
                         value if is_literal(value) => Receiver::Literal,
                         _ => Receiver::Unknown,
                     };
@@ -361,6 +477,9 @@ impl Collector {
             && changes_in_place(method)
         {
             self.facts.stores.push(name.clone());
+        }
+        if let Some(places) = &mut self.places {
+            places.push((place, call.clone()));
         }
         self.facts.calls.push(call);
     }
@@ -392,7 +511,7 @@ impl<'a> Visitor<'a> for Collector {
                         other => Some(other),
                     };
                     match target {
-                        Some(target) => self.call(target),
+                        Some(target) => self.call(target, function.range),
                         None => self.facts.calls.push(Call::Computed),
                     }
                 }
@@ -533,7 +652,7 @@ impl<'a> Visitor<'a> for Collector {
             Expr::Call(call) => {
                 self.visit_expr(&call.func);
                 self.visit_arguments(&call.arguments);
-                self.call(&call.func);
+                self.call(&call.func, call.range());
             }
             Expr::Lambda(lambda) => {
                 if let Some(parameters) = &lambda.parameters {
@@ -646,7 +765,7 @@ impl Locals {
                     Some(Expr::Lambda(_)) => self.functions.insert(name.id.to_string()),
                     _ => self.others.insert(name.id.to_string()),
                 };
-                if !value.is_some_and(is_literal) {
+                if !value.is_some_and(is_fresh) {
                     self.stale.insert(name.id.to_string());
                 }
             }

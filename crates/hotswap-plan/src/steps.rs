@@ -2,9 +2,9 @@
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, Expr, Stmt};
-use ruff_text_size::{Ranged, TextRange};
+use ruff_text_size::{Ranged, TextRange, TextSize};
 
-use crate::facts::{ASSIGNS_GLOBAL, Collector, Facts, Locals, dotted};
+use crate::facts::{ASSIGNS_GLOBAL, Call, Collector, Facts, Locals, dotted};
 use crate::reader::Lines;
 
 /// A statement of a function's body, or the head of one that has a body of its own.
@@ -16,6 +16,8 @@ pub struct BodyStep {
     pub last_line: u32,
     /// What it does, as in [`Facts`] of the function.
     pub facts: Facts,
+    /// The calls among it of which it is known where they stand: first and last line.
+    pub calls: Vec<(u32, u32, Call)>,
 }
 
 /// The statements of a function's body, those of blocks one by one: nothing that a step
@@ -39,6 +41,7 @@ pub fn body_steps(text: &str, def_start: u32) -> Option<Vec<BodyStep>> {
             let function = search.found?;
             let (mut collector, locals) =
                 Collector::for_function(Some(&function.parameters), &function.body);
+            collector.places = Some(Vec::new());
             let mut steps = Steps {
                 lines: &lines,
                 collector: &mut collector,
@@ -150,10 +153,17 @@ impl Steps<'_> {
     }
 
     fn push(&mut self, range: TextRange) {
+        let line = |offset: TextSize| self.lines.line(offset.to_u32());
+        let calls = self.collector.places.replace(Vec::new());
         self.steps.push(BodyStep {
-            first_line: self.lines.line(range.start().to_u32()),
-            last_line: self.lines.line(range.end().to_u32()),
+            first_line: line(range.start()),
+            last_line: line(range.end()),
             facts: std::mem::take(&mut self.collector.facts),
+            calls: calls
+                .into_iter()
+                .flatten()
+                .map(|(place, call)| (line(place.start()), line(place.end()), call))
+                .collect(),
         });
     }
 }
@@ -197,6 +207,17 @@ mod tests {
             steps(text),
             Some(vec![(2, 2, 0), (3, 4, 1), (5, 5, 1), (6, 6, 1), (7, 7, 0)])
         );
+    }
+
+    #[test]
+    fn calls_have_lines_of_their_own() {
+        let text = "def f(a):\n    return [\n        x if x else g(\n            x)\n        for x in h(a)]\n";
+        let calls: Vec<(u32, u32)> = body_steps(text, 0).unwrap()[0]
+            .calls
+            .iter()
+            .map(|(first, last, _)| (*first, *last))
+            .collect();
+        assert_eq!(calls, [(5, 5), (3, 4)]);
     }
 
     #[test]
