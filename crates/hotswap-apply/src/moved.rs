@@ -45,10 +45,55 @@ impl<'py> Stage<'_, 'py> {
     }
 }
 
+impl<'py> Stage<'_, 'py> {
+    /// Moves the instances of an enum that are no members: somebody made them without it.
+    pub(crate) fn move_strangers(
+        &mut self,
+        class: &Bound<'py, PyType>,
+        made: &Bound<'py, PyType>,
+    ) -> PyResult<()> {
+        let new = native_base(made)?.getattr("__new__")?;
+        for object in cpython::instances_of(self.py, class, false)? {
+            let named = instance_dict(&object)?.is_some_and(|own| {
+                own.contains("_name_").unwrap_or(true) || own.contains("_value_").unwrap_or(true)
+            });
+            if !named && !takes_instances(class, made) {
+                let copy = new.call1((made,))?;
+                self.transaction.push(Write::Instance {
+                    old: object,
+                    new: copy,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes an instance by the `__new__` of a builtin base. That of `object` refuses abstract
+/// classes, so they are not abstract meanwhile: no code of the program runs.
+fn blank<'py>(
+    base: &Bound<'py, PyType>,
+    class: &Bound<'py, PyType>,
+) -> PyResult<Bound<'py, PyAny>> {
+    const NAME: &str = "__abstractmethods__";
+    let new = base.getattr("__new__")?;
+    let methods = cpython::type_dict(class).get_item(NAME)?;
+    let Some(methods) = methods.filter(|methods| methods.is_truthy().unwrap_or(false)) else {
+        return new.call1((class,));
+    };
+    let py = class.py();
+    let setter = py.get_type::<PyType>().getattr("__setattr__")?;
+    let none = pyo3::types::PyFrozenSet::empty(py)?;
+    setter.call1((class, NAME, none))?;
+    let made = new.call1((class,));
+    setter.call1((class, NAME, methods))?;
+    made
+}
+
 /// Whether CPython lets an instance of one class become one of the other: tried with
 /// an instance of nobody's.
 fn takes_instances(class: &Bound<'_, PyType>, made: &Bound<'_, PyType>) -> bool {
-    let probe = native_base(class).and_then(|base| base.getattr("__new__")?.call1((class,)));
+    let probe = native_base(class).and_then(|base| blank(&base, class));
     probe.is_ok_and(|probe| cpython::set_instance_class(&probe, made).is_ok())
 }
 
@@ -90,7 +135,7 @@ fn blank_copy<'py>(
         return new.call1(pyo3::types::PyTuple::new(py, all)?);
     }
     match base.name()?.to_str()? {
-        "object" | "list" | "dict" | "set" => new.call1((class,)),
+        "object" | "list" | "dict" | "set" => blank(&base, class),
         "int" | "float" | "complex" | "str" | "bytes" | "tuple" | "frozenset" => {
             new.call1((class, object))
         }

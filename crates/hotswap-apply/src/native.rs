@@ -195,6 +195,8 @@ pub(crate) type LeftOver<'py> = (Bound<'py, PyAny>, usize, String);
 pub(crate) fn replace_references<'py>(
     py: Python<'py>,
     successions: Vec<Succession<'py>>,
+    doomed: &[Bound<'py, PyType>],
+    held: &dyn Fn(&Bound<'py, PyAny>) -> usize,
 ) -> PyResult<(Replaced, Vec<LeftOver<'py>>)> {
     let pairs: Vec<cpython::references::Replacement<'py>> = successions
         .iter()
@@ -206,8 +208,8 @@ pub(crate) fn replace_references<'py>(
     let found = cpython::references::find_references(py, &pairs, &|_| false).map_err(raised)?;
     let mut left_over = Vec::new();
     for (index, each) in successions.iter().enumerate() {
-        // Ours are the one in `successions` and the one in `pairs`.
-        let left = found.left(index, 2);
+        // Ours are the one in `successions`, the one in `pairs`, and what `held` tells.
+        let left = found.left(index, 2 + held(&each.old));
         if each.all_or_none {
             if let Some(left) = left.first() {
                 let name: String = each.old.get_type().getattr("__qualname__")?.extract()?;
@@ -222,5 +224,5 @@ pub(crate) fn replace_references<'py>(
             left_over.extend(seen.map(|left| (each.old.clone(), left.count, left.reason.clone())));
         }
     }
-    Ok((found.replace(py).map_err(raised)?, left_over))
+    Ok((found.replace(py, doomed).map_err(raised)?, left_over))
 }

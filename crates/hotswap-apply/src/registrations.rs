@@ -6,7 +6,7 @@
 //! where a fresh start would have put it. Entries that cannot be told from those of
 //! the program or of another statement stay, and the report says so.
 
-use hotswap_plan::{Call, Expression, Kind, Outline, Statement, is_pure_method};
+use hotswap_plan::{Call, Expression, Kind, Outline, Span, Statement, is_pure_method};
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyTuple, PyType};
 
@@ -480,7 +480,7 @@ impl<'w, 'py> Stage<'w, 'py> {
             Some(edited) => edited.old_text.clone(),
             None => self.text(module),
         };
-        let mut texts: Vec<(&str, &hotswap_plan::Facts)> = Vec::new();
+        let mut texts: Vec<(Span, &hotswap_plan::Facts)> = Vec::new();
         let decorators = match &old.kind {
             Kind::Function(function) => Some(&function.decorators),
             Kind::Class(class) => Some(&class.decorators),
@@ -502,7 +502,7 @@ impl<'w, 'py> Stage<'w, 'py> {
             }
             calls = decorators.len().max(1);
             for decorator in decorators {
-                texts.push((decorator.span.of(&text), &decorator.facts));
+                texts.push((decorator.span, &decorator.facts));
             }
             if let (Kind::Class(definition), Some(Ok(live))) = (
                 &old.kind,
@@ -543,13 +543,12 @@ impl<'w, 'py> Stage<'w, 'py> {
                 Kind::Compound(_) => usize::MAX,
                 _ => objects.len().max(1),
             };
-            texts.push((old.span.of(&text), &old.facts));
+            texts.push((old.span, &old.facts));
         }
-        for (text, facts) in texts {
-            let source = if decorators.is_some() {
-                format!("({text}\n)")
-            } else {
-                text.to_string()
+        for (span, facts) in texts {
+            let source = match decorators {
+                Some(_) => format!("({}\n)", span.of(&text)),
+                None => standing_alone(&text, span),
             };
             let code = crate::codes::compile(self.py, &source, "<registration>")?;
             plain_constants(&code.getattr("co_consts")?, &mut constants)?;
@@ -811,4 +810,17 @@ pub(crate) fn decorators_stay(old: &Statement, new: &Statement) -> bool {
 
 fn prints(expressions: &[Expression]) -> Vec<u64> {
     expressions.iter().map(|each| each.fingerprint).collect()
+}
+
+/// The text of a statement, to be compiled alone: what stands in a block keeps its
+/// indentation, and so a block around it.
+fn standing_alone(text: &str, span: Span) -> String {
+    let start = span.start as usize;
+    let line = text[..start].rfind('\n').map_or(0, |at| at + 1);
+    let rest = &text[line..start];
+    let indentation = &rest[..rest.len() - rest.trim_start().len()];
+    match indentation {
+        "" => span.of(text).to_string(),
+        _ => format!("if 1:\n{indentation}{}", span.of(text)),
+    }
 }

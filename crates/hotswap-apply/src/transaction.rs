@@ -135,6 +135,9 @@ pub(crate) struct Transaction<'py> {
     pub(crate) homeless: usize,
     /// A dead class could not be hidden: the collector is to take it away.
     pub(crate) collect: bool,
+    /// Live classes that wait until they are made anew after this commit: a base that they
+    /// cannot take is not forced on them.
+    pub(crate) doomed: Vec<Bound<'py, PyType>>,
     /// References that could not be replaced: of what, how many, why.
     pub(crate) left: Vec<cpython::LeftOver<'py>>,
     /// Namespaces whose references to a container are no loop over it.
@@ -148,6 +151,24 @@ pub(crate) struct Transaction<'py> {
 impl<'py> Transaction<'py> {
     pub(crate) fn push(&mut self, write: Write<'py>) {
         self.writes.push(write);
+    }
+
+    /// How many references to an object the way back holds.
+    fn holds(&self, object: &Bound<'py, PyAny>) -> usize {
+        let is_one = |write: &Write<'py>| {
+            matches!(write, Write::InstanceAttribute { object: held, .. }
+                | Write::InstanceClass { object: held, .. }
+                | Write::Attribute { object: held, .. } if held.is(object))
+        };
+        self.undo
+            .iter()
+            .map(|undo| match undo {
+                Undo::Write { done, write } => {
+                    usize::from(is_one(done)) + usize::from(is_one(write))
+                }
+                _ => 0,
+            })
+            .sum()
     }
 
     /// What is to be written at the next commit.
@@ -453,7 +474,9 @@ impl<'py> Transaction<'py> {
         }
         if !successions.is_empty() {
             fault::point("references")?;
-            let (replaced, left) = cpython::replace_references(py, successions)?;
+            let held = |object: &Bound<'py, PyAny>| self.holds(object);
+            let (replaced, left) =
+                cpython::replace_references(py, successions, &self.doomed, &held)?;
             self.undo.push(Undo::References(replaced));
             self.left.extend(left);
         }

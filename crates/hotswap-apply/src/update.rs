@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::native as cpython;
 use hotswap_plan::{Change, Kind, Outline, Plan, diff};
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::codes;
@@ -485,7 +486,25 @@ impl<'py> Stage<'_, 'py> {
             .collect();
         let stand_ins = self.stand_ins.iter();
         self.transaction.stood_in_for = stand_ins.map(|each| each.live.clone()).collect();
+        self.note_doomed()?;
         self.transaction.renew_frozensets()
+    }
+
+    /// Classes that are made anew after this commit need not take bases that they cannot.
+    fn note_doomed(&mut self) -> PyResult<()> {
+        for item in &self.late {
+            let Some(outline) = self.outline(item.module) else {
+                continue;
+            };
+            let Some(class) = outline.statements[item.step].class() else {
+                continue;
+            };
+            let live = self.live_dict(item.module).get_item(&class.name)?;
+            if let Some(Ok(class)) = live.map(Bound::cast_into::<PyType>) {
+                self.transaction.doomed.push(class);
+            }
+        }
+        Ok(())
     }
 
     /// Functions that other threads made of old code since the live ones were looked
@@ -598,6 +617,7 @@ impl<'py> Stage<'_, 'py> {
             } else {
                 self.derive_now(item.module, &statement, &outline)?;
             }
+            self.remake_subclasses()?;
             self.plan_caches()?;
             self.swap_codes()?;
             self.settle_combinations()?;

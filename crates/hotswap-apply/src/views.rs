@@ -343,17 +343,17 @@ impl<'py> Stage<'_, 'py> {
     ) -> bool {
         use crate::stage::Changed;
         facts.reads.iter().all(|path| {
-            match self.change_of(module, path) {
-                Some(Changed::Value) => return !self.is_being_remade(module, path),
-                None if !self.call_changed(module, path) => return true,
-                None if self.names_plain_member(module, path) => return true,
-                _ => {}
-            }
             // Passed on as a value it would be the copy that is kept.
             let called = facts
                 .calls
                 .iter()
                 .any(|call| matches!(call, Call::Path(called) if called == path));
+            match self.change_of(module, path) {
+                Some(Changed::Value) => return !called || !self.is_being_remade(module, path),
+                None if !self.call_changed(module, path) => return true,
+                None if self.names_plain_member(module, path) => return true,
+                _ => {}
+            }
             let Some((source, name)) = self.definition_of(module, path) else {
                 return false;
             };

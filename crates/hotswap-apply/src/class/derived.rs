@@ -147,6 +147,71 @@ impl<'py> Stage<'_, 'py> {
         self.derive_parts(module, &class, before, definition, statement, outline)
     }
 
+    /// Classes below those that were replaced, by modules whose turn is over: each is made
+    /// anew on top of the new base, in the same commit.
+    pub(crate) fn remake_subclasses(&mut self) -> PyResult<()> {
+        let mut at = 0;
+        while at < self.replaced.len() {
+            let (old, _) = self.replaced[at].clone();
+            at += 1;
+            let kind = self.py.get_type::<PyType>();
+            for below in kind.call_method1("__subclasses__", (&old,))?.try_iter()? {
+                let below = below?.cast_into::<PyType>()?;
+                let is_known = |(one, other): &(Bound<'py, PyType>, Bound<'py, PyType>)| {
+                    one.is(&below) || other.is(&below)
+                };
+                let waits = self.transaction.doomed.iter().any(|class| class.is(&below));
+                if waits || self.replaced.iter().any(is_known) {
+                    continue;
+                }
+                let home: String = below.getattr("__module__")?.extract()?;
+                let name: String = below.getattr("__qualname__")?.extract()?;
+                let Some(module) = self.world.by_name(&home) else {
+                    continue;
+                };
+                let Some(outline) = self.outline(module) else {
+                    continue;
+                };
+                if let Some(index) = outline.last_binder(&name)
+                    && let Some(old) = self.old_statement(module, index)
+                {
+                    // The names follow at the commit; the statement must see the new base.
+                    let shown = self.show_replaced(module)?;
+                    let derived =
+                        self.derive_class(module, &old, &outline.statements[index], &outline);
+                    let live = self.live_dict(module);
+                    for (name, was) in shown {
+                        live.set_item(name, was)?;
+                    }
+                    derived?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the names of a module that hold replaced classes the new ones, and says what
+    /// they held.
+    fn show_replaced(
+        &self,
+        module: usize,
+    ) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+        let live = self.live_dict(module);
+        let mut shown = Vec::new();
+        for (name, held) in live.iter() {
+            if let Some((_, new)) = self.replaced.iter().find(|(old, _)| old.is(&held)) {
+                shown.push((name, held, new));
+            }
+        }
+        for (name, _, new) in &shown {
+            live.set_item(name, new)?;
+        }
+        Ok(shown
+            .into_iter()
+            .map(|(name, held, _)| (name, held))
+            .collect())
+    }
+
     /// A class that keeps its identity under another name, as far as its body reads
     /// something that changed.
     pub(crate) fn derive_renamed(

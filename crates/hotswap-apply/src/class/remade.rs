@@ -259,7 +259,9 @@ impl<'py> Stage<'_, 'py> {
         let both_enums = crate::enums::is_enum(class)? && crate::enums::is_enum(made)?;
         let bases = self.live_bases(made)?;
         let rebased = !class.getattr("__bases__")?.eq(&bases)?;
-        if (!both_enums || rebased) && !self.fits(class, made)? {
+        // Its classes must be made anew before anybody asks the new bases about them.
+        let other_metaclass = rebased && class.is_subclass_of::<PyType>()?;
+        if other_metaclass || (!both_enums || rebased) && !self.fits(class, made)? {
             return self.replace_class(remade);
         }
         // What is staged after this sees the new class; at the commit every reference
@@ -381,9 +383,13 @@ impl<'py> Stage<'_, 'py> {
         self.replaced.push((class.clone(), made.clone()));
         if crate::enums::is_enum(class)? && crate::enums::is_enum(made)? {
             self.succeed_members(class, made)?;
+            self.move_strangers(class, made)?;
         } else {
             self.transplant(remade, made)?;
-            self.move_instances(remade)?;
+            // Those of a metaclass are classes, which are made anew by their own statements.
+            if !class.is_subclass_of::<PyType>()? {
+                self.move_instances(remade)?;
+            }
         }
         self.transaction.push(Write::Reference {
             old: class.clone().into_any(),

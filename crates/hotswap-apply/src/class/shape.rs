@@ -32,8 +32,15 @@ impl<'py> Stage<'_, 'py> {
     /// Whether a class must be made anew although its own statement did not change.
     pub(super) fn must_remake(&self, class: &Bound<'py, PyType>) -> PyResult<bool> {
         Ok(self.base_replaced(class)?
+            || self.metaclass_replaced(class)
             || self.hooks_changed(class)?
             || self.inherited_fields_changed(class)?)
+    }
+
+    /// Whether another class takes the place of its metaclass.
+    fn metaclass_replaced(&self, class: &Bound<'py, PyType>) -> bool {
+        let kind = class.get_type();
+        self.replaced.iter().any(|(old, _)| old.is(&kind))
     }
 
     /// Whether a base of this class was replaced by one with another layout, so that

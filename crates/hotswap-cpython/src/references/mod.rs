@@ -3,7 +3,7 @@
 //! ```text
 //! let found = find_references(py, &pairs, &skip)?;   // one pass over the heap, nothing written
 //! if found.left(0, own).is_empty() {                 // all references accounted for?
-//!     let replaced = found.replace(py)?;             // all, or none and an error
+//!     let replaced = found.replace(py, &[])?;             // all, or none and an error
 //!     replaced.restore(py)?;                         // back, where nobody wrote meanwhile
 //! }
 //! ```
@@ -75,6 +75,13 @@ struct Located {
     target: usize,
     holder: Py<PyAny>,
     place: Place,
+}
+
+impl Located {
+    fn is_base_of(&self, classes: &[Bound<'_, PyType>]) -> bool {
+        let holder = self.holder.as_ptr();
+        matches!(self.place, Place::Base(_)) && classes.iter().any(|class| class.as_ptr() == holder)
+    }
 }
 
 /// References that were replaced, and can be restored.
@@ -165,7 +172,7 @@ pub fn replace_reference<'py>(
     // The clone in the pair is one more.
     let found = find_references(py, &[pair], skip)?;
     let left = found.left(0, own + 1);
-    Ok((found.replace(py)?, left))
+    Ok((found.replace(py, &[])?, left))
 }
 
 impl<'py> References<'py> {
@@ -197,7 +204,10 @@ impl<'py> References<'py> {
     ///
     /// Runs no Python code, unless a dict or set must be built anew whose keys
     /// have a `__hash__` or `__eq__` in Python.
-    pub fn replace(self, py: Python<'py>) -> Result<Replaced> {
+    ///
+    /// The classes in `doomed` are about to be replaced themselves: where `CPython` refuses
+    /// to give one another base, it keeps the one that it has.
+    pub fn replace(self, py: Python<'py>, doomed: &[Bound<'py, PyType>]) -> Result<Replaced> {
         let _section = AtomicSection::enter(py)?;
         let pairs = self.pairs.iter();
         let mut replaced = Replaced {
@@ -222,6 +232,7 @@ impl<'py> References<'py> {
             {
                 Ok(true) => replaced.located.push(each),
                 Ok(false) => (),
+                Err(_) if each.is_base_of(doomed) => (),
                 Err(error) => {
                     replaced.restore(py)?;
                     return Err(error);

@@ -257,7 +257,7 @@ mod cpython {
                 .collect()
         });
         let left = left.collect();
-        let replaced = found.replace(py).map_err(python_error)?;
+        let replaced = found.replace(py, &[]).map_err(python_error)?;
         Ok((Replaced(replaced), left))
     }
 
