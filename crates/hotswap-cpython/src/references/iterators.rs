@@ -56,5 +56,5 @@ pub fn redirect_iterators<'py>(py: Python<'py>, pairs: &[Replacement<'py>]) -> R
         left: Vec::new(),
         unseen: Vec::new(),
     };
-    found.replace(py)
+    found.replace(py, &[])
 }
