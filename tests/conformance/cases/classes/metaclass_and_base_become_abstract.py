@@ -1,14 +1,15 @@
 """A metaclass gets another base in the save in which a base of its classes becomes an ABC."""
+
 WEIGHT = 2
-TAGS = ['classes']
-PYTHON = '3.8'
+TAGS = ["classes"]
+PYTHON = "3.8"
 
 FILES = {
-    'base.py': '''\
+    "base.py": """\
 class SchemaABC:
     def dump(self): raise NotImplementedError
-''',
-    'mod.py': '''\
+""",
+    "mod.py": """\
 import base
 class Meta(type):
     def __new__(mcs, name, bases, ns):
@@ -18,18 +19,25 @@ class Meta(type):
 class Schema(base.SchemaABC, metaclass=Meta):
     def dump(self): return 1
 class Sub(Schema): pass
-''',
+""",
 }
 
 STEPS = [
     [
-        ('write', 'base.py', '''\
+        (
+            "write",
+            "base.py",
+            """\
 from abc import ABC, abstractmethod
 class SchemaABC(ABC):
     @abstractmethod
     def dump(self): ...
-'''),
-        ('write', 'mod.py', '''\
+""",
+        ),
+        (
+            "write",
+            "mod.py",
+            """\
 import base
 from abc import ABCMeta
 class Meta(ABCMeta):
@@ -40,17 +48,27 @@ class Meta(ABCMeta):
 class Schema(base.SchemaABC, metaclass=Meta):
     def dump(self): return 1
 class Sub(Schema): pass
-'''),
+""",
+        ),
     ],
 ]
 
 
 def setup(ns):
-    s = ns.mod.Sub()
+    ns.s = ns.mod.Sub()
 
 
 def check(ns):
     m = ns.mod
-    assert (s.dump(), isinstance(s, m.base.SchemaABC), isinstance(s, m.Schema), m.Sub.tag) == (1, True, True, 'sub'), (s.dump(), isinstance(s, m.base.SchemaABC), isinstance(s, m.Schema), m.Sub.tag)
-    assert ([type(k).__name__ for k in m.Sub.__mro__]) == ['Meta', 'Meta', 'ABCMeta', 'ABCMeta', 'type'], ([type(k).__name__ for k in m.Sub.__mro__])
-    assert (sorted(m.base.SchemaABC.__abstractmethods__)) == ['dump'], (sorted(m.base.SchemaABC.__abstractmethods__))
+    assert (ns.s.dump(), isinstance(ns.s, m.base.SchemaABC), isinstance(ns.s, m.Schema), m.Sub.tag) == (
+        1,
+        True,
+        True,
+        "sub",
+    ), (ns.s.dump(), isinstance(ns.s, m.base.SchemaABC), isinstance(ns.s, m.Schema), m.Sub.tag)
+    assert ([type(k).__name__ for k in m.Sub.__mro__]) == ["Meta", "Meta", "ABCMeta", "ABCMeta", "type"], [
+        type(k).__name__ for k in m.Sub.__mro__
+    ]
+    assert (sorted(m.base.SchemaABC.__abstractmethods__)) == ["dump"], sorted(
+        m.base.SchemaABC.__abstractmethods__
+    )
