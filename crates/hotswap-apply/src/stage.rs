@@ -124,6 +124,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub rebound: Vec<(usize, String, OldAndNew<'py>)>,
     /// Classes made anew in staging, and the live ones that take their members over.
     pub rebuilt: Vec<(Bound<'py, PyType>, Bound<'py, PyType>)>,
+    /// Names that are to go, with what they held when that was found.
+    pub unbound: Vec<(Bound<'py, PyDict>, String, Bound<'py, PyAny>)>,
     /// Counters that statements of this update may move, with the numbers of before.
     pub counters: Vec<crate::counters::Counter<'py>>,
     /// Enums made anew whose combinations of members are not settled yet.
@@ -273,6 +275,12 @@ impl<'w, 'py> Stage<'w, 'py> {
                 None if namespace.contains(name)? => namespace.del_item(name)?,
                 None => {}
             }
+        }
+        if value.is_none()
+            && !self.committed
+            && let Some(was) = live.get_item(name)?
+        {
+            self.unbound.push((live.clone(), name.to_string(), was));
         }
         self.transaction.set_item(&live, name, value);
         Ok(())

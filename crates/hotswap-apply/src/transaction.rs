@@ -171,6 +171,14 @@ impl<'py> Transaction<'py> {
             .sum()
     }
 
+    /// An entry of a dict does not go, after all.
+    pub(crate) fn keep_item(&mut self, dict: &Bound<'py, PyDict>, name: &str) {
+        self.writes.retain(|write| {
+            !matches!(write, Write::Item { dict: other, key, value: None }
+                if other.is(dict) && key.extract::<String>().is_ok_and(|key| key == name))
+        });
+    }
+
     /// What is to be written at the next commit.
     pub(crate) fn writes(&mut self) -> impl Iterator<Item = &mut Write<'py>> {
         self.writes.iter_mut()

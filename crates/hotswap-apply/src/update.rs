@@ -373,6 +373,7 @@ fn begin<'w, 'py>(
         after: Vec::new(),
         abstract_classes: Vec::new(),
         rebuilt: Vec::new(),
+        unbound: Vec::new(),
         enums: Vec::new(),
         counters: Vec::new(),
         replaced: Vec::new(),
@@ -487,6 +488,12 @@ impl<'py> Stage<'_, 'py> {
         let stand_ins = self.stand_ins.iter();
         self.transaction.stood_in_for = stand_ins.map(|each| each.live.clone()).collect();
         self.note_doomed()?;
+        // A statement such as `package.module.name = x` may have given one another value.
+        for (dict, name, was) in std::mem::take(&mut self.unbound) {
+            if dict.get_item(&name)?.is_some_and(|now| !now.is(&was)) {
+                self.transaction.keep_item(&dict, &name);
+            }
+        }
         self.transaction.renew_frozensets()
     }
 

@@ -64,6 +64,10 @@ impl<'py> Stage<'_, 'py> {
             .map(|name| crate::instances::mangle(&remade.before.name, name))
             .collect();
         let by_statement = made_by_statement(class, made)?;
+        // What the same bases and no decorator did not write, the program did, later.
+        let set_later = remade.before.decorators.is_empty()
+            && remade.after.decorators.is_empty()
+            && !remade.change.header;
         for (key, value) in old.iter() {
             let name: String = key.extract()?;
             if new.contains(&key)? || LAYOUT.contains(&name.as_str()) || is_slot(&value)? {
@@ -72,8 +76,12 @@ impl<'py> Stage<'_, 'py> {
             let by_source = bound.contains(&name)
                 || decorated.contains(&name)
                 || by_statement(&name)
-                || is_generated(&value)
-                || name.starts_with("__") && name.ends_with("__") && name != "__abstractmethods__";
+                || is_implied(&name)
+                || !set_later
+                    && (is_generated(&value)
+                        || name.starts_with("__")
+                            && name.ends_with("__")
+                            && name != "__abstractmethods__");
             match (by_source, in_place) {
                 (true, true) => self.transaction.set_class_attribute(survivor, &name, None),
                 // The program set it on the old class.
@@ -268,6 +276,26 @@ pub(super) fn is_generated(value: &Bound<'_, PyAny>) -> bool {
             .getattr("__code__")
             .and_then(|code| code.getattr("co_filename")?.extract::<String>())
             .is_ok_and(|file| file.starts_with('<'))
+}
+
+/// Whether the compiler, or `type` itself, gives a class such an attribute.
+fn is_implied(name: &str) -> bool {
+    matches!(
+        name,
+        "__annotations__"
+            | "__annotate__"
+            | "__annotate_func__"
+            | "__annotations_cache__"
+            | "__classcell__"
+            | "__doc__"
+            | "__hash__"
+            | "__match_args__"
+            | "__orig_bases__"
+            | "__parameters__"
+            | "__slots__"
+            | "__type_params__"
+            | "__weakref__"
+    )
 }
 
 /// The names that a class statement of another kind puts into a class: what an enum or a
