@@ -290,10 +290,17 @@ impl<'py> Stage<'_, 'py> {
                 let Some(made) = locals.get_item(&stored)? else {
                     continue;
                 };
-                let made = if made.getattr("__code__").is_ok() {
+                let mut later = change.steps.iter().filter(|other| {
+                    other.new > step.new
+                        && matches!(other.change, Change::Function(_) | Change::Run)
+                });
+                let hidden =
+                    later.any(|other| after.body[other.new].binds.contains(&function.name));
+                let made = if !hidden && made.getattr("__code__").is_ok() {
                     made
                 } else {
-                    // A later definition of the same name was evaluated on top of it.
+                    // A later definition of the same name was evaluated on top of it, such
+                    // as the setter of a property.
                     self.make_member(module, path, member, header, &namespace, &locals)?
                 };
                 let patched =

@@ -27,6 +27,12 @@ pub fn set_type_attribute(
         // does from a lookup; the class body put it into the dict all the same.
         return write_hidden(class, name, value);
     }
+    let is_name = name.to_str().is_ok_and(|name| name == "__name__");
+    if is_name && !value.is_some_and(|value| value.is_instance_of::<PyString>()) {
+        // A property of this name in the body is an attribute of the instances; the
+        // setter of `type` takes it for the name of the class.
+        return write_hidden(class, name, value);
+    }
     let kind = &raw const ffi::PyType_Type;
     // SAFETY: `type` is a static object that is always alive.
     let set = unsafe { (*kind).tp_setattro }
