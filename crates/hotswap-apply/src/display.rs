@@ -29,7 +29,7 @@ impl<'py> Stage<'_, 'py> {
                 targets,
                 ..
             } if targets.len() == 1 && statement.binds == *targets => {
-                value.display.map(|kind| (kind, value.clone()))
+                Some((value.display, value.clone()))
             }
             _ => None,
         };
@@ -39,7 +39,7 @@ impl<'py> Stage<'_, 'py> {
         let Some((old_kind, old_value)) = display(old) else {
             return Ok(None);
         };
-        if kind != old_kind
+        if !values::is_container(was)
             || !was.get_type().is(now.get_type())
             || self.impurity(module, &old_value.facts).is_some()
         {
@@ -55,6 +55,10 @@ impl<'py> Stage<'_, 'py> {
         let Ok(base) = base else {
             return Ok(None);
         };
+        if kind != old_kind || kind.is_none() {
+            // Another way to write the same value: what the program put into it stays.
+            return Ok(values::equal(&base, now).then(|| was.clone()));
+        }
         let Some(content) = merge(self.py, &base, was, now)? else {
             let entry = self.entry(module, name, Some(new), "statement", "stale");
             entry.reason =
