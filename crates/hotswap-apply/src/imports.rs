@@ -165,7 +165,6 @@ impl<'py> Stage<'_, 'py> {
         import: &Import,
         outline: &hotswap_plan::Outline,
     ) -> PyResult<()> {
-        let live = self.live_dict(module);
         let names: Vec<String> = self
             .changed
             .iter()
@@ -212,18 +211,13 @@ impl<'py> Stage<'_, 'py> {
                 }
                 None => continue,
             }
-            let Some((old, new)) = self.rebound_value(source, &name) else {
+            if self.rebound_value(source, &name).is_none() {
                 self.note_code(module, &name, Changed::Value);
                 self.share_stand_in(module, &name)?;
                 continue;
-            };
-            let has = is_given(public.as_deref(), &name);
-            let had = is_given(before.as_deref(), &name) && live.contains(&name)?;
-            if new.is_none() && self.comes_by_star_but(module, source, &name, outline)? {
-                continue;
             }
-            if has || had {
-                self.rebind(module, &live, &name, None, outline, old, new)?;
+            if is_given(public.as_deref(), &name) || is_given(before.as_deref(), &name) {
+                self.settle_star(module, &name, outline)?;
             }
         }
         Ok(())
@@ -272,9 +266,9 @@ impl<'py> Stage<'_, 'py> {
         before: Option<&[String]>,
         public: Option<&[String]>,
     ) -> PyResult<()> {
-        let (own, other) = (self.live_dict(module), self.live_dict(source));
+        let other = self.live_dict(source);
         let staged = self.namespace(source)?;
-        for (name, value) in staged.copy()?.iter() {
+        for name in staged.copy()?.keys() {
             let name: String = name.extract()?;
             let (had, has) = (
                 is_given(before, &name) && other.contains(&name)?,
@@ -283,40 +277,77 @@ impl<'py> Stage<'_, 'py> {
             if had == has || outline.last_binder(&name).is_some() {
                 continue;
             }
-            let live = own.get_item(&name)?;
-            if has && live.is_none() {
-                self.bind(module, &name, Some(value.clone()))?;
-                self.note_value(module, &name, None, Some(value));
-                self.entry(module, &name, None, "import", "added");
-            } else if had
-                && live.as_ref().is_some_and(|live| live.is(&value))
-                && !self.comes_by_star_but(module, source, &name, outline)?
-            {
-                self.bind(module, &name, None)?;
-                self.note_value(module, &name, live, None);
-                self.entry(module, &name, None, "import", "removed");
-            }
+            self.settle_star(module, &name, outline)?;
         }
         Ok(())
     }
 
-    /// Whether a star import of another module gives the name as well.
-    fn comes_by_star_but(
-        &self,
+    /// Gives a name what the star imports of a module give it now, taken together: it may
+    /// come from another one than before. What the program assigned stays.
+    fn settle_star(
+        &mut self,
         module: usize,
-        source: usize,
         name: &str,
         outline: &hotswap_plan::Outline,
-    ) -> PyResult<bool> {
-        for (_, import) in outline.imports().filter(|(_, import)| import.bound == "*") {
-            if let Some(other) = self.imported_module(module, import)
-                && other != source
-                && self.given_by_star(other, name)?.is_some()
-            {
-                return Ok(true);
+    ) -> PyResult<()> {
+        let before_outline = match self.edits.get(&module) {
+            Some(edited) => edited.old_outline.clone(),
+            None => match self.outline(module) {
+                Some(outline) => outline,
+                None => return Ok(()),
+            },
+        };
+        let mut before = None;
+        for source in self.star_sources(module, &before_outline) {
+            let dict = self.live_dict(source);
+            if is_given(listed(&dict)?.as_deref(), name) {
+                before = dict.get_item(name)?.or(before);
             }
         }
-        Ok(false)
+        let mut after = None;
+        for source in self.star_sources(module, outline) {
+            after = self.given_by_star(source, name)?.or(after);
+        }
+        let now = self.live_dict(module).get_item(name)?;
+        let staged = self.namespace(module)?.get_item(name)?;
+        let same =
+            |one: &Option<Bound<'py, PyAny>>, other: &Option<Bound<'py, PyAny>>| match (one, other)
+            {
+                (Some(one), Some(other)) => one.is(other),
+                (None, None) => true,
+                _ => false,
+            };
+        if same(&staged, &after) {
+            return Ok(());
+        }
+        if !same(&now, &before) {
+            self.entry(module, name, None, "import", "kept").reason =
+                "the program assigned this name itself".to_string();
+            return Ok(());
+        }
+        // Of two modules the first may have taken the name away, and the other gives it.
+        let own = self.world.modules[module].name.clone();
+        self.entries.retain(|entry| {
+            !(entry.kind == "import" && entry.module == own && entry.qualname == name)
+        });
+        let action = match (&now, &after) {
+            (None, _) => "added",
+            (Some(_), Some(_)) => "rebound",
+            (Some(_), None) => "removed",
+        };
+        self.bind(module, name, after.clone())?;
+        self.note_value(module, name, now, after);
+        self.entry(module, name, None, "import", action);
+        Ok(())
+    }
+
+    /// The modules that a module imports everything from, in the order of its statements.
+    fn star_sources(&self, module: usize, outline: &hotswap_plan::Outline) -> Vec<usize> {
+        let stars = outline.imports().filter(|(_, import)| import.bound == "*");
+        stars
+            .filter_map(|(_, import)| self.imported_module(module, import))
+            .filter(|source| *source != module)
+            .collect()
     }
 
     /// What a star import of a module gives for a name, as the module will be.
