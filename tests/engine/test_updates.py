@@ -258,3 +258,36 @@ def test_derivation_leaves_a_debugger_alone(load: Load) -> None:
     assert after is trace
     assert program.module.DOUBLE == 6
     assert "stale" in [change.action for change in report.changes]
+
+
+UNWATCHABLE = """
+LOG = []
+
+
+def noted(number):
+    try:
+        return number
+    finally:
+        LOG.append(number)
+
+
+def first(number):
+    return noted(number) if number > 5 else number
+
+
+def second(number):
+    return noted(number) if number > 6 else first(number)
+
+
+LIMIT = {}
+TOTAL = first(LIMIT) + second(LIMIT)
+"""
+
+
+def test_function_that_cannot_be_watched_ends_the_derivation_wherever_it_is_called(load: Load) -> None:
+    program = load(UNWATCHABLE.format(3))
+    program.edit(UNWATCHABLE.format(4))
+    assert program.module.TOTAL == 8
+    report = program.edit(UNWATCHABLE.format(9))
+    assert (program.module.TOTAL, program.module.LOG) == (8, [])
+    assert "stale" in [change.action for change in report.changes if change.qualname == "TOTAL"]

@@ -126,16 +126,18 @@ impl<'py> Stage<'_, 'py> {
             return None;
         }
         let file: String = code.getattr("co_filename").ok()?.extract().ok()?;
+        let mut steps = Vec::new();
         for (text, outline) in self.versions(source)? {
             let definition = outline.statements[outline.last_binder(&name)?].function()?;
-            let steps = hotswap_plan::body_steps(&text, definition.def_start)?;
             if !definition.decorators.is_empty() {
                 return None;
             }
-            for step in steps {
-                let facts = step.facts.clone();
-                self.watch_step(source, &file, &step, Some(facts), depth, doubts);
-            }
+            steps.extend(hotswap_plan::body_steps(&text, definition.def_start)?);
+        }
+        doubts.watched.push(function.as_ptr() as usize);
+        for step in steps {
+            let facts = step.facts.clone();
+            self.watch_step(source, &file, &step, Some(facts), depth, doubts);
         }
         Some(())
     }
@@ -156,6 +158,7 @@ impl<'py> Stage<'_, 'py> {
             return None;
         };
         let (_, name) = self.definition_of(module, path)?;
+        let mut steps = Vec::new();
         for (text, outline) in self.versions(home)? {
             let definition = outline.statements[outline.last_binder(&name)?].class()?;
             let mut methods = definition.body.iter().rev().filter_map(Statement::function);
@@ -165,9 +168,12 @@ impl<'py> Stage<'_, 'py> {
             }
             for step in hotswap_plan::body_steps(&text, version.def_start)? {
                 let facts = self.facts_of_init(home, version, &step.facts, depth);
-                let file = self.code_file(home);
-                self.watch_step(home, file, &step, facts, depth, doubts);
+                steps.push((step, facts));
             }
+        }
+        doubts.watched.push(class.as_ptr() as usize);
+        for (step, facts) in steps {
+            self.watch_step(home, self.code_file(home), &step, facts, depth, doubts);
         }
         Some(())
     }
@@ -356,20 +362,16 @@ fn refuse(
 #[derive(Default)]
 struct Doubts {
     found: Vec<Doubt>,
-    seen: Vec<usize>,
+    /// Functions and classes whose lines were gone through, or are being.
+    watched: Vec<usize>,
 }
 
 impl Doubts {
     /// Whether a function or class was looked at already. None: calls are too deep here.
-    fn is_known(&mut self, object: &Bound<'_, PyAny>, depth: usize) -> Option<bool> {
-        let at = object.as_ptr() as usize;
-        if self.seen.contains(&at) {
+    fn is_known(&self, object: &Bound<'_, PyAny>, depth: usize) -> Option<bool> {
+        if self.watched.contains(&(object.as_ptr() as usize)) {
             return Some(true);
         }
-        if depth > DEPTH {
-            return None;
-        }
-        self.seen.push(at);
-        Some(false)
+        (depth <= DEPTH).then_some(false)
     }
 }
