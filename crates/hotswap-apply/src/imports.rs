@@ -300,8 +300,13 @@ impl<'py> Stage<'_, 'py> {
         let mut before = None;
         for source in self.star_sources(module, &before_outline) {
             let dict = self.live_dict(source);
+            // What ran after the commit has given the live name its new value already.
+            let held = match self.rebound_value(source, name) {
+                Some((old, _)) => old,
+                None => dict.get_item(name)?,
+            };
             if is_given(listed(&dict)?.as_deref(), name) {
-                before = dict.get_item(name)?.or(before);
+                before = held.or(before);
             }
         }
         let mut after = None;
