@@ -22,10 +22,12 @@ mod hooks;
 mod members;
 mod remade;
 mod renamed;
+mod scope;
 mod shape;
 
 pub(crate) use cached::cached_function;
 pub(crate) use remade::Remade;
+pub(crate) use scope::hide;
 
 impl<'py> Stage<'_, 'py> {
     /// A changed class at module level.
@@ -236,6 +238,13 @@ impl<'py> Stage<'_, 'py> {
                 locals.del_item(name)?;
             }
         }
+        let run: Vec<&Statement> = change
+            .steps
+            .iter()
+            .filter(|step| step.change != Change::Same && step.change != Change::Bodies)
+            .map(|step| &after.body[step.new])
+            .collect();
+        scope::hide(&locals, &scope::bound_below(after, &run))?;
         if let Some(annotations) = locals.get_item("__annotations__")? {
             locals.set_item("__annotations__", annotations.call_method0("copy")?)?;
         }

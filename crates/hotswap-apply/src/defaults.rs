@@ -100,10 +100,13 @@ impl<'py> Stage<'_, 'py> {
         let before_update = self.namespace_before(module)?;
         let namespace = self.namespace(module)?;
         let (mut old_scope, mut new_scope) = (None, None);
-        if let Some((_, class)) = class {
+        if let Some((path, class)) = class {
+            let hidden = self.bound_below_member(module, path, new);
             let members = cpython::type_dict(class).copy()?;
+            crate::class::hide(&members, &hidden)?;
             old_scope = Some(members.copy()?);
             self.transaction.pending_members(class, &members)?;
+            crate::class::hide(&members, &hidden)?;
             new_scope = Some(members);
         }
         for each in due {

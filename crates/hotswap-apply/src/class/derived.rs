@@ -52,6 +52,8 @@ impl<'py> Stage<'_, 'py> {
             }
             let unit = self.compile(module, &skeleton.statement(member).finish())?;
             let locals = live.copy()?;
+            let (_, definition) = path[path.len() - 1];
+            super::scope::hide(&locals, &super::scope::bound_below(definition, &[member]))?;
             let Some(body) = codes::class_body(&unit, &names)? else {
                 return Ok(false);
             };

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 use rustc_hash::FxHashSet;
 
+use super::scope::bound_below;
 use crate::stage::{Changed, Stage};
 use crate::values;
 
@@ -132,7 +133,8 @@ impl<'py> Stage<'_, 'py> {
             let mut stale = self.impurity(module, &default.facts);
             if stale.is_none() {
                 let text = self.text(module);
-                let scope = self.class_scope(module, class)?;
+                let hidden = bound_below(path[path.len() - 1].1, &[member]);
+                let scope = self.class_scope(module, class, &hidden)?;
                 let start = path[0].0.head.start;
                 let mut view = self.view_before(module, start, &default.facts, &scope)?;
                 let was = crate::statement::evaluate(self.py, default.span.of(&text), &scope);
@@ -188,9 +190,12 @@ impl<'py> Stage<'_, 'py> {
         &self,
         module: usize,
         class: &Bound<'py, PyType>,
+        hidden: &[String],
     ) -> PyResult<Bound<'py, pyo3::types::PyDict>> {
         let scope = self.live_dict(module).copy()?;
-        scope.update(cpython::type_dict(class).as_mapping())?;
+        let members = cpython::type_dict(class).copy()?;
+        super::scope::hide(&members, hidden)?;
+        scope.update(members.as_mapping())?;
         Ok(scope)
     }
 
@@ -210,7 +215,10 @@ impl<'py> Stage<'_, 'py> {
         if !values::is_container(was) {
             return Ok(false);
         }
-        let scope = self.class_scope(module, class)?;
+        let names: String = class.getattr("__qualname__")?.extract()?;
+        let names: Vec<String> = names.split('.').map(str::to_string).collect();
+        let hidden = self.bound_below_member(module, &names, member);
+        let scope = self.class_scope(module, class, &hidden)?;
         let merged = self.merge_display(module, name, was, now, before, member, &scope)?;
         let Some(content) = merged else {
             return Ok(false);
