@@ -688,3 +688,27 @@ def test_call_that_enters_changed_code_while_new_statements_run(
             thread.join()
         assert hotswap.sync().status == "applied" and module.busy() == 2
     del sys.modules[program.name]
+
+
+def test_member_read_above_and_below_its_definition_in_one_save(load: Load) -> None:
+    program = load(
+        """
+        import string
+
+        class Words:
+            digits = string.digits
+            def string(self):
+                return "s"
+            other = 1
+        """
+    )
+    report = program.sub(
+        ("digits = string.digits", "digits = string.hexdigits"),
+        ("other = 1", "other = string"),
+        status="rejected",
+    )
+    assert report.error is not None
+    assert "has no attribute 'hexdigits'" in report.error.message
+    assert program.module.Words.digits == "0123456789"
+    program.sub(("other = string", "other = 2"))
+    assert program.module.Words.digits == "0123456789abcdefABCDEF"
