@@ -137,7 +137,7 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         }
         let live = self.live_dict(module);
-        self.rebind(module, &live, &import.bound, Some(index), outline, old, new)
+        self.rebind(module, &live, &import.bound, index, outline, old, new)
     }
 
     /// What changed about the members of a class, under the name that an import gives it.
@@ -405,21 +405,18 @@ impl<'py> Stage<'_, 'py> {
         module: usize,
         live: &Bound<'py, PyDict>,
         bound: &str,
-        statement: Option<usize>,
+        statement: usize,
         outline: &hotswap_plan::Outline,
         old: Option<Bound<'py, PyAny>>,
         new: Option<Bound<'py, PyAny>>,
     ) -> PyResult<()> {
-        if let Some(index) = statement
-            && outline.last_binder(bound) != Some(index)
-        {
+        if outline.last_binder(bound) != Some(statement) {
             return Ok(());
         }
         let now = live.get_item(bound)?;
         let untouched = match (&now, &old) {
             (Some(now), Some(old)) => now.is(old),
             (None, None) => true,
-            // A new public name of a star import must not hide what the program put there.
             _ => false,
         };
         if now.is_some()
@@ -427,12 +424,6 @@ impl<'py> Stage<'_, 'py> {
                 .as_ref()
                 .is_some_and(|new| now.as_ref().is_some_and(|now| now.is(new)))
         {
-            return Ok(());
-        }
-        if new.is_none() && statement.is_none() && untouched && now.is_some() {
-            self.bind(module, bound, None)?;
-            self.note_value(module, bound, now, None);
-            self.entry(module, bound, None, "import", "removed");
             return Ok(());
         }
         let Some(new) = new else {
