@@ -87,8 +87,8 @@ def print_events():
 def watch(print_events):
     running = []
 
-    def start(root, *arguments, prefix=(), **options):
-        running.append(Events([*prefix, print_events, str(root), *arguments], **options))
+    def start(root, *arguments, prefix=(), program=print_events, **options):
+        running.append(Events([*prefix, program, str(root), *arguments], **options))
         return running[-1]
 
     yield start

@@ -68,11 +68,12 @@ def test_an_overflow_of_the_queue_loses_nothing(watch, root):
     assert events.close()["overflows"] == 1
 
 
-def test_a_file_without_permission_is_an_error_and_comes_back(watch, root):
+def test_a_file_without_permission_is_an_error_and_comes_back(watch, print_events, root):
     options = {}
     if os.getuid() == 0:
-        # root may read everything
-        options = {"user": 65534, "group": 65534, "extra_groups": []}
+        # root may read everything, and others may not enter the folder of a private clone.
+        program = shutil.copy(print_events, root / "print_events")
+        options = {"user": 65534, "group": 65534, "extra_groups": [], "program": program}
     events = watch(root, "--sweep", "200", **options)
     path = root / "m.py"
     path.chmod(0)
