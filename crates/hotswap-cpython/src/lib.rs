@@ -10,7 +10,9 @@
 //! lines       first line numbers of live code objects
 //! code        constants of live code objects
 //! tuple       items of live tuples
+//! bytecode    what instructions do to the stack and the variables of a call
 //! frames      code that is on a stack now
+//! moving      calls in progress that go on in another code object
 //! threads     the end of a thread that never ends by itself
 //! commit      a stretch in which no other Python code runs
 //! audit       whether an audit hook looks on
@@ -38,6 +40,7 @@ compile_error!("hotswap-cpython is about the private parts of CPython and no oth
 
 pub mod attributes;
 pub mod audit;
+pub mod bytecode;
 pub mod code;
 pub mod commit;
 pub mod frames;
@@ -46,6 +49,7 @@ pub mod heap;
 pub mod home;
 mod layout;
 pub mod lines;
+pub mod moving;
 mod names;
 mod once;
 pub mod references;

@@ -5,7 +5,7 @@ use std::fmt;
 use pyo3::prelude::*;
 
 use crate::once::Once;
-use crate::{audit, code, functions, heap, home, lines, rings, tuple, versions};
+use crate::{audit, code, functions, heap, home, lines, moving, rings, tuple, versions};
 
 /// The last minor version of CPython whose layout hotswap has been told about.
 const NEWEST_MINOR: u8 = 15;
@@ -55,6 +55,7 @@ pub fn capabilities(py: Python<'_>) -> Vec<Capability> {
         capability(rings::CAPABILITY, heap::check_frozen(py).err()),
         capability(audit::CAPABILITY, audit::check().err()),
         capability(home::CAPABILITY, home::check(py).err()),
+        capability(moving::CAPABILITY, moving::check(py).err()),
         capability(versions::CAPABILITY, versions::separate(py).err()),
     ]
 }

@@ -17,6 +17,7 @@ mod diff;
 mod facts;
 mod given_back;
 mod outline;
+mod points;
 mod purity;
 mod reader;
 mod scan;
@@ -31,6 +32,7 @@ pub use outline::{
     Assignment, Branch, ClassDef, CodeSite, Compound, Expression, FunctionDef, Import, Item, Kind,
     Outline, Parameter, Pragma, Span, Statement, SyntaxProblem, Target,
 };
+pub use points::{Correspondence, Definition, Place, Point, PointKind, correspond};
 pub use purity::{
     is_pure_builtin, is_pure_library, is_pure_method, is_pure_method_name, makes_fresh_object,
 };

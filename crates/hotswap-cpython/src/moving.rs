@@ -1,0 +1,106 @@
+//! Calls in progress that go on in another code object.
+//!
+//! From CPython 3.12 on a native callback on the backward jumps of the old code finds the
+//! call that jumps as the current frame, with everything it holds in memory; a suspended
+//! generator holds its frame itself. Both get the new code, the variables by name and the
+//! place to go on at. The interpreter reads all of it anew when the callback returns
+//! (`_Py_call_instrumentation_jump` in CPython's `Python/instrumentation.c`).
+//!
+//! What the caller must know is in [`Route`]: that two places of two versions mean the
+//! same. What is checked here is that the interpreter cannot be hurt: the layout by a
+//! self-test, and on each move the code, the place, the depth of the stack, the room, and
+//! that no variable without a value is read where CPython does not look.
+
+#[cfg(all(Py_3_12, not(Py_3_14)))]
+mod frame;
+mod jumps;
+#[cfg(all(Py_3_12, not(Py_3_14)))]
+mod rooms;
+mod slots;
+
+use pyo3::prelude::*;
+use pyo3::types::PyCode;
+use rustc_hash::FxHashMap;
+
+use crate::support::{Result, Tested, Unsupported, tested};
+
+pub use jumps::{Armed, arm, armed, disarm};
+
+pub(crate) const CAPABILITY: &str = "moving calls in progress";
+
+/// Where a call goes on in the new code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// In bytes from the start of the new code.
+    pub offset: u32,
+    /// How many values lie on the stack there.
+    pub depth: u32,
+    /// Variables that must have a value.
+    pub needed: Vec<String>,
+}
+
+/// The way from one code object to another.
+#[derive(Debug)]
+pub struct Route<'py> {
+    /// The code that calls are in.
+    pub old: Bound<'py, PyCode>,
+    /// The code to go on in.
+    pub new: Bound<'py, PyCode>,
+    /// Where the old code jumps back to, in bytes, and what that is in the new one.
+    pub loops: FxHashMap<u32, Target>,
+    /// The same for instructions at which a generator is suspended, or not yet begun.
+    pub suspensions: FxHashMap<u32, Target>,
+}
+
+/// What came of a move.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Moved {
+    /// The call is in the new code.
+    Done,
+    /// It stays in the old code, for this reason.
+    Refused(String),
+}
+
+/// Whether this interpreter lets calls be moved.
+pub fn check(py: Python<'_>) -> std::result::Result<(), Unsupported> {
+    static OUTCOME: Tested<()> = Tested::new();
+    tested(py, CAPABILITY, &OUTCOME, || self_test(py)).map(|_| ())
+}
+
+/// Moves a suspended generator, coroutine or async generator, or one that has not begun.
+pub fn move_suspended(
+    py: Python<'_>,
+    generator: &Bound<'_, PyAny>,
+    route: &Route<'_>,
+) -> Result<Moved> {
+    check(py)?;
+    #[cfg(all(Py_3_12, not(Py_3_14)))]
+    return Ok(frame::move_generator(py, generator, route));
+    #[cfg(not(all(Py_3_12, not(Py_3_14))))]
+    {
+        let _ = (generator, route);
+        Ok(Moved::Refused(String::from("not on this version")))
+    }
+}
+
+#[cfg(not(all(Py_3_12, not(Py_3_14))))]
+fn self_test(_: Python<'_>) -> std::result::Result<(), String> {
+    Err("hotswap moves calls on CPython 3.12 and 3.13 only".to_string())
+}
+
+#[cfg(all(Py_3_12, not(Py_3_14)))]
+use frame::self_test;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_moved_where_it_is_known_how() {
+        Python::attach(|py| {
+            let known = cfg!(all(Py_3_12, not(Py_3_14)));
+            let outcome = check(py);
+            assert_eq!(outcome.is_ok(), known, "{outcome:?}");
+        });
+    }
+}

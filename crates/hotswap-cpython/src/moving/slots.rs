@@ -1,0 +1,53 @@
+//! The variables of a code object, in the order in which a call holds them.
+
+use pyo3::prelude::*;
+use pyo3::types::PyCode;
+
+use crate::once::intern;
+
+/// The variables of a code object and the size of its calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Slots {
+    /// Local variables, then cells that are no local variables too, then free ones.
+    pub(super) names: Vec<String>,
+    /// Whether a slot holds a cell.
+    pub(super) cells: Vec<bool>,
+    /// The first slot of a free variable.
+    pub(super) free: usize,
+    /// How many values may lie on the stack.
+    pub(super) stack: usize,
+}
+
+impl Slots {
+    pub(super) fn of(code: &Bound<'_, PyCode>) -> PyResult<Slots> {
+        let py = code.py();
+        let mut names: Vec<String> = code.getattr(intern!(py, "co_varnames"))?.extract()?;
+        let cell_names: Vec<String> = code.getattr(intern!(py, "co_cellvars"))?.extract()?;
+        let free_names: Vec<String> = code.getattr(intern!(py, "co_freevars"))?.extract()?;
+        let mut cells: Vec<bool> = names.iter().map(|name| cell_names.contains(name)).collect();
+        for name in cell_names {
+            if !names.contains(&name) {
+                names.push(name);
+                cells.push(true);
+            }
+        }
+        let free = names.len();
+        cells.extend(free_names.iter().map(|_| true));
+        names.extend(free_names);
+        Ok(Slots {
+            names,
+            cells,
+            free,
+            stack: code.getattr(intern!(py, "co_stacksize"))?.extract()?,
+        })
+    }
+
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|known| known == name)
+    }
+
+    /// How many words a call holds.
+    pub(super) fn size(&self) -> usize {
+        self.names.len() + self.stack
+    }
+}

@@ -1,0 +1,127 @@
+use super::{Correspondence, Definition, PointKind, correspond};
+
+fn between(old: &str, new: &str) -> Correspondence {
+    let definition = |text| Definition {
+        text,
+        name: "f",
+        line: 1,
+    };
+    correspond(definition(old), definition(new), false).unwrap()
+}
+
+/// Pairs as lines, old and new.
+fn lines(found: &Correspondence) -> Vec<(u32, u32)> {
+    let mut lines: Vec<_> = found
+        .pairs
+        .iter()
+        .map(|(old, new)| (old.line(), new.line()))
+        .collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn a_loop_is_itself_whatever_its_body_does() {
+    let found = between(
+        "def f():\n    while True:\n        a()\n",
+        "def f():\n    b = 1\n    while go():\n        c()\n        d()\n",
+    );
+    assert_eq!(lines(&found), [(2, 3)]);
+    assert!(found.lost.is_empty());
+}
+
+#[test]
+fn a_loop_keeps_its_place_beside_new_ones() {
+    let found = between(
+        "def f(a):\n    for x in a:\n        g(x)\n",
+        "def f(a):\n    for y in a:\n        h(y)\n    for x in a:\n        g(x)\n",
+    );
+    assert_eq!(lines(&found), [(2, 4)]);
+}
+
+#[test]
+fn several_changed_loops_of_another_number_are_not_told_apart() {
+    let found = between(
+        "def f(a):\n    for x in a:\n        g(x)\n",
+        "def f(a):\n    for y in b:\n        h(y)\n    for z in c:\n        g(z)\n",
+    );
+    assert_eq!(lines(&found), []);
+    assert_eq!(found.lost.len(), 1);
+}
+
+#[test]
+fn nesting_must_be_the_same() {
+    let plain = "def f(a):\n    for x in a:\n        while x:\n            g()\n";
+    let wrapped =
+        "def f(a):\n    for x in a:\n        with x:\n            while x:\n                h()\n";
+    let found = between(plain, wrapped);
+    assert_eq!(lines(&found), [(2, 2)]);
+    assert_eq!(found.lost.len(), 1);
+    let guarded = "def f(a):\n    for x in a:\n        try:\n            while x:\n                h()\n        finally:\n            i()\n";
+    assert_eq!(lines(&between(plain, guarded)), [(2, 2), (3, 4)]);
+    let definition = |text| Definition {
+        text,
+        name: "f",
+        line: 1,
+    };
+    let with_blocks = correspond(definition(plain), definition(guarded), true).unwrap();
+    assert_eq!(lines(&with_blocks), [(2, 2)]);
+}
+
+#[test]
+fn suspensions_of_whole_statements_pair_in_order() {
+    let found = between(
+        "async def f():\n    x = await a()\n    await b()\n",
+        "async def f():\n    y = await c()\n    return await d()\n",
+    );
+    assert_eq!(lines(&found), [(2, 2), (3, 3)]);
+}
+
+#[test]
+fn a_suspension_inside_an_expression_needs_the_same_statement() {
+    let old = "async def f():\n    g(1, await a())\n    h()\n";
+    let same = "async def f():\n    k()\n    g(1, await a())\n";
+    let other = "async def f():\n    g(2, await a())\n";
+    assert_eq!(lines(&between(old, same)), [(2, 3)]);
+    assert_eq!(lines(&between(old, other)), []);
+}
+
+#[test]
+fn yields_of_another_number_are_not_told_apart() {
+    let found = between(
+        "def f():\n    yield 1\n    yield 2\n",
+        "def f():\n    yield 10\n    yield 20\n    yield 30\n",
+    );
+    assert_eq!(lines(&found), []);
+    let found = between(
+        "def f():\n    yield 1\n    yield 2\n",
+        "def f():\n    yield 0\n    yield 1\n    yield 3\n",
+    );
+    assert_eq!(lines(&found), [(2, 3), (3, 4)]);
+}
+
+#[test]
+fn decorated_functions_are_found_by_the_first_decorator() {
+    let text = "@a\n@b\ndef f():\n    while 1:\n        pass\n";
+    let found = between(text, text);
+    assert_eq!(lines(&found), [(4, 4)]);
+    let (point, _) = &found.pairs[0];
+    assert!(matches!(point.kind, PointKind::While { forever: true, .. }));
+}
+
+#[test]
+fn two_functions_of_one_place_are_refused() {
+    let text = "if a:\n    def f(): pass\n";
+    let twice = Definition {
+        text: "class A:\n    def f(self): pass\n",
+        name: "f",
+        line: 1,
+    };
+    let once = Definition {
+        text,
+        name: "f",
+        line: 2,
+    };
+    assert!(correspond(twice, once, false).is_none());
+    assert!(correspond(once, once, false).is_some());
+}

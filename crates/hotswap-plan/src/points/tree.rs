@@ -1,0 +1,388 @@
+//! A function as a tree of what the interpreter keeps for a call that is inside: an
+//! iterator, a manager to leave, an exception being handled.
+
+use ruff_python_ast::visitor::{self, Visitor};
+use ruff_python_ast::{self as ast, Expr, Stmt};
+use ruff_text_size::{Ranged, TextRange};
+
+use super::{Place, Point, PointKind, place};
+use crate::reader::Lines;
+
+/// What a node is; two nodes can only correspond if they are the same in this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    For,
+    AsyncFor,
+    While,
+    With,
+    AsyncWith,
+    /// The body of a `try` statement, where the interpreter keeps a stack of them.
+    Try {
+        handlers: bool,
+        finally: bool,
+    },
+    Handler,
+    /// A handler of `except*`, of whose inner state nothing is assumed.
+    GroupHandler,
+    Finally,
+    Yield,
+    YieldFrom,
+    Await,
+    /// The n-th manager of an `async with` is entered.
+    Enter,
+}
+
+/// A construct around others, or a point.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) class: Class,
+    /// The text of its head, or of the statement that a suspension is part of.
+    pub(super) head: String,
+    /// The text of the whole.
+    pub(super) whole: String,
+    /// Nothing else lies on the stack: it is all that its statement does.
+    pub(super) plain: bool,
+    pub(super) point: Option<Point>,
+    pub(super) children: Vec<Node>,
+}
+
+pub(super) fn build(text: &str, lines: &Lines, body: &[Stmt], blocks: bool) -> Vec<Node> {
+    let mut builder = Builder {
+        text,
+        lines,
+        blocks,
+        nodes: Vec::new(),
+    };
+    builder.block(body);
+    builder.nodes
+}
+
+struct Builder<'a> {
+    text: &'a str,
+    lines: &'a Lines,
+    blocks: bool,
+    nodes: Vec<Node>,
+}
+
+impl Builder<'_> {
+    fn block(&mut self, body: &[Stmt]) {
+        for stmt in body {
+            self.statement(stmt);
+        }
+    }
+
+    /// The text of a stretch, whatever the white space in it.
+    fn text(&self, range: TextRange) -> String {
+        let text = &self.text[range.start().to_usize()..range.end().to_usize()];
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    fn place(&self, range: TextRange) -> Place {
+        place(self.lines, range)
+    }
+
+    /// Adds a construct with what `inside` adds to it.
+    fn enclose(
+        &mut self,
+        class: Class,
+        head: TextRange,
+        whole: TextRange,
+        point: Option<Point>,
+        inside: impl FnOnce(&mut Self),
+    ) {
+        let outer = std::mem::take(&mut self.nodes);
+        inside(self);
+        let children = std::mem::replace(&mut self.nodes, outer);
+        self.nodes.push(Node {
+            class,
+            head: self.text(head),
+            whole: self.text(whole),
+            plain: true,
+            point,
+            children,
+        });
+    }
+
+    fn statement(&mut self, stmt: &Stmt) {
+        match stmt {
+            Stmt::For(each) => self.for_loop(stmt, each),
+            Stmt::While(each) => self.while_loop(stmt, each),
+            Stmt::With(each) => {
+                let async_items = each.is_async.then_some(0);
+                self.managers(stmt, &each.items, async_items, &each.body);
+            }
+            Stmt::Try(each) => self.try_statement(each),
+            Stmt::If(each) => {
+                self.whole_expression(&each.test, each.test.range());
+                self.block(&each.body);
+                for clause in &each.elif_else_clauses {
+                    if let Some(test) = &clause.test {
+                        self.whole_expression(test, test.range());
+                    }
+                    self.block(&clause.body);
+                }
+            }
+            Stmt::Match(each) => {
+                self.whole_expression(&each.subject, each.subject.range());
+                for case in &each.cases {
+                    if let Some(guard) = &case.guard {
+                        self.parts(guard, case.pattern.range().cover(guard.range()));
+                    }
+                    self.block(&case.body);
+                }
+            }
+            Stmt::Expr(each) => self.whole_expression(&each.value, stmt.range()),
+            Stmt::Assign(each) => {
+                self.whole_expression(&each.value, stmt.range());
+                for target in &each.targets {
+                    self.parts(target, stmt.range());
+                }
+            }
+            Stmt::AnnAssign(each) => {
+                if let Some(value) = &each.value {
+                    self.whole_expression(value, stmt.range());
+                }
+            }
+            Stmt::Return(each) => {
+                if let Some(value) = &each.value {
+                    self.whole_expression(value, stmt.range());
+                }
+            }
+            // Their bodies are code of their own; what is evaluated around them is not followed.
+            Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
+            other => {
+                let mut finder = Suspensions::default();
+                visitor::walk_stmt(&mut finder, other);
+                self.add_parts(finder, stmt.range());
+            }
+        }
+    }
+
+    fn for_loop(&mut self, stmt: &Stmt, each: &ast::StmtFor) {
+        self.whole_expression(&each.iter, each.iter.range());
+        let (class, kind) = match each.is_async {
+            true => (Class::AsyncFor, PointKind::AsyncFor),
+            false => (Class::For, PointKind::For),
+        };
+        let point = Point {
+            kind,
+            places: vec![self.place(stmt.range()), self.place(each.iter.range())],
+        };
+        let head = each.target.range().cover(each.iter.range());
+        self.enclose(class, head, stmt.range(), Some(point), |inner| {
+            inner.block(&each.body);
+        });
+        self.block(&each.orelse);
+    }
+
+    fn while_loop(&mut self, stmt: &Stmt, each: &ast::StmtWhile) {
+        let (Some(first), Some(last)) = (each.body.first(), each.body.last()) else {
+            return;
+        };
+        let point = Point {
+            kind: PointKind::While {
+                test: self.place(each.test.range()),
+                forever: is_true(&each.test),
+                body: self.place(first.range().cover(last.range())),
+            },
+            places: vec![self.place(stmt.range())],
+        };
+        let head = each.test.range();
+        self.enclose(Class::While, head, stmt.range(), Some(point), |inner| {
+            inner.whole_expression(&each.test, each.test.range());
+            inner.block(&each.body);
+        });
+        self.block(&each.orelse);
+    }
+
+    /// The managers of a `with` statement, one inside the other. `entered` counts those
+    /// of an `async with`.
+    fn managers(
+        &mut self,
+        stmt: &Stmt,
+        items: &[ast::WithItem],
+        entered: Option<usize>,
+        body: &[Stmt],
+    ) {
+        let Some((item, rest)) = items.split_first() else {
+            return self.block(body);
+        };
+        self.whole_expression(&item.context_expr, item.context_expr.range());
+        if let Some(index) = entered {
+            self.nodes.push(Node {
+                class: Class::Enter,
+                head: self.text(item.range()),
+                whole: self.text(item.range()),
+                plain: true,
+                point: Some(Point {
+                    kind: PointKind::Enter(index),
+                    places: vec![
+                        self.place(stmt.range()),
+                        self.place(item.context_expr.range()),
+                    ],
+                }),
+                children: Vec::new(),
+            });
+        }
+        let class = match entered {
+            Some(_) => Class::AsyncWith,
+            None => Class::With,
+        };
+        self.enclose(class, item.range(), stmt.range(), None, |inner| {
+            inner.managers(stmt, rest, entered.map(|index| index + 1), body);
+        });
+    }
+
+    fn try_statement(&mut self, each: &ast::StmtTry) {
+        let none = TextRange::empty(each.range().start());
+        if self.blocks {
+            let class = Class::Try {
+                handlers: !each.handlers.is_empty(),
+                finally: !each.finalbody.is_empty(),
+            };
+            self.enclose(class, none, each.range(), None, |inner| {
+                inner.block(&each.body);
+                if each.finalbody.is_empty() {
+                    return;
+                }
+                inner.handlers(each);
+                inner.block(&each.orelse);
+            });
+            if each.finalbody.is_empty() {
+                self.handlers(each);
+                self.block(&each.orelse);
+            }
+        } else {
+            self.block(&each.body);
+            self.handlers(each);
+            self.block(&each.orelse);
+        }
+        if !each.finalbody.is_empty() {
+            self.enclose(Class::Finally, none, each.range(), None, |inner| {
+                inner.block(&each.finalbody);
+            });
+        }
+    }
+
+    fn handlers(&mut self, each: &ast::StmtTry) {
+        let class = match each.is_star {
+            true => Class::GroupHandler,
+            false => Class::Handler,
+        };
+        for handler in &each.handlers {
+            let ast::ExceptHandler::ExceptHandler(handler) = handler;
+            let head = match &handler.type_ {
+                Some(caught) => caught.range(),
+                None => TextRange::empty(handler.range().start()),
+            };
+            self.enclose(class, head, handler.range(), None, |inner| {
+                inner.block(&handler.body);
+            });
+        }
+    }
+
+    /// An expression that is all that is evaluated, for a statement or a head.
+    fn whole_expression(&mut self, expr: &Expr, statement: TextRange) {
+        match suspension(expr) {
+            Some((class, kind)) => {
+                let inner = match expr {
+                    Expr::Yield(each) => each.value.as_deref(),
+                    Expr::YieldFrom(each) => Some(&*each.value),
+                    Expr::Await(each) => Some(&*each.value),
+                    _ => None,
+                };
+                if let Some(inner) = inner {
+                    self.parts(inner, statement);
+                }
+                self.suspend(class, kind, expr.range(), statement, true);
+            }
+            None => self.parts(expr, statement),
+        }
+    }
+
+    /// The suspensions inside an expression, in the order of the source.
+    fn parts(&mut self, expr: &Expr, statement: TextRange) {
+        let mut finder = Suspensions::default();
+        finder.visit_expr(expr);
+        self.add_parts(finder, statement);
+    }
+
+    fn add_parts(&mut self, finder: Suspensions, statement: TextRange) {
+        for (class, kind, range) in finder.found {
+            self.suspend(class, kind, range, statement, false);
+        }
+    }
+
+    fn suspend(
+        &mut self,
+        class: Class,
+        kind: PointKind,
+        range: TextRange,
+        statement: TextRange,
+        plain: bool,
+    ) {
+        let point = Point {
+            kind,
+            places: vec![self.place(range)],
+        };
+        self.nodes.push(Node {
+            class,
+            head: self.text(statement),
+            whole: self.text(statement),
+            plain,
+            point: Some(point),
+            children: Vec::new(),
+        });
+    }
+}
+
+/// Whether the compiler knows that a condition always holds.
+fn is_true(test: &Expr) -> bool {
+    match test {
+        Expr::BooleanLiteral(literal) => literal.value,
+        Expr::NumberLiteral(literal) => match &literal.value {
+            ast::Number::Int(value) => *value != 0,
+            ast::Number::Float(value) => *value != 0.0,
+            ast::Number::Complex { .. } => false,
+        },
+        _ => false,
+    }
+}
+
+fn suspension(expr: &Expr) -> Option<(Class, PointKind)> {
+    match expr {
+        Expr::Yield(_) => Some((Class::Yield, PointKind::Yield)),
+        Expr::YieldFrom(_) => Some((Class::YieldFrom, PointKind::YieldFrom)),
+        Expr::Await(_) => Some((Class::Await, PointKind::Await)),
+        _ => None,
+    }
+}
+
+/// Collects the suspensions of an expression, inner ones first.
+#[derive(Default)]
+struct Suspensions {
+    found: Vec<(Class, PointKind, TextRange)>,
+}
+
+impl<'a> Visitor<'a> for Suspensions {
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            // Code of their own, or a loop that has no name to be found by.
+            Expr::Lambda(_)
+            | Expr::Generator(_)
+            | Expr::ListComp(_)
+            | Expr::SetComp(_)
+            | Expr::DictComp(_) => return,
+            _ => visitor::walk_expr(self, expr),
+        }
+        if let Some((class, kind)) = suspension(expr) {
+            self.found.push((class, kind, expr.range()));
+        }
+    }
+
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        if !matches!(stmt, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
+            visitor::walk_stmt(self, stmt);
+        }
+    }
+}
