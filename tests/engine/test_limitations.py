@@ -123,7 +123,7 @@ def test_attribute_that_a_removed_decorator_had_set(load: Load) -> None:
 # Running code
 
 
-def test_running_function_finishes_in_its_old_code(load: Load) -> None:
+def test_suspended_call_without_a_counterpart_finishes_in_its_old_code(load: Load) -> None:
     program = load(
         """\
         def numbers():
@@ -133,10 +133,12 @@ def test_running_function_finishes_in_its_old_code(load: Load) -> None:
     )
     running = program.module.numbers()
     assert next(running) == 1
-    report = program.sub(("yield 2", "yield 20"))
-    assert next(running) == 2
-    assert [pending.qualname for pending in report.pending] == ["numbers"]
-    assert list(program.module.numbers()) == [1, 20]
+    report = program.sub(("yield 1", "yield 10; yield 15"), ("yield 2", "yield 20"))
+    (pending,) = report.pending
+    assert pending.qualname == "numbers" and pending.line == 2
+    assert pending.reason.startswith("it is suspended in the old code and goes on there: ")
+    assert list(running) == [2]
+    assert list(program.module.numbers()) == [10, 15, 20]
 
 
 def test_live_closure_that_would_capture_another_variable(load: Load) -> None:

@@ -429,21 +429,23 @@ impl<'py> Transaction<'py> {
         codes
     }
 
-    /// The code objects that functions held before.
-    pub(crate) fn replaced_codes(&self) -> Vec<Bound<'py, pyo3::types::PyCode>> {
-        let mut codes: Vec<Bound<'py, pyo3::types::PyCode>> = Vec::new();
+    /// The code objects that functions had before, and those they have now.
+    pub(crate) fn replaced_codes(&self) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+        let mut found: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> = Vec::new();
         for undo in &self.undo {
             if let Undo::Write {
-                write: Write::Code { code, .. },
+                write: Write::Code { function, code, .. },
                 ..
             } = undo
-                && !codes.iter().any(|known| known.is(code))
-                && let Ok(code) = code.clone().cast_into()
+                && !found.iter().any(|(known, _)| known.is(code))
             {
-                codes.push(code);
+                let now = function.getattr("__code__")?;
+                if !now.is(code) {
+                    found.push((code.clone(), now));
+                }
             }
         }
-        codes
+        Ok(found)
     }
 
     /// Performs all writes that were pushed since the last commit.

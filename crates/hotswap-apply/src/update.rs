@@ -11,10 +11,7 @@ use pyo3::types::PyType;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::codes;
-use crate::consistency::{
-    Moment, frames_inside, pending_call, still_left, suspended, wait_before_commit,
-    wait_before_statements, with_older,
-};
+use crate::consistency::{Moment, still_left, wait_before_commit, wait_before_statements};
 use crate::fault::{self, guarded};
 use crate::half_made;
 use crate::imports::StagedImports;
@@ -198,7 +195,11 @@ pub fn update(
                     outcome.commit_ms = pause;
                     stage.transaction.settle();
                     stage.settle_lost();
-                    stage.find_running();
+                    if let Err(error) = stage.move_running() {
+                        stage.notes.push(format!(
+                            "calls that are inside old code were not looked for: {error}"
+                        ));
+                    }
                     if let Err(error) = stage.note_superseded() {
                         stage.notes.push(format!(
                             "calls that are inside old code will not be known: {error}"
@@ -647,18 +648,6 @@ impl<'py> Stage<'_, 'py> {
             self.transaction.remember_item(&live, name)?;
         }
         Ok(())
-    }
-
-    /// Frames and generators that are inside old code.
-    fn find_running(&mut self) {
-        let old = with_older(self.py, self.world, self.transaction.replaced_codes());
-        if old.is_empty() {
-            return;
-        }
-        for call in frames_inside(self.py, &old) {
-            self.pending.push(pending_call(&call, &old[call.code]));
-        }
-        self.pending.extend(suspended(self.py, &old));
     }
 
     fn lost_references(&mut self) -> Vec<crate::report::ChangeEntry> {

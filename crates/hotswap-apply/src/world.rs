@@ -12,6 +12,7 @@ use pyo3::types::{PyDict, PyWeakrefReference};
 use rustc_hash::FxHashMap;
 
 use crate::revive::Lost;
+use crate::running::Lingering;
 
 /// A watched module and the source it was last committed with.
 pub struct Module {
@@ -96,6 +97,8 @@ pub struct World {
     pub(crate) retired: RefCell<Vec<Py<PyAny>>>,
     /// Code that was replaced and may still run, and what stands in its place by now.
     pub(crate) superseded: RefCell<Vec<Superseded>>,
+    /// Old versions of definitions that calls were inside of when last looked at.
+    pub(crate) lingering: RefCell<Vec<Lingering>>,
     /// What removed statements had made, oldest first.
     pub(crate) lost: RefCell<VecDeque<Lost>>,
     /// Values that could not be derived again when what they read changed, as they were

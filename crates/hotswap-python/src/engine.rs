@@ -437,8 +437,8 @@ impl Engine {
             status.set_item("oldest_generation", session.history.oldest())?;
             status.set_item("history_bytes", session.history.held())?;
             let pending = PyList::empty(py);
-            for item in &session.pending {
-                pending.append(pending_dict(py, item)?)?;
+            for item in hotswap_apply::still_pending(py, &session.world) {
+                pending.append(pending_dict(py, &item)?)?;
             }
             status.set_item("pending", pending)?;
             if let Some(watcher) = &session.watcher {

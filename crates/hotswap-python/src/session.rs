@@ -52,7 +52,6 @@ pub(crate) struct Session {
     /// Files whose content on disk is not what runs, and the generation that does.
     pub pinned: BTreeMap<PathBuf, u64>,
     pub rejected: FxHashMap<PathBuf, Rejected>,
-    pub pending: Vec<hotswap_apply::Pending>,
     /// What was parsed while waiting for a save to be whole.
     parsed: FxHashMap<PathBuf, (ContentHash, Text, Arc<Outline>)>,
     /// The imports that began in the thread that updates.
@@ -104,7 +103,6 @@ impl Session {
             overlapped: FxHashSet::default(),
             generation: 0,
             rejected: FxHashMap::default(),
-            pending: Vec::new(),
             parsed: FxHashMap::default(),
             began: Arc::default(),
             detached: Vec::new(),
@@ -804,7 +802,6 @@ impl Session {
                     report.pause_ms += outcome.commit_ms;
                     report.scan_ms += outcome.scan_ms;
                     report.prepare_ms += outcome.prepare_ms;
-                    self.pending = outcome.pending.clone();
                     report.groups.push(GroupReport::applied(outcome));
                 }
             }

@@ -1,0 +1,355 @@
+//! Calls that are inside old code when an update has been committed.
+//!
+//! Each old version that is still in use is remembered with its source, until nobody is
+//! inside any more. The planner says which places of it are places of the newest version;
+//! suspended generators go on there at once, running loops at their next round.
+
+mod route;
+
+use std::sync::Arc;
+
+use crate::codes;
+use crate::native as cpython;
+use hotswap_cpython::moving::{self, Moved};
+use hotswap_plan::{Correspondence, Definition, correspond};
+use pyo3::prelude::*;
+use pyo3::types::PyCode;
+
+use crate::consistency::frames_inside;
+use crate::report::{ChangeEntry, Pending};
+use crate::stage::Stage;
+use crate::world::World;
+use route::Way;
+
+/// CPython up to 3.10 keeps a stack of the blocks that a call is in.
+const BLOCKS: bool = !cfg!(Py_3_11);
+
+/// A version of a definition: its code and where its source stands.
+struct Version {
+    code: Py<PyCode>,
+    text: Arc<str>,
+    name: String,
+    line: u32,
+}
+
+/// An old version that calls may be inside of, and the newest one.
+pub(crate) struct Lingering {
+    old: Version,
+    new: Version,
+    way: Option<Way>,
+    /// The map between both, where both sources could be read.
+    map: Option<Correspondence>,
+    /// Why calls cannot be moved at all.
+    obstacle: Option<String>,
+}
+
+impl Version {
+    fn of(code: &Bound<'_, PyAny>, text: &Arc<str>) -> PyResult<Version> {
+        Ok(Version {
+            text: text.clone(),
+            name: codes::name_of(code)?,
+            line: codes::line_of(code)?,
+            code: code.clone().cast_into::<PyCode>()?.unbind(),
+        })
+    }
+
+    fn definition(&self) -> Definition<'_> {
+        Definition {
+            text: &self.text,
+            name: &self.name,
+            line: self.line,
+        }
+    }
+
+    fn copy(&self, py: Python<'_>) -> Version {
+        Version {
+            code: self.code.clone_ref(py),
+            text: self.text.clone(),
+            name: self.name.clone(),
+            line: self.line,
+        }
+    }
+}
+
+impl Lingering {
+    fn new(py: Python<'_>, old: Version, new: Version) -> PyResult<Lingering> {
+        let map = correspond(old.definition(), new.definition(), BLOCKS);
+        let mut lingering = Lingering {
+            old,
+            new,
+            way: None,
+            map,
+            obstacle: None,
+        };
+        let obstacle = match &lingering.map {
+            None => Some("its source is not known".to_string()),
+            Some(map) => match moving::check(py) {
+                Err(absent) => Some(absent.reason),
+                Ok(()) => {
+                    let (old, new) = (lingering.old.code.bind(py), lingering.new.code.bind(py));
+                    let way = route::between(old, new, map)?;
+                    lingering.way = Some(way);
+                    None
+                }
+            },
+        };
+        lingering.obstacle = obstacle;
+        Ok(lingering)
+    }
+
+    /// Lets running calls go on in the new code at the next round of their loops.
+    fn arm(&mut self, py: Python<'_>) {
+        let Some(way) = &self.way else { return };
+        if way.loops.is_empty() {
+            return;
+        }
+        let route = way.route(self.old.code.bind(py), self.new.code.bind(py));
+        if let Err(error) = moving::arm(py, &route) {
+            self.obstacle = Some(error.to_string());
+        }
+    }
+
+    fn disarm(&self, py: Python<'_>) {
+        if let Err(error) = moving::disarm(py, self.old.code.bind(py)) {
+            PyErr::from(cpython::raised(error)).write_unraisable(py, None);
+        }
+    }
+
+    /// Why a running call that stands at a line is still in the old code.
+    fn reason(&self, py: Python<'_>, line: u32) -> String {
+        if let Some(obstacle) = &self.obstacle {
+            return format!(
+                "it goes on in the old code: {obstacle}; the next call takes the new code"
+            );
+        }
+        let armed = moving::armed(self.old.code.bind(py));
+        if let Some(refusal) = armed.and_then(|armed| armed.refusal) {
+            return format!(
+                "it goes on in the old code: {refusal}; the next call takes the new code"
+            );
+        }
+        let map = self.map.as_ref();
+        let around = |line: u32| {
+            let way = self.way.as_ref()?;
+            way.loop_lines
+                .iter()
+                .filter(|(_, first, last)| (*first..=*last).contains(&line))
+                .map(|(_, first, _)| *first)
+                .max()
+        };
+        if let Some(first) = around(line) {
+            return format!("it takes the new code at the next round of its loop in line {first}");
+        }
+        let lost = map.is_some_and(|map| !map.lost.is_empty());
+        match lost {
+            true => "it ends in the old code: the loop it is in has no counterpart in the new code; the next call takes the new code".to_string(),
+            false => "it is running; the next call takes the new code".to_string(),
+        }
+    }
+}
+
+/// Who is inside old code now, with the reasons. What nobody is inside of is forgotten.
+pub fn still_pending(py: Python<'_>, world: &World) -> Vec<Pending> {
+    let mut known = world.lingering.borrow_mut();
+    look(py, &mut known, false).0
+}
+
+/// Looks who is inside the old versions, moves those that can be moved and forgets the
+/// versions that nobody is in. With `arm`, running loops are watched.
+fn look(
+    py: Python<'_>,
+    known: &mut Vec<Lingering>,
+    arm: bool,
+) -> (Vec<Pending>, Vec<(String, usize)>) {
+    let mut pending = Vec::new();
+    let mut moved: Vec<(String, usize)> = Vec::new();
+    let codes: Vec<Bound<'_, PyCode>> = known
+        .iter()
+        .map(|each| each.old.code.bind(py).clone())
+        .collect();
+    if codes.is_empty() {
+        return (pending, moved);
+    }
+    let mut used = vec![false; codes.len()];
+    for (index, generator) in suspended(py, &codes) {
+        let each = &known[index];
+        let refusal = match (&each.obstacle, &each.way) {
+            (None, Some(way)) => {
+                let route = way.route(each.old.code.bind(py), each.new.code.bind(py));
+                match moving::move_suspended(py, &generator, &route) {
+                    Ok(Moved::Done) => {
+                        match moved.iter_mut().find(|(name, _)| *name == each.new.name) {
+                            Some((_, count)) => *count += 1,
+                            None => moved.push((each.new.name.clone(), 1)),
+                        }
+                        continue;
+                    }
+                    Ok(Moved::Refused(reason)) => reason,
+                    Err(error) => error.to_string(),
+                }
+            }
+            (Some(obstacle), _) => obstacle.clone(),
+            (None, None) => "its source is not known".to_string(),
+        };
+        used[index] = true;
+        pending.push(pending_generator(&generator, &codes[index], &refusal));
+    }
+    let running = frames_inside(py, &codes);
+    for call in &running {
+        used[call.code] = true;
+    }
+    for (each, used) in known.iter_mut().zip(&used) {
+        match (used, arm) {
+            (true, true) => each.arm(py),
+            (false, _) => each.disarm(py),
+            _ => {}
+        }
+    }
+    for call in running {
+        let line = u32::try_from(call.line).unwrap_or(0);
+        let reason = known[call.code].reason(py, line);
+        let mut entry = crate::consistency::pending_call(&call, &codes[call.code]);
+        entry.reason = reason;
+        pending.push(entry);
+    }
+    let mut used = used.into_iter();
+    known.retain(|_| used.next().unwrap_or(false));
+    (pending, moved)
+}
+
+fn suspended<'py>(
+    py: Python<'py>,
+    codes: &[Bound<'py, PyCode>],
+) -> Vec<(usize, Bound<'py, PyAny>)> {
+    const SUSPENDS: u32 = 0x20 | 0x80 | 0x200;
+    let suspends = |code: &Bound<'py, PyCode>| {
+        let flags = code
+            .getattr("co_flags")
+            .and_then(|flags| flags.extract::<u32>());
+        flags.is_ok_and(|flags| flags & SUSPENDS != 0)
+    };
+    let places: Vec<usize> = (0..codes.len())
+        .filter(|at| suspends(&codes[*at]))
+        .collect();
+    let asked: Vec<_> = places.iter().map(|at| codes[*at].clone()).collect();
+    if asked.is_empty() {
+        return Vec::new();
+    }
+    let found = hotswap_cpython::heap::generators_with_code(py, &asked).unwrap_or_default();
+    found
+        .into_iter()
+        .filter(|(generator, _)| !runs(generator))
+        .map(|(generator, at)| (places[at], generator))
+        .collect()
+}
+
+/// Whether a generator is on a stack now; an async generator says so while it waits, too.
+fn runs(generator: &Bound<'_, PyAny>) -> bool {
+    ["gi_running", "cr_running"]
+        .iter()
+        .filter_map(|name| generator.getattr(*name).ok())
+        .any(|running| running.is_truthy().unwrap_or(false))
+}
+
+fn pending_generator(
+    generator: &Bound<'_, PyAny>,
+    code: &Bound<'_, PyCode>,
+    refusal: &str,
+) -> Pending {
+    let of = |names: [&str; 3]| names.iter().find_map(|name| generator.getattr(*name).ok());
+    let line = of(["gi_frame", "cr_frame", "ag_frame"])
+        .and_then(|frame| frame.getattr("f_lineno").ok())
+        .and_then(|line| line.extract().ok());
+    let kind = generator.get_type().name().map(|name| name.to_string());
+    Pending {
+        place: kind.unwrap_or_else(|_| "generator".to_string()),
+        qualname: generator
+            .getattr("__qualname__")
+            .and_then(|name| name.extract())
+            .unwrap_or_default(),
+        file: code
+            .getattr("co_filename")
+            .and_then(|file| file.extract())
+            .unwrap_or_default(),
+        line: line.unwrap_or_else(|| codes::line_of(code.as_any()).unwrap_or_default()),
+        reason: format!("it is suspended in the old code and goes on there: {refusal}"),
+    }
+}
+
+impl<'py> Stage<'_, 'py> {
+    /// Calls that are inside old code: those that can go on in the new code are moved or
+    /// watched, the rest is named.
+    pub(crate) fn move_running(&mut self) -> PyResult<()> {
+        let py = self.py;
+        let mut pairs = self.transaction.replaced_codes()?;
+        for pair in &self.swapped {
+            if !pairs.iter().any(|(old, _)| old.is(&pair.old)) {
+                pairs.push((pair.old.clone(), pair.new.clone()));
+            }
+        }
+        let mut known = self.world.lingering.borrow_mut();
+        self.renew(&mut known, &pairs)?;
+        let old: Vec<Bound<'py, PyCode>> = pairs
+            .iter()
+            .filter_map(|(old, _)| old.clone().cast_into::<PyCode>().ok())
+            .collect();
+        let mut inside = vec![false; old.len()];
+        for call in frames_inside(py, &old) {
+            inside[call.code] = true;
+        }
+        for (index, _) in suspended(py, &old) {
+            inside[index] = true;
+        }
+        for ((old, new), _) in pairs.iter().zip(inside).filter(|(_, used)| *used) {
+            let Some((old_text, new_text)) = self.texts_of(old)? else {
+                continue;
+            };
+            let before = Version::of(old, &old_text)?;
+            let after = Version::of(new, &new_text)?;
+            known.push(Lingering::new(py, before, after)?);
+        }
+        let (pending, moved) = look(py, &mut known, true);
+        drop(known);
+        self.pending.extend(pending);
+        for (name, count) in moved {
+            self.entries.push(ChangeEntry {
+                qualname: name,
+                kind: "function",
+                action: "moved",
+                reason: format!("{count} suspended call(s) go on in the new code"),
+                ..ChangeEntry::default()
+            });
+        }
+        Ok(())
+    }
+
+    /// Versions that lead to code which was just replaced lead to its successor.
+    fn renew(
+        &self,
+        known: &mut [Lingering],
+        pairs: &[(Bound<'py, PyAny>, Bound<'py, PyAny>)],
+    ) -> PyResult<()> {
+        let py = self.py;
+        for each in known.iter_mut() {
+            let latest = each.new.code.bind(py);
+            let Some((old, new)) = pairs.iter().find(|(old, _)| old.is(latest)) else {
+                continue;
+            };
+            let Some((_, text)) = self.texts_of(old)? else {
+                continue;
+            };
+            let new = Version::of(new, &text)?;
+            *each = Lingering::new(py, each.old.copy(py), new)?;
+        }
+        Ok(())
+    }
+
+    /// The old and the new source of the module that a code object is of.
+    fn texts_of(&self, code: &Bound<'py, PyAny>) -> PyResult<Option<(Arc<str>, Arc<str>)>> {
+        let file: String = code.getattr("co_filename")?.extract()?;
+        Ok(self.edits.iter().find_map(|(module, edited)| {
+            (self.world.modules[*module].code_file == file)
+                .then(|| (edited.old_text.clone(), edited.text.clone()))
+        }))
+    }
+}

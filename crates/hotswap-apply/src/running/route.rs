@@ -1,0 +1,246 @@
+//! From places of the source to instructions, by the source that the compiler notes for each.
+
+use hotswap_cpython::bytecode::{Instruction, Listing};
+use hotswap_cpython::moving::{Route, Target};
+use hotswap_plan::{Correspondence, Place, Point, PointKind};
+use pyo3::prelude::*;
+use pyo3::types::PyCode;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// Which instructions of two code objects mean the same.
+#[derive(Debug, Default)]
+pub(super) struct Way {
+    pub(super) loops: FxHashMap<u32, Target>,
+    pub(super) suspensions: FxHashMap<u32, Target>,
+    /// Where each loop with a counterpart jumps back to, its first and its last line.
+    pub(super) loop_lines: Vec<(u32, u32, u32)>,
+}
+
+impl Way {
+    pub(super) fn route<'py>(
+        &self,
+        old: &Bound<'py, PyCode>,
+        new: &Bound<'py, PyCode>,
+    ) -> Route<'py> {
+        Route {
+            old: old.clone(),
+            new: new.clone(),
+            loops: self.loops.clone(),
+            suspensions: self.suspensions.clone(),
+        }
+    }
+}
+
+/// One side: a code object and what is asked of it again and again.
+struct Side {
+    listing: Listing,
+    /// Where its loops jump back to.
+    back: FxHashSet<u32>,
+    variables: FxHashSet<String>,
+}
+
+impl Side {
+    fn of(code: &Bound<'_, PyCode>) -> PyResult<Side> {
+        let listing = Listing::of(code)?;
+        let back = listing
+            .instructions
+            .iter()
+            .filter(|each| each.name == "JUMP_BACKWARD")
+            .filter_map(|each| each.target)
+            .collect();
+        let mut variables = FxHashSet::default();
+        for names in ["co_varnames", "co_cellvars", "co_freevars"] {
+            variables.extend(code.getattr(names)?.extract::<Vec<String>>()?);
+        }
+        Ok(Side {
+            listing,
+            back,
+            variables,
+        })
+    }
+
+    /// Instructions of a name whose source is one of `places`.
+    fn named<'s>(&'s self, name: &'s str, places: &'s [Place]) -> impl Iterator<Item = u32> + 's {
+        let instructions = self.listing.instructions.iter();
+        instructions
+            .filter(move |each| {
+                each.name == name && place(each).is_some_and(|it| places.contains(&it))
+            })
+            .map(|each| each.offset)
+    }
+
+    /// The first instruction whose source lies inside `around`.
+    fn first_inside(&self, around: Place) -> Option<u32> {
+        let mut instructions = self.listing.instructions.iter();
+        let inside = |each: &&Instruction| place(each).is_some_and(|it| around.contains(it));
+        instructions.find(inside).map(|each| each.offset)
+    }
+
+    /// The suspension behind an instruction.
+    fn suspension_behind(&self, offset: u32) -> Option<u32> {
+        let mut rest = self.listing.instructions.iter();
+        rest.find(|each| each.offset > offset && each.name == "YIELD_VALUE")
+            .map(|each| each.offset)
+    }
+
+    /// The suspensions that a point stands for, in the order of the code. A `finally` block
+    /// is in the code more than once.
+    fn suspensions(&self, point: &Point) -> Vec<u32> {
+        match &point.kind {
+            PointKind::Yield | PointKind::YieldFrom | PointKind::Await => {
+                self.named("YIELD_VALUE", &point.places).collect()
+            }
+            PointKind::AsyncFor => self
+                .named("GET_ANEXT", &point.places)
+                .filter_map(|at| self.suspension_behind(at))
+                .collect(),
+            PointKind::Enter(index) => {
+                // Up to CPython 3.12 each manager has the whole statement for its source.
+                let entering: Vec<u32> = self.named("BEFORE_ASYNC_WITH", &point.places).collect();
+                let one = match entering.len() {
+                    1 => entering.first(),
+                    _ => entering.get(*index),
+                };
+                one.and_then(|at| self.suspension_behind(*at))
+                    .into_iter()
+                    .collect()
+            }
+            PointKind::For | PointKind::While { .. } => Vec::new(),
+        }
+    }
+}
+
+fn place(instruction: &Instruction) -> Option<Place> {
+    let (line, column, end_line, end_column) = instruction.stretch?;
+    Some(Place {
+        line,
+        column,
+        end_line,
+        end_column,
+    })
+}
+
+/// Which instructions of `old` and `new` belong to the points that correspond.
+pub(super) fn between(
+    old: &Bound<'_, PyCode>,
+    new: &Bound<'_, PyCode>,
+    map: &Correspondence,
+) -> PyResult<Way> {
+    let (before, after) = (Side::of(old)?, Side::of(new)?);
+    let mut way = Way::default();
+    for (from, to) in &map.pairs {
+        for (here, there) in loops(&before, &after, from, to) {
+            let depth = (before.listing.depth(here), after.listing.depth(there));
+            if let (Some(was), Some(depth)) = depth
+                && was == depth
+            {
+                let target = target(&before, &after, there, there, depth);
+                if way.loops.insert(here, target).is_none()
+                    && let Some(whole) = from.places.first()
+                {
+                    way.loop_lines.push((here, whole.line, whole.end_line));
+                }
+            }
+        }
+        let (mine, theirs) = (before.suspensions(from), after.suspensions(to));
+        if mine.len() == theirs.len() {
+            for (here, there) in mine.into_iter().zip(theirs) {
+                suspend(&before, &after, here, there, &mut way);
+            }
+        }
+    }
+    let begins = |side: &Side| {
+        let mut all = side.listing.instructions.iter();
+        all.find(|each| each.name == "RETURN_GENERATOR")
+            .map(|each| each.offset)
+    };
+    if let (Some(here), Some(there)) = (begins(&before), begins(&after)) {
+        let next = after.listing.after(there).map_or(there, |next| next.offset);
+        let target = target(&before, &after, there, next, 0);
+        way.suspensions.insert(here, target);
+    }
+    Ok(way)
+}
+
+fn suspend(before: &Side, after: &Side, here: u32, there: u32, way: &mut Way) {
+    let depths = (before.listing.depth(here), after.listing.depth(there));
+    // What is yielded has left the stack.
+    if let (Some(was), Some(depth)) = depths
+        && was == depth
+        && let Some(depth) = depth.checked_sub(1)
+    {
+        let next = after.listing.after(there).map_or(there, |next| next.offset);
+        let target = target(before, after, there, next, depth);
+        way.suspensions.insert(here, target);
+    }
+}
+
+/// Where the loops of two points jump back to, old and new.
+fn loops(before: &Side, after: &Side, from: &Point, to: &Point) -> Vec<(u32, u32)> {
+    match (&from.kind, &to.kind) {
+        (PointKind::For, PointKind::For) | (PointKind::AsyncFor, PointKind::AsyncFor) => {
+            let head = match from.kind {
+                PointKind::For => "FOR_ITER",
+                _ => "GET_ANEXT",
+            };
+            let mine: Vec<u32> = before.named(head, &from.places).collect();
+            let theirs: Vec<u32> = after.named(head, &to.places).collect();
+            match mine.len() == theirs.len() {
+                true => mine.into_iter().zip(theirs).collect(),
+                false => Vec::new(),
+            }
+        }
+        (
+            PointKind::While {
+                test: old_test,
+                forever: was_forever,
+                body: old_body,
+            },
+            PointKind::While {
+                test,
+                forever,
+                body,
+            },
+        ) => {
+            let mut found = Vec::new();
+            let to_body = after.first_inside(*body);
+            let to_test = match forever {
+                true => to_body,
+                false => after.first_inside(*test),
+            };
+            // Where the old condition has been evaluated it held, and is not asked again;
+            // where there was none, the new one is.
+            let decided = match was_forever {
+                true => to_test,
+                false => to_body,
+            };
+            let from_body = before.first_inside(*old_body);
+            let from_test = before.first_inside(*old_test);
+            for (here, there) in [(from_body, decided), (from_test, to_test)] {
+                if let (Some(here), Some(there)) = (here, there)
+                    && before.back.contains(&here)
+                {
+                    found.push((here, there));
+                }
+            }
+            found
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The place to go on at; `next` is the instruction that runs next there.
+fn target(before: &Side, after: &Side, offset: u32, next: u32, depth: u32) -> Target {
+    let mut needed = after.listing.needed(next, true);
+    let fresh = after.listing.needed(next, false);
+    needed.extend(
+        fresh
+            .into_iter()
+            .filter(|name| !before.variables.contains(name)),
+    );
+    Target {
+        offset,
+        depth,
+        needed: needed.into_iter().collect(),
+    }
+}

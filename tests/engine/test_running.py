@@ -1,0 +1,789 @@
+"""Calls that run, or are suspended, while their function is edited: they go on in the new code."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import sys
+import textwrap
+import threading
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hotswap
+
+_numbers = itertools.count(1)
+PATIENCE = 20.0
+MOVES = (3, 12) <= sys.version_info < (3, 14)
+
+
+class Program:
+    """A module on disk, imported, that can be edited."""
+
+    def __init__(self, session: hotswap.Session, folder: Path, source: str) -> None:
+        self.session = session
+        self.name = f"running_{next(_numbers)}"
+        self.file = folder / f"{self.name}.py"
+        self.file.write_text(textwrap.dedent(source))
+        importlib.invalidate_caches()
+        self.module: Any = importlib.import_module(self.name)
+        hotswap.sync()
+
+    def edit(self, source: str) -> hotswap.Report:
+        self.file.write_text(textwrap.dedent(source))
+        report = hotswap.sync()
+        assert report.status == "applied", report
+        return report
+
+    def sub(self, *replacements: tuple[str, str]) -> hotswap.Report:
+        text = self.file.read_text()
+        for old, new in replacements:
+            assert text.count(old) == 1, f"{old!r} is there {text.count(old)} times"
+            text = text.replace(old, new)
+        return self.edit(text)
+
+
+Load = Callable[[str], Program]
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    session = hotswap.watch(tmp_path)
+    session.pause()
+    before = set(sys.modules)
+    yield lambda source: Program(session, tmp_path, source)
+    session.stop()
+    for name in set(sys.modules) - before:
+        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+class Turns:
+    """A call in a thread of its own that goes on for one turn each time it is told to."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self.arrived = threading.Semaphore(0)
+        self.go = threading.Semaphore(0)
+        self.out: list[Any] = []
+        self.result: Any = None
+        self.thread = threading.Thread(target=self._run, args=(function, arguments), daemon=True)
+        self.thread.start()
+        self._wait()
+
+    def _run(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        try:
+            self.result = function(self.out, self, *arguments)
+        except BaseException as error:  # the test looks at it
+            self.result = error
+        self.arrived.release()
+
+    def __call__(self) -> None:
+        self.arrived.release()
+        assert self.go.acquire(timeout=PATIENCE)
+
+    def __enter__(self) -> None:
+        self.out.append("in")
+
+    def __exit__(self, *_: object) -> None:
+        self.out.append("out")
+
+    def _wait(self) -> None:
+        assert self.arrived.acquire(timeout=PATIENCE), "the call does not come back"
+
+    def next(self, count: int = 1) -> None:
+        for _ in range(count):
+            self.go.release()
+            self._wait()
+
+    def finish(self, limit: int = 100) -> Any:
+        while self.thread.is_alive() and limit:
+            limit -= 1
+            self.go.release()
+            self._wait()
+            self.thread.join(0.001 if limit % 10 else 0.05)
+        self.thread.join(PATIENCE)
+        assert not self.thread.is_alive()
+        return self.result
+
+
+# The edit comes while the call waits in its third turn; each case says what it has put out in the end.
+LOOPS = {
+    "while_true": (
+        """\
+        def work(out, turn):
+            n = 0
+            while True:
+                n += 1
+                out.append(("old", n))
+                turn()
+                if n == 5:
+                    return n
+        """,
+        [('("old", n)', '("new", n, n * n)')],
+        [("old", 1), ("old", 2), ("old", 3), ("new", 4, 16), ("new", 5, 25)],
+    ),
+    "while_with_condition_and_else": (
+        """\
+        def work(out, turn):
+            n = 0
+            while n < 10:
+                n += 1
+                out.append(n)
+                turn()
+            else:
+                out.append("else")
+        """,
+        [("n < 10", "n < 5"), ('"else"', '"other"')],
+        [1, 2, 3, 4, 5, "other"],
+    ),
+    "condition_added_to_an_endless_loop": (
+        """\
+        def work(out, turn):
+            n = 0
+            while True:
+                n += 1
+                out.append(n)
+                turn()
+        """,
+        [("while True", "while n < 3")],
+        [1, 2, 3],
+    ),
+    "condition_with_an_effect_is_not_asked_twice": (
+        """\
+        def work(out, turn):
+            left = [1, 2, 3, 4, 5, 6]
+            while left and (item := left.pop(0)):
+                out.append(item)
+                turn()
+        """,
+        [("out.append(item)", "out.append(-item)")],
+        [1, 2, 3, -4, -5, -6],
+    ),
+    "continue_and_break": (
+        """\
+        def work(out, turn):
+            n = 0
+            while n < 100:
+                n += 1
+                if n % 2:
+                    turn()
+                    continue
+                out.append(n)
+                turn()
+                if n > 8:
+                    break
+            out.append("end")
+        """,
+        [("n % 2", "n % 3"), ("n > 8", "n > 5")],
+        [2, 6, "end"],
+    ),
+    "for_over_a_list": (
+        """\
+        def work(out, turn):
+            for x in [1, 2, 3, 4, 5]:
+                out.append(x)
+                turn()
+        """,
+        [("out.append(x)", "y = x + 1; out.append((x, y))")],
+        [1, 2, 3, (4, 5), (5, 6)],
+    ),
+    "for_over_range_keeps_its_iterator": (
+        """\
+        def work(out, turn):
+            for x in range(5):
+                out.append(x)
+                turn()
+            return "old"
+        """,
+        [("range(5)", "range(0, 100, 10)"), ("out.append(x)", "out.append(-x)"), ('"old"', '"new"')],
+        [0, 1, 2, -3, -4],
+    ),
+    "for_with_another_target": (
+        """\
+        def work(out, turn):
+            for i, x in enumerate("abcde"):
+                out.append(x)
+                turn()
+        """,
+        [("for i, x in", "for i, letter in"), ("out.append(x)", "out.append((i, letter))")],
+        ["a", "b", "c", (3, "d"), (4, "e")],
+    ),
+    "for_over_zip_and_dict_views": (
+        """\
+        def work(out, turn):
+            d = {"a": 1, "b": 2, "c": 3, "d": 4}
+            for (k, v), w in zip(d.items(), d.values()):
+                out.append(k)
+                turn()
+        """,
+        [("out.append(k)", "out.append((k, v, w))")],
+        ["a", "b", "c", ("d", 4, 4)],
+    ),
+    "for_over_a_generator_of_the_program": (
+        """\
+        def numbers():
+            n = 0
+            while n < 5:
+                n += 1
+                yield n
+        def work(out, turn):
+            for x in numbers():
+                out.append(x)
+                turn()
+        """,
+        [("yield n", "yield n * 100"), ("out.append(x)", "out.append((x,))")],
+        [1, 2, 3, (400,), (500,)],
+    ),
+    "nested_loops_each_move": (
+        """\
+        def work(out, turn):
+            for x in "ab":
+                for y in "12":
+                    out.append(x + y)
+                    turn()
+                out.append(x)
+        """,
+        [("out.append(x + y)", "out.append(y + x)"), ("out.append(x)\n", "out.append(x * 3)\n")],
+        ["a1", "a2", "aaa", "1b", "2b", "bbb"],
+        2,
+    ),
+    "inner_loop_with_another_nesting_waits_for_the_outer": (
+        """\
+        def work(out, turn):
+            for x in "ab":
+                for y in "123":
+                    out.append(x + y)
+                    turn()
+        """,
+        [
+            (
+                'for y in "123":\n            out.append(x + y)\n            turn()',
+                'with turn:\n            for y in "12":\n                out.append(y)\n                turn()',
+            )
+        ],
+        ["a1", "a2", "a3", "in", "1", "2", "out"],
+    ),
+    "inside_with": (
+        """\
+        import contextlib
+        @contextlib.contextmanager
+        def manager(out):
+            out.append("enter")
+            yield 1
+            out.append("exit")
+        def work(out, turn):
+            with manager(out), manager(out) as one:
+                for x in range(5):
+                    out.append(x)
+                    turn()
+            out.append("done")
+        """,
+        [("out.append(x)", "out.append((one, x))"), ('"done"', '"finished"')],
+        ["enter", "enter", 0, 1, 2, (1, 3), (1, 4), "exit", "exit", "finished"],
+    ),
+    "inside_try_with_another_handler": (
+        """\
+        def work(out, turn):
+            try:
+                for x in range(5):
+                    out.append(x)
+                    turn()
+            finally:
+                out.append("cleaned")
+        """,
+        [
+            ("out.append(x)\n", "out.append(1 // (x - 4))\n"),
+            ("finally:", "except ZeroDivisionError as error:\n        out.append(str(error)[:7])\n    finally:"),
+        ],
+        [0, 1, 2, -1, "integer", "cleaned"],
+    ),
+    "a_new_try_around_the_loop": (
+        """\
+        def work(out, turn):
+            for x in range(5):
+                out.append(x)
+                turn()
+        """,
+        [
+            (
+                "    for x in range(5):\n        out.append(x)\n        turn()",
+                "    try:\n        for x in range(5):\n            out.append(1 // (3 - x))\n            turn()\n"
+                "    except ZeroDivisionError:\n        out.append('caught')",
+            )
+        ],
+        [0, 1, 2, "caught"],
+    ),
+    "in_a_handler": (
+        """\
+        def work(out, turn):
+            try:
+                raise KeyError("k")
+            except KeyError as error:
+                for x in range(5):
+                    out.append(x)
+                    turn()
+                raise
+        """,
+        [("out.append(x)", "out.append((x, error.args[0]))")],
+        [0, 1, 2, (3, "k"), (4, "k")],
+    ),
+    "in_finally_after_an_exception": (
+        """\
+        def work(out, turn):
+            try:
+                raise KeyError("k")
+            finally:
+                for x in range(5):
+                    out.append(x)
+                    turn()
+        """,
+        [("out.append(x)", "out.append(-x)")],
+        [0, 1, 2, -3, -4],
+    ),
+    "new_body_raises": (
+        """\
+        def work(out, turn):
+            for x in range(5):
+                out.append(x)
+                turn()
+        """,
+        [("out.append(x)", "raise ValueError(x)")],
+        [0, 1, 2],
+    ),
+    "local_becomes_a_cell": (
+        """\
+        def work(out, turn):
+            total = 0
+            for x in range(5):
+                total += x
+                out.append(total)
+                turn()
+        """,
+        [("out.append(total)", "out.append((lambda: total)())"), ("total += x", "total += 10 * x")],
+        [0, 1, 3, 33, 73],
+    ),
+    "cell_becomes_a_local": (
+        """\
+        def work(out, turn):
+            total = 0
+            for x in range(5):
+                total += x
+                out.append((lambda: total)())
+                turn()
+        """,
+        [("out.append((lambda: total)())", "out.append(total)"), ("total += x", "total += 10 * x")],
+        [0, 1, 3, 33, 73],
+    ),
+    "locals_removed_and_added": (
+        """\
+        def work(out, turn):
+            a = b = c = 1
+            for x in range(5):
+                out.append(a + b + c)
+                turn()
+        """,
+        [("a = b = c = 1", "b = 1"), ("out.append(a + b + c)", "new = b * 2; more = new * 5; out.append((new, more))")],
+        [3, 3, 3, (2, 10), (2, 10)],
+    ),
+    "in_a_method_with_super": (
+        """\
+        class Base:
+            def name(self):
+                return "base"
+        class Worker(Base):
+            def name(self):
+                return "worker"
+            def run(self, out, turn):
+                self.n = 0
+                while self.n < 5:
+                    self.n += 1
+                    out.append(self.name())
+                    turn()
+        def work(out, turn):
+            Worker().run(out, turn)
+        """,
+        [("out.append(self.name())", "out.append(super().name())")],
+        ["worker", "worker", "worker", "base", "base"],
+    ),
+    "in_a_closure": (
+        """\
+        def outer(out, turn):
+            count, other = 0, "o"
+            def inner():
+                nonlocal count
+                while count < 5:
+                    count += 1
+                    out.append(count)
+                    turn()
+            return inner, lambda: other
+        def work(out, turn):
+            outer(out, turn)[0]()
+        """,
+        [("out.append(count)", "out.append(-count)")],
+        [1, 2, 3, -4, -5],
+    ),
+    "called_from_a_lambda_and_a_comprehension": (
+        """\
+        def steps(out, turn):
+            for x in range(5):
+                out.append(x)
+                turn()
+            return "old"
+        def work(out, turn):
+            return [(lambda: steps(out, turn))() for _ in range(1)]
+        """,
+        [("out.append(x)", "out.append(x + 100)"), ('"old"', '"new"')],
+        [0, 1, 2, 103, 104],
+    ),
+    "recursion_moves_each_call": (
+        """\
+        def work(out, turn, depth=2):
+            for x in range(2):
+                if depth:
+                    work(out, turn, depth - 1)
+                out.append((depth, x))
+                turn()
+        """,
+        [("out.append((depth, x))", "out.append((x, depth, 'new'))")],
+        [
+            (0, 0), (0, 1), (1, 0), (0, 0, "new"), (1, 0, "new"), (1, 1, "new"), (2, 0),
+            (0, 0, "new"), (1, 0, "new"), (0, 1, "new"), (0, 0, "new"), (1, 0, "new"), (1, 1, "new"), (1, 2, "new"),
+        ],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+@pytest.mark.parametrize("name", LOOPS)
+def test_loop(load: Load, name: str) -> None:
+    before, edits, expected, *more = LOOPS[name]
+    program = load(before)
+    call = Turns(program.module.work)
+    call.next(more[0] - 1 if more else 2)
+    report = program.sub(*edits)
+    result = call.finish()
+    if isinstance(result, BaseException) and not isinstance(result, (KeyError, ValueError)):
+        raise result
+    assert call.out == expected, (result, report.to_dict())
+    assert not program.session.status()["pending"]
+
+
+# Each is stepped by hand; the edit comes after the second step.
+SUSPENDED = {
+    "generator": (
+        """\
+        def work():
+            n = 0
+            while True:
+                n += 1
+                yield ("old", n)
+        """,
+        [('"old"', '"new"')],
+        [("old", 1), ("old", 2), ("new", 3), ("new", 4)],
+    ),
+    "yields_in_a_row": (
+        """\
+        def work():
+            yield 1
+            yield 2
+            yield 3
+            yield 4
+        """,
+        [("yield 3", "yield 30"), ("yield 1", "yield 10")],
+        [1, 2, 30, 4],
+    ),
+    "yield_inside_an_unchanged_expression": (
+        """\
+        def work():
+            n = 0
+            while n < 10:
+                n += 1
+                print(end=str((yield n)) and "")
+        """,
+        [("n += 1", "n += 10")],
+        [1, 2, 12],
+    ),
+    "yield_from_goes_on_inside": (
+        """\
+        def inner():
+            for x in range(4):
+                yield x
+        def work():
+            got = yield from inner()
+            yield "old"
+        """,
+        [('"old"', '"new"'), ("yield x", "yield -x")],
+        [0, 1, -2, -3, "new"],
+    ),
+    "generator_in_a_for_of_another": (
+        """\
+        def inner():
+            for x in range(4):
+                yield x
+        def work():
+            for x in inner():
+                yield ("old", x)
+        """,
+        [('("old", x)', '("new", x)'), ("yield x", "yield x * 10")],
+        [("old", 0), ("old", 1), ("new", 20), ("new", 30)],
+    ),
+    "inside_with_and_try": (
+        """\
+        import contextlib
+        out = []
+        def work():
+            with contextlib.closing(type("C", (), {"close": lambda self: out.append("closed")})()):
+                try:
+                    for x in range(3):
+                        yield x
+                finally:
+                    yield "old"
+        """,
+        [('"old"', '"new"')],
+        [0, 1, 2, "new"],
+    ),
+    "in_a_handler": (
+        """\
+        def work():
+            try:
+                raise KeyError("k")
+            except KeyError as error:
+                for x in range(3):
+                    yield x
+                yield error.args
+        """,
+        [("yield error.args", "yield repr(error)")],
+        [0, 1, 2, "KeyError('k')"],
+    ),
+    "fewer_variables": (
+        """\
+        def work():
+            a = b = c = 1
+            while True:
+                yield a + b + c
+                a += 1
+        """,
+        [("a = b = c = 1", "a = 1"), ("yield a + b + c", "yield a")],
+        [3, 4, 3, 4],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+@pytest.mark.parametrize("name", SUSPENDED)
+def test_suspended(load: Load, name: str) -> None:
+    before, edits, expected = SUSPENDED[name]
+    program = load(before)
+    generator = program.module.work()
+    got = [next(generator), next(generator)]
+    report = program.sub(*edits)
+    got.extend(itertools.islice(generator, len(expected) - 2))
+    assert got == expected, report.to_dict()
+    generator.close()
+
+
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+def test_a_generator_that_has_not_begun(load: Load) -> None:
+    program = load("def work(a, b=2):\n    x = a + b\n    yield x\n    yield x\n    yield x\n")
+    generator = program.module.work(1)
+    program.sub(("x = a + b", "x = a - b"))
+    assert list(generator) == [-1, -1, -1]
+
+
+@types.coroutine
+def turn() -> Iterator[None]:
+    yield
+
+
+COROUTINES = {
+    "await_in_a_loop": (
+        """\
+        async def work(out, turn):
+            n = 0
+            while n < 4:
+                n += 1
+                out.append(("old", n))
+                await turn()
+            return "old"
+        """,
+        [('("old", n)', '("new", n)'), ('return "old"', 'return "new"')],
+        [("old", 1), ("old", 2), ("new", 3), ("new", 4), "new"],
+    ),
+    "awaits_in_a_row": (
+        """\
+        async def work(out, turn):
+            out.append(1)
+            await turn()
+            out.append(2)
+            x = await turn()
+            out.append(3)
+            return await turn()
+        """,
+        [("out.append(3)", "out.append(33)")],
+        [1, 2, 33, None],
+    ),
+    "async_for": (
+        """\
+        async def numbers(turn):
+            for x in range(4):
+                await turn()
+                yield x
+        async def work(out, turn):
+            async for x in numbers(turn):
+                out.append(("old", x))
+            return 1
+        """,
+        [('("old", x)', '("new", x)'), ("yield x", "yield x * 10")],
+        [("old", 0), ("new", 10), ("new", 20), ("new", 30), 1],
+    ),
+    "async_with_being_entered": (
+        """\
+        class Manager:
+            def __init__(self, out, turn):
+                self.out, self.turn = out, turn
+            async def __aenter__(self):
+                await self.turn()
+                await self.turn()
+                self.out.append("in")
+            async def __aexit__(self, *_):
+                self.out.append("out")
+        async def work(out, turn):
+            async with Manager(out, turn), Manager(out, turn):
+                out.append("old")
+            return 1
+        """,
+        [('out.append("old")', 'out.append("new")')],
+        ["in", "in", "new", "out", "out", 1],
+    ),
+    "inside_async_with": (
+        """\
+        class Manager:
+            def __init__(self, out):
+                self.out = out
+            async def __aenter__(self):
+                return self
+            async def __aexit__(self, *_):
+                self.out.append("out")
+        async def work(out, turn):
+            async with Manager(out) as manager:
+                while True:
+                    await turn()
+                    out.append("old")
+                    if len(out) > 3:
+                        return manager is not None
+        """,
+        [('out.append("old")', 'out.append("new")')],
+        ["old", "new", "new", "new", "out", True],
+    ),
+    "await_inside_an_unchanged_expression": (
+        """\
+        async def value(turn):
+            await turn()
+            return 1
+        async def work(out, turn):
+            for _ in range(4):
+                out.append(10 + await value(turn))
+            return "end"
+        """,
+        [("range(4)", "range(40)"), ('"end"', '"finished"')],
+        [11, 11, 11, 11, "finished"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+@pytest.mark.parametrize("name", COROUTINES)
+def test_coroutine(load: Load, name: str) -> None:
+    before, edits, expected = COROUTINES[name]
+    program = load(before)
+    out: list[Any] = []
+    coroutine = program.module.work(out, turn)
+    coroutine.send(None)
+    coroutine.send(None)
+    report = program.sub(*edits)
+    try:
+        for _ in range(20):
+            coroutine.send(None)
+    except StopIteration as stop:
+        out.append(stop.value)
+    assert out == expected, report.to_dict()
+    assert not report.pending
+
+
+# What stays in the old code, and why.
+REFUSED = {
+    "a_variable_that_the_call_never_set": (
+        """\
+        def work(out, turn):
+            for x in range(4):
+                out.append(x)
+                turn()
+        """,
+        [("    for x", "    start = 10\n    for x"), ("out.append(x)", "out.append(start + x)")],
+        [0, 1, 2, 3],
+        "the new code reads `start` there, which has no value in this call",
+    ),
+    "another_kind_of_loop": (
+        """\
+        def work(out, turn):
+            for x in range(4):
+                out.append(x)
+                turn()
+        """,
+        [("for x in range(4):", "x = 0\n    while x < 4:"), ("out.append(x)", "x += 1; out.append(-x)")],
+        [0, 1, 2, 3],
+        "the loop it is in has no counterpart",
+    ),
+    "a_with_around_the_loop": (
+        """\
+        def work(out, turn):
+            while len(out) < 4:
+                out.append(1)
+                turn()
+        """,
+        [
+            (
+                "    while len(out) < 4:\n        out.append(1)\n        turn()",
+                "    with turn:\n        while len(out) < 4:\n            out.append(2)\n            turn()",
+            )
+        ],
+        [1, 1, 1, 1],
+        "the loop it is in has no counterpart",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(load: Load, name: str) -> None:
+    before, edits, expected, reason = REFUSED[name]
+    program = load(before)
+    call = Turns(program.module.work)
+    call.next(1)
+    report = program.sub(*edits)
+    assert [each.qualname for each in report.pending] == ["work"]
+    call.next(1)
+    (pending,) = program.session.status()["pending"]
+    assert reason in pending["reason"], pending
+    call.finish()
+    assert call.out == expected
+    assert not program.session.status()["pending"]
+
+
+@pytest.mark.skipif(MOVES, reason="where calls cannot be moved")
+def test_calls_stay_where_they_cannot_be_moved(load: Load) -> None:
+    before, edits, *_ = LOOPS["while_true"]
+    program = load(before)
+    call = Turns(program.module.work)
+    call.next(2)
+    report = program.sub(*edits)
+    (pending,) = report.pending
+    assert pending.qualname == "work" and "the next call takes the new code" in pending.reason
+    call.finish()
+    assert call.out == [("old", n) for n in range(1, 6)]
+    assert not program.session.status()["pending"]
