@@ -71,9 +71,18 @@ impl Version {
     }
 }
 
+/// Which points of one version are points of another.
+fn lead(old: &Version, new: &Version) -> Option<Correspondence> {
+    correspond(old.definition(), new.definition(), BLOCKS)
+}
+
 impl Lingering {
-    fn new(py: Python<'_>, old: Version, new: Version) -> PyResult<Lingering> {
-        let map = correspond(old.definition(), new.definition(), BLOCKS);
+    fn new(
+        py: Python<'_>,
+        old: Version,
+        new: Version,
+        map: Option<Correspondence>,
+    ) -> PyResult<Lingering> {
         let mut lingering = Lingering {
             old,
             new,
@@ -306,7 +315,8 @@ impl<'py> Stage<'_, 'py> {
             };
             let before = Version::of(old, &old_text)?;
             let after = Version::of(new, &new_text)?;
-            known.push(Lingering::new(py, before, after)?);
+            let map = lead(&before, &after);
+            known.push(Lingering::new(py, before, after, map)?);
         }
         let (pending, moved) = look(py, &mut known, true);
         drop(known);
@@ -339,7 +349,13 @@ impl<'py> Stage<'_, 'py> {
                 continue;
             };
             let new = Version::of(new, &text)?;
-            *each = Lingering::new(py, each.old.copy(py), new)?;
+            let next = lead(&each.new, &new);
+            let direct = lead(&each.old, &new).unwrap_or_default();
+            let map = match (&each.map, next) {
+                (Some(map), Some(next)) => Some(map.followed_by(&next, direct)),
+                _ => Some(direct),
+            };
+            *each = Lingering::new(py, each.old.copy(py), new, map)?;
         }
         Ok(())
     }

@@ -17,7 +17,8 @@ pub type Stretch = (u32, u32, u32, u32);
 /// One instruction.
 #[derive(Debug, Clone)]
 pub struct Instruction {
-    /// Where it stands, in bytes from the start of the code.
+    /// Where it stands, in bytes from the start of the code; where others extend its
+    /// argument, the first of those, because that is what is jumped to.
     pub offset: u32,
     /// Its name, without specialisation.
     pub name: String,
@@ -34,7 +35,7 @@ pub struct Instruction {
 /// The instructions of a code object.
 #[derive(Debug)]
 pub struct Listing {
-    /// In the order of the code, those that only extend an argument left out.
+    /// In the order of the code, those that only extend an argument part of what they extend.
     pub instructions: Vec<Instruction>,
     /// How many values lie on the stack before an instruction that can be reached.
     depths: FxHashMap<u32, u32>,
@@ -62,6 +63,7 @@ impl Listing {
         let mut instructions = Vec::new();
         let mut effects: Vec<[i32; 2]> = Vec::new();
         let mut line = None;
+        let mut extended = None;
         for item in dis
             .call_method1(intern!(py, "get_instructions"), (code,))?
             .try_iter()?
@@ -70,7 +72,10 @@ impl Listing {
             let name: String = item.getattr(intern!(py, "opname"))?.extract()?;
             let opcode: u32 = item.getattr(intern!(py, "opcode"))?.extract()?;
             line = line_of(&item)?.or(line);
+            let offset: u32 = item.getattr(intern!(py, "offset"))?.extract()?;
+            let start = extended.take().unwrap_or(offset);
             if name == "EXTENDED_ARG" {
+                extended = Some(start);
                 continue;
             }
             let argument = item.getattr(intern!(py, "arg"))?;
@@ -100,7 +105,7 @@ impl Listing {
             ]);
             let (reads, writes) = variables(&name, &value);
             instructions.push(Instruction {
-                offset: item.getattr(intern!(py, "offset"))?.extract()?,
+                offset: start,
                 line,
                 stretch: stretch(&item)?,
                 target,
@@ -444,6 +449,24 @@ mod tests {
                 }
             }
             assert!(codes.len() > 500 && deeper as usize > codes.len() / 2);
+        });
+    }
+
+    #[test]
+    fn an_extended_argument_is_part_of_its_instruction() {
+        Python::attach(|py| {
+            let body = "        b.append(a)\n".repeat(200);
+            let text = format!("def f(a, b):\n    for c in a:\n{body}");
+            let listing = Listing::of(&code(py, &text)).unwrap();
+            let iterates = |each: &&Instruction| each.name == "FOR_ITER";
+            let head = listing.instructions.iter().find(iterates).unwrap();
+            let last = listing.instructions.iter().rev();
+            let back = last.filter(|each| each.name.starts_with("JUMP_"));
+            assert_eq!(
+                back.filter_map(|each| each.target).next(),
+                Some(head.offset)
+            );
+            assert!(listing.depth(head.offset).is_some());
         });
     }
 

@@ -89,6 +89,31 @@ pub struct Correspondence {
     pub lost: Vec<Point>,
 }
 
+impl Correspondence {
+    /// What leads from the old version of this to the new version of `next`, which begins
+    /// where this ends. `direct` leads there at once: it knows of points that were lost on
+    /// the way and came back.
+    #[must_use]
+    pub fn followed_by(&self, next: &Correspondence, direct: Correspondence) -> Correspondence {
+        let mut pairs: Vec<(Point, Point)> = Vec::new();
+        for (old, middle) in &self.pairs {
+            let found = next.pairs.iter().find(|(point, _)| point == middle);
+            pairs.extend(found.map(|(_, new)| (old.clone(), new.clone())));
+        }
+        for (old, new) in direct.pairs {
+            if pairs.iter().all(|(from, to)| *from != old && *to != new) {
+                pairs.push((old, new));
+            }
+        }
+        let known = self.pairs.iter().map(|(old, _)| old).chain(&self.lost);
+        let lost = known.filter(|old| pairs.iter().all(|(from, _)| from != *old));
+        Correspondence {
+            lost: lost.cloned().collect(),
+            pairs,
+        }
+    }
+}
+
 /// Which of the definitions of a text is meant, as a code object names it.
 #[derive(Clone, Copy, Debug)]
 pub struct Definition<'a> {

@@ -5,13 +5,11 @@ use super::{Correspondence, Point};
 
 /// Pairs two lists of nodes under one parent, and what lies in those that correspond.
 ///
-/// First the longest common run of nodes with the same text, then of nodes with the same
-/// head; what is left between two pairs is paired in order where both sides have as many
-/// nodes of a kind, because then there is nothing to confuse.
+/// Nodes of the same kind are aligned in order, those with the same text first of all, then
+/// those with the same head. What has neither is paired only where both sides have as many
+/// nodes of the kind between two pairs, because then there is nothing to confuse.
 pub(super) fn pair(old: &[Node], new: &[Node], found: &mut Correspondence) {
-    let mut partners = vec![None; old.len()];
-    align(old, new, &mut partners, &|a, b| a.whole == b.whole);
-    align(old, new, &mut partners, &|a, b| a.head == b.head);
+    let mut partners = align(old, new);
     pair_gaps(old, new, &mut partners);
     for (before, partner) in old.iter().zip(partners) {
         match partner {
@@ -55,37 +53,46 @@ fn gaps(
     found
 }
 
-/// Adds the longest common run of equal nodes in each gap.
-fn align(
-    old: &[Node],
-    new: &[Node],
-    partners: &mut [Option<usize>],
-    equal: &dyn Fn(&Node, &Node) -> bool,
-) {
-    for (left, right) in gaps(partners, new.len()) {
-        let (a, b) = (&old[left.clone()], &new[right.clone()]);
-        let same = |x: &Node, y: &Node| x.class == y.class && equal(x, y);
-        let mut longest = vec![vec![0usize; b.len() + 1]; a.len() + 1];
-        for i in (0..a.len()).rev() {
-            for j in (0..b.len()).rev() {
-                longest[i][j] = match same(&a[i], &b[j]) {
-                    true => longest[i + 1][j + 1] + 1,
-                    false => longest[i + 1][j].max(longest[i][j + 1]),
-                };
-            }
-        }
-        let (mut i, mut j) = (0, 0);
-        while i < a.len() && j < b.len() {
-            if same(&a[i], &b[j]) && longest[i][j] == longest[i + 1][j + 1] + 1 {
-                partners[left.start + i] = Some(right.start + j);
-                (i, j) = (i + 1, j + 1);
-            } else if longest[i + 1][j] >= longest[i][j + 1] {
-                i += 1;
-            } else {
-                j += 1;
-            }
+/// How much it is worth to pair two nodes; nothing for different kinds.
+fn worth(old: &Node, new: &Node) -> usize {
+    match old.class == new.class {
+        false => 0,
+        true if old.whole == new.whole => 5,
+        true if old.head == new.head => 4,
+        // So that, of two pairs that are worth the same, the one is taken that leaves as
+        // much on both sides.
+        true => 1,
+    }
+}
+
+/// The alignment in order of the greatest worth, of which only pairs with the same text or
+/// head are told.
+fn align(old: &[Node], new: &[Node]) -> Vec<Option<usize>> {
+    let mut best = vec![vec![0usize; new.len() + 1]; old.len() + 1];
+    let paired = |best: &[Vec<usize>], i: usize, j: usize| match worth(&old[i], &new[j]) {
+        0 => 0,
+        worth => best[i + 1][j + 1] + worth,
+    };
+    for i in (0..old.len()).rev() {
+        for j in (0..new.len()).rev() {
+            best[i][j] = paired(&best, i, j).max(best[i + 1][j]).max(best[i][j + 1]);
         }
     }
+    let mut partners = vec![None; old.len()];
+    let (mut i, mut j) = (0, 0);
+    while i < old.len() && j < new.len() {
+        if best[i][j] > 0 && best[i][j] == paired(&best, i, j) {
+            if worth(&old[i], &new[j]) > 1 {
+                partners[i] = Some(j);
+            }
+            (i, j) = (i + 1, j + 1);
+        } else if best[i + 1][j] >= best[i][j + 1] {
+            i += 1;
+        } else {
+            j += 1;
+        }
+    }
+    partners
 }
 
 /// Pairs in order what is left of each kind, where both sides have as many of it.

@@ -125,3 +125,34 @@ fn two_functions_of_one_place_are_refused() {
     assert!(correspond(twice, once, false).is_none());
     assert!(correspond(once, once, false).is_some());
 }
+
+#[test]
+fn of_two_loops_with_one_head_the_one_is_taken_that_leaves_as_many_on_both_sides() {
+    let found = between(
+        "def f():\n    for x in a:\n        g()\n    for x in b:\n        h()\n    for x in b:\n        i()\n",
+        "def f():\n    for x in c:\n        j()\n    for x in b:\n        k()\n    for x in d:\n        l()\n",
+    );
+    assert_eq!(lines(&found), [(2, 2), (4, 4), (6, 6)]);
+}
+
+#[test]
+fn two_edits_lead_further_than_a_look_at_the_last() {
+    let first = "def f():\n    for x in a:\n        g()\n    for y in b:\n        h()\n";
+    let second = "def f():\n    for x in a:\n        g()\n    for y in c:\n        i()\n";
+    let third = "def f():\n    for z in d:\n        j()\n    for z in d:\n        j()\n    for y in c:\n        i()\n";
+    assert_eq!(lines(&between(first, third)), []);
+    let whole = between(first, second).followed_by(&between(second, third), between(first, third));
+    assert_eq!(lines(&whole), [(4, 6)]);
+    assert_eq!(whole.lost.len(), 1);
+}
+
+#[test]
+fn a_point_that_was_lost_comes_back_with_its_text() {
+    let plain = "def f():\n    while True:\n        g()\n";
+    let wrapped = "def f():\n    with a:\n        while True:\n            g()\n";
+    let away = between(plain, wrapped);
+    assert!(away.pairs.is_empty());
+    let back = away.followed_by(&between(wrapped, plain), between(plain, plain));
+    assert_eq!(lines(&back), [(2, 2)]);
+    assert!(back.lost.is_empty());
+}
