@@ -120,7 +120,7 @@ impl Lingering {
 
     fn disarm(&self, py: Python<'_>) {
         if let Err(error) = moving::disarm(py, self.old.code.bind(py)) {
-            PyErr::from(cpython::raised(error)).write_unraisable(py, None);
+            cpython::raised(error).write_unraisable(py, None);
         }
     }
 

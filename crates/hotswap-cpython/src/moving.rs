@@ -15,7 +15,11 @@
 mod frame;
 mod jumps;
 #[cfg(all(Py_3_12, not(Py_3_14)))]
+mod relocate;
+#[cfg(all(Py_3_12, not(Py_3_14)))]
 mod rooms;
+#[cfg(all(Py_3_12, not(Py_3_14)))]
+mod self_test;
 mod slots;
 
 use pyo3::prelude::*;
@@ -75,7 +79,7 @@ pub fn move_suspended(
 ) -> Result<Moved> {
     check(py)?;
     #[cfg(all(Py_3_12, not(Py_3_14)))]
-    return Ok(frame::move_generator(py, generator, route));
+    return Ok(relocate::move_generator(py, generator, route));
     #[cfg(not(all(Py_3_12, not(Py_3_14))))]
     {
         let _ = (generator, route);
@@ -89,7 +93,7 @@ fn self_test(_: Python<'_>) -> std::result::Result<(), String> {
 }
 
 #[cfg(all(Py_3_12, not(Py_3_14)))]
-use frame::self_test;
+use self_test::self_test;
 
 #[cfg(test)]
 mod tests {

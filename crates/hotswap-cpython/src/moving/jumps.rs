@@ -187,7 +187,7 @@ fn at_jump(code: &Bound<'_, PyAny>, from: u32, to: u32) {
     };
     #[cfg(all(Py_3_12, not(Py_3_14)))]
     if let Some(target) = watched.loops.get(&to) {
-        let outcome = super::frame::move_current(code.py(), &watched, from, to, target);
+        let outcome = super::relocate::move_current(code.py(), &watched, from, to, target);
         watched.note(outcome);
     }
     #[cfg(not(all(Py_3_12, not(Py_3_14))))]

@@ -11,8 +11,11 @@ use rustc_hash::FxHashMap;
 
 use super::slots::Slots;
 
-/// By the address of the generator; a weak reference tells whether it is still that one.
-static MOVED: Mutex<Option<FxHashMap<usize, (Py<PyWeakref>, usize)>>> = Mutex::new(None);
+/// A weak reference, which tells whether a generator is still the one, and its words.
+type Room = (Py<PyWeakref>, usize);
+
+/// By the address of the generator.
+static MOVED: Mutex<Option<FxHashMap<usize, Room>>> = Mutex::new(None);
 
 /// The table is swept when it has grown to this since it was swept last.
 const SWEEP: usize = 256;
@@ -45,7 +48,7 @@ pub(super) fn note(generator: &Bound<'_, PyAny>, words: usize) -> PyResult<()> {
         let mut known = MOVED.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.get_or_insert_with(FxHashMap::default);
         dropped.extend(known.insert(key, (reference.unbind(), words)));
-        if known.len() % SWEEP == 0 {
+        if known.len().is_multiple_of(SWEEP) {
             let dead = |reference: &Py<PyWeakref>| reference.bind(py).upgrade().is_none();
             let gone: Vec<usize> = known
                 .iter()
