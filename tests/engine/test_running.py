@@ -787,3 +787,201 @@ def test_calls_stay_where_they_cannot_be_moved(load: Load) -> None:
     call.finish()
     assert call.out == [("old", n) for n in range(1, 6)]
     assert not program.session.status()["pending"]
+
+
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+def test_a_loop_that_is_edited_four_hundred_times(load: Load) -> None:
+    def version(number: int) -> str:
+        more = "".join(f"        v{each} = each + {each}\n" for each in range(number % 40))
+        return (
+            "def work(out, turn):\n    each = 0\n    while True:\n        each += 1\n"
+            f"{more}        out.append({number})\n        turn()\n        if each > 402:\n            return each\n"
+        )
+
+    program = load(version(0))
+    call = Turns(program.module.work)
+    for number in range(1, 401):
+        program.edit(version(number))
+        call.next()
+    assert call.out == list(range(401))
+    call.finish()
+    assert call.result == 403
+
+
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+def test_eight_threads_in_one_loop(load: Load) -> None:
+    def version(number: int) -> str:
+        more = "".join(f"            v{each} = {each}\n" for each in range(number % 7))
+        return (
+            "import threading\nSTOP = threading.Event()\ndef work(out, number):\n    total = 0\n"
+            "    while not STOP.is_set():\n        for each in range(50):\n"
+            f"{more}            total += 1\n        out.append({number})\n    return total, out\n"
+        )
+
+    program = load(version(0))
+    outs: list[list[int]] = [[] for _ in range(8)]
+    results: list[Any] = []
+    threads = [
+        threading.Thread(
+            target=lambda out: results.append(program.module.work(out, 1)), args=(out,), daemon=True
+        )
+        for out in outs
+    ]
+    for thread in threads:
+        thread.start()
+    for number in range(1, 31):
+        program.edit(version(number))
+        wait_until(lambda: all(out and out[-1] == number for out in outs))
+    program.module.STOP.set()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert len(results) == 8
+    for total, out in results:
+        assert total == 50 * len(out)
+        assert out == sorted(out)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    import time
+
+    limit = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < limit, "it never came"
+        time.sleep(0.001)
+
+
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+def test_twenty_thousand_generators_leave_nothing_behind(load: Load) -> None:
+    source = "def work(mark):\n    old = mark\n    while True:\n        yield mark\n"
+    program = load(source)
+    mark = object()
+    generators = [program.module.work(mark) for _ in range(20_000)]
+    for generator in generators:
+        next(generator)
+    program.edit("def work(mark):\n    old = mark\n    while True:\n        yield (mark, 'new')\n")
+    assert {next(generator)[1] for generator in generators} == {"new"}
+    program.edit(source.replace("old = mark", "pass"))
+    assert {next(generator) for generator in generators} == {mark}
+    del generators, generator
+    assert sys.getrefcount(mark) == 2
+
+
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+def test_what_the_old_version_held_is_given_free(load: Load) -> None:
+    program = load(
+        """\
+        class Held:
+            pass
+        def work(out, turn, held):
+            mine = held
+            while True:
+                turn()
+                out.append(1)
+                if len(out) > 3:
+                    return
+        """
+    )
+    held = program.module.Held()
+    before = sys.getrefcount(held)
+    call = Turns(program.module.work, held)
+    call.next()
+    during = sys.getrefcount(held)
+    program.sub(("mine = held", "pass"))
+    call.next()
+    assert sys.getrefcount(held) == during - 1
+    call.finish()
+    del call
+    assert sys.getrefcount(held) == before
+
+
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+def test_beside_a_tracer_and_another_monitor(load: Load) -> None:
+    """What others watch goes on in the moved call, and no number of a tool stays taken."""
+    program = load(LOOPS["while_true"][0])
+    monitoring: Any = getattr(sys, "monitoring")
+    seen: list[int] = []
+    monitoring.use_tool_id(monitoring.COVERAGE_ID, "coverage")
+    monitoring.register_callback(
+        monitoring.COVERAGE_ID,
+        monitoring.events.LINE,
+        lambda code, line: seen.append(line) if code.co_name == "work" else None,
+    )
+    monitoring.set_events(monitoring.COVERAGE_ID, monitoring.events.LINE)
+    lines: list[int] = []
+
+    def trace(frame: types.FrameType, event: str, _: object) -> Any:
+        if frame.f_code.co_name == "work" and event == "line":
+            lines.append(frame.f_lineno)
+        return trace
+
+    try:
+        threading.settrace(trace)
+        call = Turns(program.module.work)
+        threading.settrace(None)  # type: ignore[arg-type]
+        call.next(2)
+        program.edit(
+            """\
+            def work(out, turn):
+                n = 0
+
+                while True:
+                    n += 1
+                    out.append(("new", n))
+                    turn()
+                    if n == 5:
+                        return n
+            """
+        )
+        del seen[:], lines[:]
+        call.finish()
+    finally:
+        monitoring.set_events(monitoring.COVERAGE_ID, 0)
+        monitoring.free_tool_id(monitoring.COVERAGE_ID)
+    assert call.out == [("old", 1), ("old", 2), ("old", 3), ("new", 4), ("new", 5)]
+    assert {5, 6, 7, 8, 9} <= set(seen), seen
+    assert {5, 6, 7, 8, 9} <= set(lines), lines
+    assert not program.session.status()["pending"]
+    assert [monitoring.get_tool(number) for number in (3, 4)] == [None, None]
+
+
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+def test_no_number_for_a_tool_is_left(load: Load) -> None:
+    program = load(LOOPS["while_true"][0])
+    monitoring: Any = getattr(sys, "monitoring")
+    for number in (3, 4):
+        monitoring.use_tool_id(number, "somebody")
+    try:
+        call = Turns(program.module.work)
+        report = program.sub(*LOOPS["while_true"][1])
+        (pending,) = report.pending
+        assert "sys.monitoring" in pending.reason
+        call.finish()
+    finally:
+        for number in (3, 4):
+            monitoring.free_tool_id(number)
+    assert call.out == [("old", n) for n in range(1, 6)]
+
+
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+def test_somebody_holds_the_frame_and_its_locals(load: Load) -> None:
+    program = load(
+        """\
+        import sys
+        def work(out, turn):
+            n = 0
+            while n < 5:
+                n += 1
+                out.append((sys._getframe(), sys._getframe().f_locals["n"]))
+                turn()
+        """
+    )
+    call = Turns(program.module.work)
+    frame = call.out[0][0]
+    assert frame.f_locals["n"] == 1
+    program.sub(("out.append((", "more = n * 2; out.append(("))
+    call.next(2)
+    assert frame.f_locals["n"] == 3 and frame.f_locals["more"] == 6
+    assert frame.f_code is program.module.work.__code__ and frame.f_lineno == 7
+    assert [n for _, n in call.out] == [1, 2, 3] and call.out[2][0] is frame
+    call.finish()
+    assert frame.f_locals["more"] == 10

@@ -40,7 +40,9 @@ class Generator:
 
     def expression(self) -> str:
         left, right = (self.chance.choice(NAMES) for _ in range(2))
-        shape = self.chance.choice(("{0} + {1}", "{0} * 2 - {1}", "({0} - {1}) % 7", "-{0}", "{2}", "[{0}, {1}][{0} % 2]"))
+        shape = self.chance.choice(
+            ("{0} + {1}", "{0} * 2 - {1}", "({0} - {1}) % 7", "-{0}", "{2}", "[{0}, {1}][{0} % 2]")
+        )
         return shape.format(left, right, self.chance.randrange(9))
 
     def simple(self) -> Statement:
@@ -117,10 +119,20 @@ def render(block: Block, depth: int = 1) -> list[str]:
             lines += [f"{pad}for {each['name']} in span({each['count']}, {each['id']}):", *body]
         elif kind == "while":
             counter = f"n{each['id']}"
-            lines += [f"{pad}{counter} = 0", f"{pad}while {counter} < {each['count']}:", f"{pad}    {counter} += 1", *body]
+            lines += [
+                f"{pad}{counter} = 0",
+                f"{pad}while {counter} < {each['count']}:",
+                f"{pad}    {counter} += 1",
+                *body,
+            ]
         elif kind == "if":
             # Never a constant, so that no branch is left out by the compiler.
-            lines += [f"{pad}if {each['value']} + a * 0:", *body, f"{pad}else:", *(render(each["other"], depth + 1))]
+            lines += [
+                f"{pad}if {each['value']} + a * 0:",
+                *body,
+                f"{pad}else:",
+                *(render(each["other"], depth + 1)),
+            ]
         elif kind == "try":
             lines += [f"{pad}try:", *body, f"{pad}finally:", *(render(each["other"], depth + 1))]
         elif kind == "with":
@@ -300,7 +312,9 @@ def play(seed: int, folder: Path) -> tuple[int, int]:
     state = live_turn.state  # type: ignore[attr-defined]
     del sys.modules[name]
     told = "\n".join(source(version) for version in versions[: state["version"] + 1])
-    assert (out, results[1:]) == (interpreter.out, results[:1]), f"seed {seed}, edits in turns {times}\n{told}"
+    assert (out, results[1:]) == (interpreter.out, results[:1]), (
+        f"seed {seed}, edits in turns {times}\n{told}"
+    )
     return state["version"], state["turn"]
 
 

@@ -109,18 +109,12 @@ impl Lingering {
     /// Lets running calls go on in the new code at the next round of their loops.
     fn arm(&mut self, py: Python<'_>) {
         let Some(way) = &self.way else { return };
-        if way.loops.is_empty() {
+        if way.loops.is_empty() || moving::armed(self.old.code.bind(py)).is_some() {
             return;
         }
         let route = way.route(self.old.code.bind(py), self.new.code.bind(py));
         if let Err(error) = moving::arm(py, &route) {
             self.obstacle = Some(error.to_string());
-        }
-    }
-
-    fn disarm(&self, py: Python<'_>) {
-        if let Err(error) = moving::disarm(py, self.old.code.bind(py)) {
-            cpython::raised(error).write_unraisable(py, None);
         }
     }
 
@@ -157,19 +151,35 @@ impl Lingering {
     }
 }
 
+impl Drop for Lingering {
+    /// The old version is no longer watched.
+    fn drop(&mut self) {
+        // At the end of the interpreter nothing is left to be undone.
+        Python::try_attach(|py| {
+            if let Err(error) = moving::disarm(py, self.old.code.bind(py)) {
+                cpython::raised(error).write_unraisable(py, None);
+            }
+        });
+    }
+}
+
+impl World {
+    /// Whether calls were inside old code when that was looked at last.
+    #[must_use]
+    pub fn is_left_behind(&self) -> bool {
+        !self.lingering.borrow().is_empty()
+    }
+}
+
 /// Who is inside old code now, with the reasons. What nobody is inside of is forgotten.
 pub fn still_pending(py: Python<'_>, world: &World) -> Vec<Pending> {
     let mut known = world.lingering.borrow_mut();
-    look(py, &mut known, false).0
+    look(py, &mut known).0
 }
 
 /// Looks who is inside the old versions, moves those that can be moved and forgets the
-/// versions that nobody is in. With `arm`, running loops are watched.
-fn look(
-    py: Python<'_>,
-    known: &mut Vec<Lingering>,
-    arm: bool,
-) -> (Vec<Pending>, Vec<(String, usize)>) {
+/// versions that nobody is in. Running loops are watched.
+fn look(py: Python<'_>, known: &mut Vec<Lingering>) -> (Vec<Pending>, Vec<(String, usize)>) {
     let mut pending = Vec::new();
     let mut moved: Vec<(String, usize)> = Vec::new();
     let codes: Vec<Bound<'_, PyCode>> = known
@@ -207,12 +217,8 @@ fn look(
     for call in &running {
         used[call.code] = true;
     }
-    for (each, used) in known.iter_mut().zip(&used) {
-        match (used, arm) {
-            (true, true) => each.arm(py),
-            (false, _) => each.disarm(py),
-            _ => {}
-        }
+    for (each, _) in known.iter_mut().zip(&used).filter(|(_, used)| **used) {
+        each.arm(py);
     }
     for call in running {
         let line = u32::try_from(call.line).unwrap_or(0);
@@ -318,7 +324,7 @@ impl<'py> Stage<'_, 'py> {
             let map = lead(&before, &after);
             known.push(Lingering::new(py, before, after, map)?);
         }
-        let (pending, moved) = look(py, &mut known, true);
+        let (pending, moved) = look(py, &mut known);
         drop(known);
         self.pending.extend(pending);
         for (name, count) in moved {

@@ -55,6 +55,11 @@ const STATUS_WAIT: Duration = Duration::from_secs(1);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 
+/// How soon it is looked again who is still inside old code, so that nothing is watched for
+/// longer than need be.
+const FIRST_LOOK: Duration = Duration::from_millis(20);
+const LAST_LOOK: Duration = Duration::from_secs(10);
+
 /// What came of asking for the session.
 enum Turn<R> {
     Done(R),
@@ -70,6 +75,8 @@ enum Awaited {
     Changes,
     /// Modules were imported: what they were made from is to be noted.
     Imports,
+    /// It is time to look who is still inside old code.
+    Calls,
     /// The deadline passed, or the engine was stopped.
     Nothing,
 }
@@ -98,6 +105,8 @@ pub(crate) struct Engine {
     began: Arc<Mutex<Vec<String>>>,
     /// When a held update is tried again, and the pause before that.
     retry: Mutex<Option<(Instant, Duration)>>,
+    /// When to look again who is still inside old code.
+    look: Mutex<Option<(Instant, Duration)>>,
     paused: AtomicBool,
     stopped: AtomicBool,
     worker: AtomicU64,
@@ -177,6 +186,7 @@ impl Engine {
             bell: bounded(1),
             imports: unbounded(),
             retry: Mutex::new(None),
+            look: Mutex::new(None),
             paused: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             worker: AtomicU64::new(0),
@@ -278,6 +288,15 @@ impl Engine {
             match py.detach(|| self.wait_detached(deadline, look_again)) {
                 Awaited::Changes => return Ok(true),
                 Awaited::Nothing => return Ok(false),
+                Awaited::Calls => {
+                    let pause = lock(&self.look)
+                        .take()
+                        .map_or(FIRST_LOOK, |(_, pause)| pause);
+                    self.work(py, |session| {
+                        hotswap_apply::still_pending(py, &session.world);
+                        self.plan_look(session, (pause * 2).min(LAST_LOOK));
+                    })?;
+                }
                 Awaited::Imports => {
                     let noted = self.work(py, |session| -> PyResult<(bool, bool)> {
                         let unfinished = session.note_modules(py)?;
@@ -387,7 +406,10 @@ impl Engine {
             desk = lock(&self.desk);
         }
         if matches!(*desk, Desk::Free(_)) {
-            *desk = Desk::Closed;
+            let closed = std::mem::replace(&mut *desk, Desk::Closed);
+            drop(desk);
+            // Ends the watch over calls inside old code, too.
+            drop(closed);
         }
     }
 
@@ -534,7 +556,13 @@ impl Engine {
             (Instant::now() + pause, pause)
         });
         drop(retry);
+        self.plan_look(session, FIRST_LOOK);
         self.ring();
+    }
+
+    fn plan_look(&self, session: &Session, pause: Duration) {
+        let left = session.world.is_left_behind();
+        *lock(&self.look) = left.then(|| (Instant::now() + pause, pause));
     }
 
     /// Waits for the session, at most this long.
@@ -641,10 +669,17 @@ impl Engine {
             if import_due.is_some_and(|due| due <= now) {
                 return Awaited::Imports;
             }
+            let look = lock(&self.look).map(|(due, _)| due);
+            if look.is_some_and(|due| due <= now) {
+                return Awaited::Calls;
+            }
             if deadline.is_some_and(|deadline| deadline <= now) {
                 return Awaited::Nothing;
             }
-            let until = [import_due, deadline, retry].into_iter().flatten().min();
+            let until = [import_due, deadline, retry, look]
+                .into_iter()
+                .flatten()
+                .min();
             let timer = until.map_or_else(crossbeam_channel::never, crossbeam_channel::at);
             select! {
                 recv(events) -> event => match event {
