@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::codes;
+use crate::doors::Doors;
 use crate::native as cpython;
 use hotswap_plan::{Change, CodeSite, Kind, Statement, Step};
 use pyo3::prelude::*;
@@ -22,6 +23,7 @@ const AUTO_WAIT: Duration = Duration::from_millis(10);
 /// The pauses between two looks: short at first, never much shorter than a look takes.
 const FIRST_PAUSE: Duration = Duration::from_micros(50);
 const LAST_PAUSE: Duration = Duration::from_micros(200);
+const PAUSE_BEFORE_THE_GATE: Duration = Duration::from_millis(1);
 
 /// What came of waiting.
 pub(crate) enum Moment {
@@ -44,15 +46,28 @@ pub(crate) fn wait_before_statements(
     if options.consistency != Consistency::Quiescent || !stage.runs_statements() {
         return Moment::AtOnce;
     }
-    let codes = with_older(py, stage.world, stage.codes_to_change());
-    wait_until_left(py, &codes, options.quiescence, true)
+    let (codes, functions) = stage.to_change();
+    let codes = with_older(py, stage.world, codes);
+    let mut doors = Doors::of(functions);
+    wait_until_left(py, &codes, options.quiescence, Some(&mut doors))
+}
+
+/// The doors of what is about to be committed, to be kept until it is.
+pub(crate) fn doors<'py>(stages: &[(usize, Stage<'_, 'py>)]) -> Doors<'py> {
+    let stages = stages.iter();
+    Doors::of(
+        stages
+            .flat_map(|(_, stage)| stage.transaction.doomed_functions())
+            .collect(),
+    )
 }
 
 /// Waits between the last statement and the commit.
-pub(crate) fn wait_before_commit(
-    py: Python<'_>,
-    stages: &[(usize, Stage<'_, '_>)],
+pub(crate) fn wait_before_commit<'py>(
+    py: Python<'py>,
+    stages: &[(usize, Stage<'_, 'py>)],
     options: Options,
+    doors: &mut Doors<'py>,
 ) -> Moment {
     let mut codes = Vec::new();
     for (_, stage) in stages {
@@ -66,11 +81,11 @@ pub(crate) fn wait_before_commit(
     match options.consistency {
         Consistency::Immediate => Moment::AtOnce,
         Consistency::Auto if !related => Moment::AtOnce,
-        Consistency::Auto => match wait_until_left(py, &codes, AUTO_WAIT, false) {
+        Consistency::Auto => match wait_until_left(py, &codes, AUTO_WAIT, None) {
             Moment::Never(_) => Moment::Later,
             moment => moment,
         },
-        Consistency::Quiescent => wait_until_left(py, &codes, options.quiescence, true),
+        Consistency::Quiescent => wait_until_left(py, &codes, options.quiescence, Some(doors)),
     }
 }
 
@@ -103,12 +118,13 @@ fn own_thread(py: Python<'_>) -> u64 {
 /// held, so that the answer still holds for what comes next.
 ///
 /// The calls of this thread do not count: whoever calls `sync()` or `checkpoint()`
-/// says that it is at a safe moment.
-fn wait_until_left(
-    py: Python<'_>,
-    codes: &[Bound<'_, PyCode>],
+/// says that it is at a safe moment. With `doors` generators that stand in the code count as
+/// well, and others may be kept from entering it.
+fn wait_until_left<'py>(
+    py: Python<'py>,
+    codes: &[Bound<'py, PyCode>],
     limit: Duration,
-    with_suspended: bool,
+    mut doors: Option<&mut Doors<'py>>,
 ) -> Moment {
     if codes.is_empty() {
         return Moment::AtOnce;
@@ -130,7 +146,7 @@ fn wait_until_left(
             .iter()
             .map(|call| pending_call(call, &codes[call.code]))
             .collect();
-        if inside.is_empty() && with_suspended {
+        if inside.is_empty() && doors.is_some() {
             inside = suspended(py, codes);
         }
         if inside.is_empty() {
@@ -142,12 +158,25 @@ fn wait_until_left(
         }
         let now = Instant::now();
         if now >= deadline {
+            if let Some(doors) = doors {
+                doors.open();
+            }
             return Moment::Never(inside);
         }
         let rest = deadline - now;
-        let longest = LAST_PAUSE.max(looking.elapsed() * 4);
-        // Where threads go in and out there are moments, but short ones: look as often as can be.
-        pause = match places == before {
+        let took = looking.elapsed();
+        let closed = doors.as_deref_mut().is_some_and(|doors| {
+            doors.turn(py, codes, &running);
+            doors.are_closed()
+        });
+        let longest = match closed {
+            true => PAUSE_BEFORE_THE_GATE,
+            false => LAST_PAUSE,
+        };
+        let longest = longest.max(took * 4);
+        // Where threads go in and out there are moments, but short ones: look as often as can
+        // be. Where they only come out, let them.
+        pause = match closed || places == before {
             true => (pause * 2).max(FIRST_PAUSE).min(longest),
             false => Duration::ZERO,
         };
@@ -286,10 +315,11 @@ impl<'py> Stage<'_, 'py> {
         })
     }
 
-    /// The code objects of live functions that this update is about to change, told
-    /// from the plan alone.
-    fn codes_to_change(&self) -> Vec<Bound<'py, PyCode>> {
-        let mut found: Vec<Bound<'py, PyCode>> = Vec::new();
+    /// The live functions that this update is about to change, told from the plan alone, and
+    /// their code objects.
+    fn to_change(&self) -> (Vec<Bound<'py, PyCode>>, Vec<Bound<'py, PyAny>>) {
+        let mut codes: Vec<Bound<'py, PyCode>> = Vec::new();
+        let mut functions = Vec::new();
         for (module, edited) in &self.edits {
             let mut sites = Vec::new();
             changed_sites(
@@ -300,15 +330,16 @@ impl<'py> Stage<'_, 'py> {
             );
             for site in sites {
                 for live in self.functions_at(*module, &site.name, site.line) {
+                    functions.push(live.function);
                     if let Ok(code) = live.code.cast_into::<PyCode>()
-                        && !found.iter().any(|known| known.is(&code))
+                        && !codes.iter().any(|known| known.is(&code))
                     {
-                        found.push(code);
+                        codes.push(code);
                     }
                 }
             }
         }
-        found
+        (codes, functions)
     }
 }
 

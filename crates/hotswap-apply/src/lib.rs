@@ -28,6 +28,7 @@ mod defaults;
 mod depend;
 mod derive;
 mod display;
+mod doors;
 mod elements;
 mod enums;
 mod fault;

@@ -429,6 +429,14 @@ impl<'py> Transaction<'py> {
         codes
     }
 
+    /// The functions that are about to get other code.
+    pub(crate) fn doomed_functions(&self) -> impl Iterator<Item = Bound<'py, PyAny>> {
+        self.writes.iter().filter_map(|write| match write {
+            Write::Code { function, .. } => Some(function.clone()),
+            _ => None,
+        })
+    }
+
     /// The code objects that functions had before, and those they have now.
     pub(crate) fn replaced_codes(&self) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
         let mut found: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> = Vec::new();

@@ -11,7 +11,7 @@ use pyo3::types::PyType;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::codes;
-use crate::consistency::{Moment, still_left, wait_before_commit, wait_before_statements};
+use crate::consistency::{Moment, doors, still_left, wait_before_commit, wait_before_statements};
 use crate::fault::{self, guarded};
 use crate::half_made;
 use crate::imports::StagedImports;
@@ -130,13 +130,14 @@ pub fn update(
         // Its first use does work that may give the GIL away: not between the look at
         // the stacks and the commit.
         drop(hotswap_cpython::commit::AtomicSection::enter(py));
+        let mut doors = doors(&stages);
         let mut rounds = 0;
         let (started, section, caught_up) = loop {
             rounds += 1;
             let moment = if rounds > MOMENTS {
                 Moment::Never(Vec::new())
             } else {
-                wait_before_commit(py, &stages, options)
+                wait_before_commit(py, &stages, options, &mut doors)
             };
             let waited = match moment {
                 Moment::AtOnce => false,
@@ -179,6 +180,8 @@ pub fn update(
             }
         }
         drop(section);
+        // Who was kept out goes in now, to the new code.
+        drop(doors);
         let pause = started.elapsed().as_secs_f64() * 1e3;
         let mut committed = Vec::new();
         for (index, mut stage) in done {

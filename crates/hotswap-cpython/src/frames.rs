@@ -91,6 +91,17 @@ pub(crate) fn all(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyFrame>>> {
     Ok(found)
 }
 
+/// The code objects that this thread runs, innermost first.
+pub(crate) fn own(py: Python<'_>) -> impl Iterator<Item = Bound<'_, PyCode>> {
+    // SAFETY: this thread is attached; the call lends a frame, or gives null.
+    let frame = unsafe { ffi::PyEval_GetFrame() };
+    // SAFETY: the stack keeps the frame alive; null becomes `None`.
+    let frame = unsafe { Bound::from_borrowed_ptr_or_opt(py, frame.cast()) };
+    // SAFETY: the call lends frames only.
+    let frame = frame.map(|frame| unsafe { frame.cast_into_unchecked::<PyFrame>() });
+    std::iter::successors(frame, caller).map(|frame| code_of_frame(&frame))
+}
+
 fn for_each_frame<'py>(
     py: Python<'py>,
     visit: &mut dyn FnMut(u64, &Bound<'py, PyFrame>) -> PyResult<()>,

@@ -164,6 +164,13 @@ fn check_closure(code: &Bound<'_, PyCode>, closure: Option<&Bound<'_, PyTuple>>)
     Ok(())
 }
 
+/// Makes call sites that the interpreter has specialised for this function look at it again.
+#[cfg(not(Py_3_12))]
+pub(crate) fn withdraw_version(function: &Bound<'_, PyFunction>) {
+    // Refused is only what is neither a tuple nor nothing, and a closure is one of them.
+    let _ = set_closure(function, closure_of(function).as_ref());
+}
+
 /// Sets the closure and withdraws the function's version. Runs no Python code
 /// as long as the caller holds the old closure.
 fn set_closure(

@@ -13,6 +13,7 @@
 //! bytecode    what instructions do to the stack and the variables of a call
 //! frames      code that is on a stack now
 //! moving      calls in progress that go on in another code object
+//! gate        functions that other threads do not enter for a moment
 //! threads     the end of a thread that never ends by itself
 //! commit      a stretch in which no other Python code runs
 //! audit       whether an audit hook looks on
@@ -45,6 +46,7 @@ pub mod code;
 pub mod commit;
 pub mod frames;
 pub mod functions;
+pub mod gate;
 pub mod heap;
 pub mod home;
 mod layout;

@@ -5,7 +5,7 @@ use std::fmt;
 use pyo3::prelude::*;
 
 use crate::once::Once;
-use crate::{audit, code, functions, heap, home, lines, moving, rings, tuple, versions};
+use crate::{audit, code, functions, gate, heap, home, lines, moving, rings, tuple, versions};
 
 /// The last minor version of CPython whose layout hotswap has been told about.
 const NEWEST_MINOR: u8 = 15;
@@ -57,6 +57,7 @@ pub fn capabilities(py: Python<'_>) -> Vec<Capability> {
         capability(home::CAPABILITY, home::check(py).err()),
         capability(moving::CAPABILITY, moving::check(py).err()),
         capability(versions::CAPABILITY, versions::separate(py).err()),
+        capability(gate::CAPABILITY, gate::check(py).err()),
     ]
 }
 
