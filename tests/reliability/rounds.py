@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--case", action="append", help="a glob; may be given several times")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--fork", action="store_true", help="cases are forked from a warm process")
     parser.add_argument("--busy", type=int, default=0, help="so many processes compute meanwhile")
     parser.add_argument("--keep", type=Path, help="a folder for the output of what fails")
     options = parser.parse_args()
@@ -48,7 +49,11 @@ def run(options: argparse.Namespace) -> int:
     began = time.monotonic()
     for number in range(1, options.rounds + 1):
         for glob in globs:
-            failed = [each for each in once(glob, options.jobs) if each["outcome"] not in ("pass", "skip")]
+            failed = [
+                each
+                for each in once(glob, options.jobs, options.fork)
+                if each["outcome"] not in ("pass", "skip")
+            ]
             whole[glob] += not failed
             for each in failed:
                 keep(each, number, options.keep)
@@ -60,11 +65,11 @@ def run(options: argparse.Namespace) -> int:
     return int(any(count < options.rounds for count in whole.values()))
 
 
-def once(glob: str, jobs: int) -> list[dict[str, Any]]:
+def once(glob: str, jobs: int, fork: bool) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "results.json")
         command = [sys.executable, str(RUNNER), "--engine", "hotswap", "--case", glob]
-        command += ["--jobs", str(jobs), "--json", str(output)]
+        command += ["--jobs", str(jobs), "--json", str(output)] + ["--fork"] * fork
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         results: list[dict[str, Any]] = json.loads(output.read_text("utf-8"))["results"]
     return results
