@@ -49,7 +49,8 @@ fn python_error(error: CpythonError) -> PyErr {
 #[pymodule]
 mod cpython {
     use hotswap_cpython::{
-        audit, code, commit, frames, functions, heap, lines, references, support, tuple, types,
+        audit, code, commit, frames, functions, gate, heap, lines, references, support, tuple,
+        types,
     };
     use pyo3::prelude::*;
     use pyo3::types::{PyCode, PyDict, PyFunction, PyList, PyString, PyTuple, PyType};
@@ -275,6 +276,21 @@ mod cpython {
         Ok(running
             .map(|call| (call.thread, call.code, call.line, call.function))
             .collect())
+    }
+
+    /// Calls `meanwhile` behind a closed gate; whether it was still closed after that.
+    #[pyfunction]
+    fn with_gate<'py>(
+        py: Python<'py>,
+        functions: Vec<Bound<'py, PyFunction>>,
+        codes: Vec<Bound<'py, PyCode>>,
+        seconds: f64,
+        meanwhile: Bound<'py, PyAny>,
+    ) -> PyResult<bool> {
+        let limit = std::time::Duration::from_secs_f64(seconds);
+        let gate = gate::Gate::close(py, &functions, &codes, limit).map_err(python_error)?;
+        meanwhile.call0()?;
+        Ok(gate.is_closed())
     }
 
     #[pyfunction]

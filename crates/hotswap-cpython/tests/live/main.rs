@@ -6,6 +6,7 @@
 mod commit;
 mod frames;
 mod functions;
+mod gate;
 mod harness;
 mod heap;
 mod lines;
