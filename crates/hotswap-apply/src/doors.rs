@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 
 /// How long nobody may come out before the gate opens: the first time, and at most.
 const FIRST: Duration = Duration::from_millis(25);
-const LONGEST: Duration = Duration::from_millis(200);
+const LONGEST: Duration = Duration::from_millis(100);
 /// How long the gate stays closed whoever comes out.
 const LIMIT: Duration = Duration::from_millis(500);
 

@@ -74,6 +74,7 @@ thread_local! {
 /// A closed gate; dropping it opens it.
 #[derive(Debug)]
 pub struct Gate<'py> {
+    py: Python<'py>,
     functions: Vec<Bound<'py, PyFunction>>,
     turn: u64,
 }
@@ -102,6 +103,7 @@ impl<'py> Gate<'py> {
         let turn = TURNS.fetch_add(1, Ordering::Relaxed) + 1;
         OPENS.store(now().saturating_add(nanoseconds(limit)), Ordering::Release);
         let mut gate = Self {
+            py,
             functions: Vec::new(),
             turn,
         };
@@ -126,11 +128,8 @@ impl Drop for Gate<'_> {
         if TURNS.load(Ordering::Relaxed) == self.turn {
             open();
         }
-        let Some(py) = self.functions.first().map(Bound::py) else {
-            return;
-        };
         evaluator::unset();
-        if let Ok(plain) = plain(py) {
+        if let Ok(plain) = plain(self.py) {
             for function in &self.functions {
                 take_away(function, plain);
             }
