@@ -72,7 +72,6 @@ thread_local! {
 }
 
 /// A closed gate; dropping it opens it.
-#[derive(Debug)]
 pub struct Gate<'py> {
     py: Python<'py>,
     functions: Vec<Bound<'py, PyFunction>>,
