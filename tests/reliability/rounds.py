@@ -69,6 +69,7 @@ def once(glob: str, jobs: int, fork: bool) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "results.json")
         command = [sys.executable, str(RUNNER), "--engine", "hotswap", "--case", glob]
+        command += ["--pythonpath", os.environ.get("PYTHONPATH", "")]
         command += ["--jobs", str(jobs), "--json", str(output)] + ["--fork"] * fork
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         results: list[dict[str, Any]] = json.loads(output.read_text("utf-8"))["results"]
