@@ -252,11 +252,26 @@ def add_sessions(version: str, python: str) -> None:
         build(session)
         session.run("python", "-X", "faulthandler", "tests/reliability/soak.py", *session.posargs)
 
+    @nox.session(name=f"rounds-{version}", python=python)
+    def rounds(session: nox.Session) -> None:
+        """`threads/*` and `failure/*` of the corpus 20 times in a row (minutes)."""
+        session.install(*FRAMEWORKS)
+        build(session)
+        session.run("python", "tests/reliability/rounds.py", *session.posargs)
+
     @nox.session(name=f"failures-{version}", python=python)
     def failures(session: nox.Session) -> None:
         """Random edits that fail; the process is as before (minutes; `fuzz` ends with these)."""
         build(session)
         session.run("python", "-X", "faulthandler", "tests/reliability/failures.py")
+
+
+@nox.session(python=False)
+def rounds(session: nox.Session) -> None:
+    """`rounds-3.x` for each CPython of which the corpus is run."""
+    for version in ("3.11", "3.12", "3.13"):
+        if version in PYTHONS:
+            session.notify(f"rounds-{version}")
 
 
 @nox.session(python=False)
