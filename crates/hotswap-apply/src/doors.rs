@@ -12,6 +12,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyFunction};
 use rustc_hash::FxHashMap;
 
+use crate::undisturbed::Undisturbed;
+
 /// How long nobody may come out before the gate opens: the first time, and at most.
 const FIRST: Duration = Duration::from_millis(25);
 const LONGEST: Duration = Duration::from_millis(100);
@@ -25,13 +27,16 @@ type Place = Vec<(usize, i32)>;
 pub(crate) struct Doors<'py> {
     functions: Vec<Bound<'py, PyFunction>>,
     gate: Option<Gate<'py>>,
+    /// Who comes out shall not be interrupted by all who wait: with a short switch interval they
+    /// take most of the time of the machine for asking.
+    undisturbed: Option<Undisturbed<'py>>,
     /// When the gate was closed, or opened again, and when somebody came out last.
     since: Instant,
     came_out: Instant,
     /// How many threads were inside then.
     count: usize,
-    /// When it may be closed, once somebody was seen inside, and how long nobody may come out.
-    next: Option<Instant>,
+    /// When it may be closed, and how long nobody may come out.
+    next: Instant,
     patience: Duration,
     /// Who stayed inside when the gate was closed last. There is no use in closing it again
     /// before each of them has moved.
@@ -46,10 +51,11 @@ impl<'py> Doors<'py> {
         Self {
             functions: functions.filter_map(|each| each.cast_into().ok()).collect(),
             gate: None,
+            undisturbed: None,
             since: now,
             came_out: now,
             count: 0,
-            next: None,
+            next: now,
             patience: FIRST,
             stayed: FxHashMap::default(),
         }
@@ -63,6 +69,7 @@ impl<'py> Doors<'py> {
     /// Lets everybody in.
     pub(crate) fn open(&mut self) {
         self.gate = None;
+        self.undisturbed = None;
     }
 
     /// Opens or closes the gate, now that these calls were seen inside.
@@ -74,6 +81,12 @@ impl<'py> Doors<'py> {
     ) {
         let now = Instant::now();
         let inside = places(calls);
+        if self.gate.is_some() && inside.is_empty() {
+            // Only what is suspended is in the way, and who goes on with it may be waiting here.
+            self.open();
+            self.next = now + FIRST;
+            return;
+        }
         if self.gate.is_some() {
             if inside.len() < self.count {
                 self.count = inside.len();
@@ -81,7 +94,7 @@ impl<'py> Doors<'py> {
             }
             if now.duration_since(self.came_out) > self.patience || !self.are_closed() {
                 self.open();
-                self.next = Some(now + now.duration_since(self.since));
+                self.next = now + now.duration_since(self.since);
                 self.patience = (self.patience * 2).min(LONGEST);
                 self.stayed = inside;
             }
@@ -89,14 +102,14 @@ impl<'py> Doors<'py> {
         }
         self.stayed
             .retain(|thread, place| inside.get(thread) == Some(place));
-        // A moment may come by itself before the second look.
-        let next = *self.next.get_or_insert(now);
-        if now > next && !inside.is_empty() && self.stayed.is_empty() {
+        // At once: with many threads it may take long to get the lock again for a second look.
+        if now >= self.next && !inside.is_empty() && self.stayed.is_empty() {
             // Without the capability moments are looked for as before.
             self.gate = Gate::close(py, &self.functions, codes, LIMIT).ok();
             (self.since, self.came_out, self.count) = (now, now, inside.len());
-            if self.gate.is_none() {
-                self.next = Some(now + LONGEST);
+            match self.gate {
+                Some(_) => self.undisturbed = Undisturbed::soon(py).ok(),
+                None => self.next = now + LONGEST,
             }
         }
     }

@@ -21,16 +21,21 @@ pub(crate) struct Undisturbed<'py> {
 }
 
 impl<'py> Undisturbed<'py> {
-    /// Returns with the lock held, which nobody asks for during the next milliseconds.
-    pub(crate) fn begin(py: Python<'py>) -> PyResult<Self> {
+    /// Makes the interval longer: who asks for the lock from now on waits for it.
+    pub(crate) fn soon(py: Python<'py>) -> PyResult<Self> {
         let before = interval(py)?;
         if before < LONG {
             py.import("sys")?
                 .call_method1("setswitchinterval", (LONG,))?;
         }
-        let held = Self { py, before };
+        Ok(Self { py, before })
+    }
+
+    /// Returns with the lock held, which nobody asks for during the next milliseconds.
+    pub(crate) fn begin(py: Python<'py>) -> PyResult<Self> {
+        let held = Self::soon(py)?;
         // So long until those who wait have asked in vain, and wait anew.
-        let pause = Duration::from_secs_f64(before.clamp(0.0002, LONG));
+        let pause = Duration::from_secs_f64(held.before.clamp(0.0002, LONG));
         py.detach(|| std::thread::sleep(pause));
         Ok(held)
     }
