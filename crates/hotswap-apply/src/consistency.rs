@@ -355,12 +355,12 @@ fn changed_sites<'o>(
         };
         match (&step.change, &before.kind, &new[step.new].kind) {
             (Change::Bodies, ..) => {
-                let pairs = before.codes.iter().zip(&new[step.new].codes);
+                let pairs = before.codes.iter().zip(new[step.new].codes.iter());
                 let differing = pairs
                     .filter(|(was, is)| was.fingerprint != is.fingerprint || was.text != is.text);
                 sites.extend(differing.map(|(was, _)| was));
             }
-            (Change::Function(_) | Change::Run, ..) => sites.extend(&before.codes),
+            (Change::Function(_) | Change::Run, ..) => sites.extend(before.codes.iter()),
             (Change::Class(change), Kind::Class(was), Kind::Class(is)) => {
                 changed_sites(&change.steps, &was.body, &is.body, sites);
             }

@@ -80,7 +80,7 @@ impl<'py> Stage<'_, 'py> {
             new: true,
         };
         let copy = namespace.copy()?;
-        let mut facts = new.facts.clone();
+        let mut facts = hotswap_plan::Facts::clone(&new.facts);
         facts.stores.clear();
         self.note_effect(module, new);
         let mut view = self.view(module, place, &facts, &copy, &[])?;

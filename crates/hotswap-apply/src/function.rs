@@ -75,9 +75,9 @@ impl<'py> Stage<'_, 'py> {
                 let kept = old
                     .codes
                     .iter()
-                    .zip(&new.codes)
+                    .zip(new.codes.iter())
                     .any(|(before, after)| differs(before, after));
-                for (before, after) in old.codes.iter().zip(&new.codes) {
+                for (before, after) in old.codes.iter().zip(new.codes.iter()) {
                     let due = differs(before, after);
                     if kept {
                         let scope = scope
@@ -306,7 +306,7 @@ impl<'py> Stage<'_, 'py> {
                         .unwrap_or(&is.name);
                     let outer = outer.to_string();
                     self.note_code(module, &outer, Changed::Code);
-                    for (was, now) in before.codes.iter().zip(&after.codes) {
+                    for (was, now) in before.codes.iter().zip(after.codes.iter()) {
                         if was.fingerprint != now.fingerprint {
                             let path: Vec<&str> = std::iter::once(is.name.as_str())
                                 .chain(now.scope.iter().skip(1).map(String::as_str))
@@ -850,7 +850,7 @@ pub(crate) fn wanted(
         new,
         &mut Vec::new(),
         &mut |_, before, after| {
-            for (was, is) in before.codes.iter().zip(&after.codes) {
+            for (was, is) in before.codes.iter().zip(after.codes.iter()) {
                 let replaced = was.fingerprint != is.fingerprint || was.text != is.text;
                 if replaced || was.line != is.line {
                     want(was, replaced);

@@ -115,7 +115,8 @@ fn reconcile(
 ) -> PyResult<bool> {
     match &mut statement.kind {
         Kind::Function(function) => {
-            let Some(site) = statement.codes.last_mut() else {
+            let function = Arc::make_mut(function);
+            let Some(site) = Arc::make_mut(&mut statement.codes).last_mut() else {
                 return Ok(false);
             };
             let Some(live) = raw_function(object) else {
@@ -151,6 +152,7 @@ fn reconcile(
             let Ok(live) = object.cast::<PyType>() else {
                 return Ok(false);
             };
+            let class = Arc::make_mut(class);
             let dict = crate::native::type_dict(live);
             scope.push(class.name.clone());
             let mut differs = false;

@@ -521,7 +521,7 @@ impl<'w, 'py> Stage<'w, 'py> {
                 }
             }
         } else {
-            for site in &old.codes {
+            for site in old.codes.iter() {
                 for live in self.functions_at(module, &site.name, site.line) {
                     objects.push(live.function);
                 }

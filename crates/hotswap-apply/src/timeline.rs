@@ -399,7 +399,7 @@ pub(crate) fn replaces(statement: &Statement, name: &str) -> bool {
 
 /// What a statement does besides giving some names their values.
 pub(crate) fn link_facts(statement: &Statement, names: &[String]) -> Facts {
-    let mut facts = statement.facts.clone();
+    let mut facts = Facts::clone(&statement.facts);
     facts.stores.retain(|other| !names.contains(other));
     facts.calls.retain(|call| {
         !matches!(call, hotswap_plan::Call::Path(path)

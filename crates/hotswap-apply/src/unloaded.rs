@@ -83,7 +83,7 @@ impl<'py> Stage<'_, 'py> {
     /// that it takes by `from … import` are given from what is staged.
     fn runs_what_is_pending(&self, package: &str, outline: &Outline) -> bool {
         let imports: Vec<&Import> = outline.imports().map(|(_, import)| import).collect();
-        let mut due: Vec<&Facts> = outline.statements.iter().map(|each| &each.facts).collect();
+        let mut due: Vec<&Facts> = outline.statements.iter().map(|each| &*each.facts).collect();
         let mut entered: FxHashSet<usize> = FxHashSet::default();
         while let Some(facts) = due.pop() {
             for path in &facts.reads {

@@ -25,6 +25,7 @@ mod shift;
 mod skeleton;
 mod source;
 mod steps;
+mod touched;
 
 pub use diff::{Change, ClassChange, FunctionChange, Plan, Shift, Step, diff, diff_bodies};
 pub use facts::{ASSIGNS_GLOBAL, Call, Facts, Receiver, changes_in_place};

@@ -2,16 +2,15 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use ruff_python_ast::Stmt;
-use ruff_python_ast::visitor::Visitor;
 use ruff_text_size::{Ranged, TextRange};
-use rustc_hash::FxHashMap;
 
 use crate::deep;
 use crate::facts::Facts;
-use crate::reader::{Lines, Reader};
-use crate::scan::GlobalNames;
+use crate::reader::{Known, Lines, Reader};
+use crate::touched;
 
 /// A range of bytes in the source text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -96,12 +95,15 @@ pub struct Statement {
     pub deletes_of: Vec<Vec<String>>,
     /// Names that it gives an entry in `__annotations__`.
     pub annotates: Vec<String>,
-    /// What running it reads, calls and writes.
-    pub facts: Facts,
+    /// What running it reads, calls and writes. Shared by the outlines of all versions in
+    /// which the statement has the same text, like `codes` and the definitions of `kind`.
+    pub facts: Arc<Facts>,
     /// `# hotswap: …` on one of its lines.
     pub pragma: Option<Pragma>,
     /// Functions and lambdas inside, in source order, however deep (not those in functions).
-    pub codes: Vec<CodeSite>,
+    pub codes: Arc<Vec<CodeSite>>,
+    /// Names that functions inside declare `global`.
+    pub globals: Vec<String>,
     /// What it is.
     pub kind: Kind,
 }
@@ -127,9 +129,9 @@ pub struct CodeSite {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
     /// `def` and `async def`.
-    Function(Box<FunctionDef>),
+    Function(Arc<FunctionDef>),
     /// `class`.
-    Class(Box<ClassDef>),
+    Class(Arc<ClassDef>),
     /// Assignment; `targets` is the text of the targets.
     Assign {
         /// Targets as written, one string for each.
@@ -337,6 +339,11 @@ impl Outline {
         text: &str,
         previous: Option<(&str, &Outline)>,
     ) -> Result<Outline, SyntaxProblem> {
+        if let Some((before, outline)) = previous
+            && let Some(outline) = touched::parse(text, before, outline)
+        {
+            return Ok(outline);
+        }
         let lines = Lines::new(text);
         deep::parsing(text.len(), || {
             let parsed = ruff_python_parser::parse_module(text).map_err(|error| SyntaxProblem {
@@ -379,47 +386,30 @@ impl Outline {
             }
         }
         futures.sort();
-        let mut globals = GlobalNames(Vec::new());
-        for stmt in suite {
-            globals.visit_stmt(stmt);
-        }
+        let known = previous
+            .filter(|(_, outline)| outline.futures == futures)
+            .map(|(before, outline)| {
+                let first = outline
+                    .statements
+                    .first()
+                    .map_or(0, |first| first.span.start);
+                Known::new(before, &outline.statements, first)
+            });
         let reader = Reader {
             text,
             lines,
             lazy_annotations: futures.iter().any(|name| name == "annotations"),
+            known,
         };
-        let known = previous.filter(|(_, outline)| outline.futures == futures);
-        let mut by_text: FxHashMap<u64, &Statement> = FxHashMap::default();
-        if let Some((_, outline)) = known {
-            by_text.extend(
-                outline
-                    .statements
-                    .iter()
-                    .map(|statement| (statement.text, statement)),
-            );
-        }
-        let statements = suite
-            .iter()
-            .enumerate()
-            .map(|(index, stmt)| {
-                let span = Span::from(stmt.range());
-                let same = by_text.get(&hash_of(&span.of(text))).filter(|old| {
-                    known.is_some_and(|(before, _)| old.span.of(before) == span.of(text))
-                        && old.column == lines.column(span.start)
-                        && (index == 0)
-                            == (old.span.start
-                                == known.map_or(0, |(_, outline)| outline.statements[0].span.start))
-                });
-                match same {
-                    Some(old) => reader.taken_over(old, stmt),
-                    None => reader.statement(stmt, index == 0, true),
-                }
-            })
-            .collect();
+        let statements = reader.module(suite, true);
+        Outline::of(statements, futures, lines)
+    }
+
+    pub(crate) fn of(statements: Vec<Statement>, futures: Vec<String>, lines: &Lines) -> Outline {
         Outline {
+            globals_declared: globals_of(&statements),
             statements,
             futures,
-            globals_declared: globals.0,
             lines: lines.starts.len() as u32,
         }
     }
@@ -446,6 +436,11 @@ impl Outline {
             .iter()
             .rposition(|statement| statement.binds.iter().any(|bound| bound == name))
     }
+}
+
+fn globals_of(statements: &[Statement]) -> Vec<String> {
+    let globals = statements.iter().flat_map(|statement| &statement.globals);
+    globals.cloned().collect()
 }
 
 fn is_future(stmt: &Stmt) -> bool {

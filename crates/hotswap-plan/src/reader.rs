@@ -5,13 +5,15 @@ use ruff_python_ast::visitor::Visitor;
 use ruff_python_ast::visitor::transformer::Transformer;
 use ruff_python_ast::{self as ast, Expr, Stmt};
 use ruff_text_size::Ranged;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
 
 use crate::facts::{Facts, dotted};
 use crate::outline::{
     Branch, ClassDef, Compound, Expression, FunctionDef, Item, Kind, Parameter, Pragma, Span,
     Statement, hash_of,
 };
-use crate::scan::{Binds, Masker, OneLevel, Sites};
+use crate::scan::{Binds, GlobalNames, Masker, OneLevel, Sites};
 
 /// The elements of longer displays are not looked at one by one.
 const MANY_ITEMS: usize = 1_000;
@@ -27,12 +29,7 @@ pub(crate) struct Lines {
 impl Lines {
     pub(crate) fn new(text: &str) -> Lines {
         let mut starts = vec![0];
-        starts.extend(
-            text.bytes()
-                .enumerate()
-                .filter(|(_, byte)| *byte == b'\n')
-                .map(|(at, _)| at as u32 + 1),
-        );
+        starts.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at as u32 + 1));
         Lines { starts }
     }
 
@@ -49,23 +46,101 @@ pub(crate) struct Reader<'a> {
     pub(crate) text: &'a str,
     pub(crate) lines: &'a Lines,
     pub(crate) lazy_annotations: bool,
+    /// What the source was before; with the same `lazy_annotations`.
+    pub(crate) known: Option<Known<'a>>,
+}
+
+/// Statements of a block of the previous source.
+pub(crate) struct Known<'a> {
+    text: &'a str,
+    /// Where its first statement begins.
+    first: u32,
+    by_text: FxHashMap<u64, &'a Statement>,
+    classes: FxHashMap<&'a str, &'a ClassDef>,
+}
+
+impl<'a> Known<'a> {
+    /// `first` is where the first statement of the whole block begins.
+    pub(crate) fn new(text: &'a str, statements: &'a [Statement], first: u32) -> Self {
+        let classes = statements.iter().filter_map(Statement::class);
+        Known {
+            text,
+            first,
+            by_text: statements
+                .iter()
+                .map(|statement| (statement.text, statement))
+                .collect(),
+            classes: classes.map(|class| (class.name.as_str(), class)).collect(),
+        }
+    }
+
+    /// The statement that was the same, text and place in the block alike.
+    fn same(&self, reader: &Reader<'_>, stmt: &Stmt, first: bool) -> Option<&'a Statement> {
+        let span = Span::from(stmt.range());
+        let text = span.of(reader.text);
+        let old = self.by_text.get(&hash_of(&text))?;
+        // A comment behind it may speak of the last statement inside it.
+        let same = old.span.of(self.text) == text
+            && rest_of_line(self.text, old.span.end) == rest_of_line(reader.text, span.end)
+            && old.column == reader.lines.column(span.start)
+            && first == (old.span.start == self.first);
+        same.then_some(old)
+    }
+}
+
+fn rest_of_line(text: &str, from: u32) -> &str {
+    let rest = text.get(from as usize..).unwrap_or_default();
+    rest.lines().next().unwrap_or_default()
 }
 
 impl Reader<'_> {
-    fn members(&self, body: &[Stmt]) -> Vec<Statement> {
-        body.iter()
+    /// The statements of a module.
+    pub(crate) fn module(&self, suite: &[Stmt], has_first: bool) -> Vec<Statement> {
+        suite
+            .iter()
             .enumerate()
-            .map(|(index, stmt)| self.statement(stmt, index == 0, false))
+            .map(|(index, stmt)| {
+                let first = has_first && index == 0;
+                self.known_or_read(self.known.as_ref(), stmt, first, true)
+            })
             .collect()
     }
 
+    fn members(&self, class: &ast::StmtClassDef) -> Vec<Statement> {
+        let before = self.known.as_ref().and_then(|known| {
+            let class = known.classes.get(class.name.as_str())?;
+            let first = class.body.first().map_or(0, |member| member.span.start);
+            Some(Known::new(known.text, &class.body, first))
+        });
+        class
+            .body
+            .iter()
+            .enumerate()
+            .map(|(index, stmt)| self.known_or_read(before.as_ref(), stmt, index == 0, false))
+            .collect()
+    }
+
+    fn known_or_read(
+        &self,
+        known: Option<&Known<'_>>,
+        stmt: &Stmt,
+        first: bool,
+        module: bool,
+    ) -> Statement {
+        match known.and_then(|known| known.same(self, stmt, first)) {
+            Some(old) => self.taken_over(old, stmt),
+            None => self.statement(stmt, first, module),
+        }
+    }
+
     /// A statement of the previous source with the same text, at its new place.
-    pub(crate) fn taken_over(&self, old: &Statement, stmt: &Stmt) -> Statement {
+    fn taken_over(&self, old: &Statement, stmt: &Stmt) -> Statement {
         let start = stmt.start().to_u32();
         let mut statement = old.clone();
         let lines = i64::from(self.lines.line(start)) - i64::from(old.first_line);
         statement.shift(i64::from(start) - i64::from(old.span.start), lines);
-        statement.pragma = self.pragma(statement.first_line, statement.last_line, stmt);
+        let is_definition = stmt.is_function_def_stmt() || stmt.is_class_def_stmt();
+        statement.pragma = self.pragma(statement.first_line, statement.last_line, is_definition);
         statement
     }
 
@@ -90,7 +165,7 @@ impl Reader<'_> {
         after.to_u32() + keyword as u32
     }
 
-    pub(crate) fn statement(&self, stmt: &Stmt, first: bool, module: bool) -> Statement {
+    fn statement(&self, stmt: &Stmt, first: bool, module: bool) -> Statement {
         let span = Span::from(stmt.range());
         let fingerprint = hash_of(&ComparableStmt::from(stmt));
         let mut sites = Sites {
@@ -110,6 +185,8 @@ impl Reader<'_> {
         };
         let mut binds = Binds::default();
         binds.visit_stmt(stmt);
+        let mut globals = GlobalNames(Vec::new());
+        globals.visit_stmt(stmt);
         let first_line = self.lines.line(span.start);
         let last_line = self.lines.line(span.end.max(span.start + 1) - 1);
         let kind = self.kind(stmt, first, module, &binds);
@@ -124,24 +201,33 @@ impl Reader<'_> {
             fingerprint,
             shape,
             text: hash_of(&span.of(self.text)),
-            facts: Facts::of_statements(std::slice::from_ref(stmt), self.lazy_annotations),
+            facts: Arc::new(Facts::of_statements(
+                std::slice::from_ref(stmt),
+                self.lazy_annotations,
+            )),
             binds: binds.names,
             deletes: binds.deletes,
             deletes_of: binds.deletes_of,
             annotates: binds.annotates,
-            pragma: self.pragma(first_line, last_line, stmt),
-            codes,
+            pragma: self.pragma(
+                first_line,
+                last_line,
+                stmt.is_function_def_stmt() || stmt.is_class_def_stmt(),
+            ),
+            codes: Arc::new(codes),
+            globals: globals.0,
             kind,
         }
     }
 
     /// `# hotswap: …` on the first or last line, or on a line of its own above.
-    fn pragma(&self, first_line: u32, last_line: u32, stmt: &Stmt) -> Option<Pragma> {
-        let last = if stmt.is_function_def_stmt() || stmt.is_class_def_stmt() {
-            first_line
-        } else {
-            last_line
-        };
+    pub(crate) fn pragma(
+        &self,
+        first_line: u32,
+        last_line: u32,
+        is_definition: bool,
+    ) -> Option<Pragma> {
+        let last = if is_definition { first_line } else { last_line };
         let above = first_line.checked_sub(1).filter(|line| *line > 0);
         for (line, alone) in [
             (Some(first_line), false),
@@ -226,8 +312,8 @@ impl Reader<'_> {
 
     fn kind(&self, stmt: &Stmt, first: bool, module: bool, binds: &Binds) -> Kind {
         match stmt {
-            Stmt::FunctionDef(function) => Kind::Function(Box::new(self.function(function, stmt))),
-            Stmt::ClassDef(class) => Kind::Class(Box::new(self.class(class))),
+            Stmt::FunctionDef(function) => Kind::Function(Arc::new(self.function(function, stmt))),
+            Stmt::ClassDef(class) => Kind::Class(Arc::new(self.class(class))),
             Stmt::Assign(assign) => Kind::Assign {
                 targets: assign
                     .targets
@@ -470,7 +556,7 @@ impl Reader<'_> {
                 header,
                 type_params_hash(class.type_params.as_deref(), self.text),
             )),
-            body: self.members(&class.body),
+            body: self.members(class),
             head: Span {
                 start: class.start().to_u32(),
                 end: body_start.to_u32(),

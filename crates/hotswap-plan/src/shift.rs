@@ -1,5 +1,7 @@
 //! Positions of a statement that moved.
 
+use std::sync::Arc;
+
 use crate::outline::{Expression, Kind, Span, Statement};
 
 /// Adds a difference to a position.
@@ -29,15 +31,21 @@ impl Expression {
 impl Statement {
     /// Moves every position in it.
     pub(crate) fn shift(&mut self, bytes: i64, lines: i64) {
+        if bytes == 0 && lines == 0 {
+            return;
+        }
         self.span.shift(bytes);
         moved(&mut self.first_line, lines);
         moved(&mut self.last_line, lines);
-        for site in &mut self.codes {
-            moved(&mut site.line, lines);
-            moved(&mut site.last_line, lines);
+        if lines != 0 && !self.codes.is_empty() {
+            for site in Arc::make_mut(&mut self.codes) {
+                moved(&mut site.line, lines);
+                moved(&mut site.last_line, lines);
+            }
         }
         match &mut self.kind {
             Kind::Function(function) => {
+                let function = Arc::make_mut(function);
                 moved(&mut function.def_start, bytes);
                 let parameters = function.parameters.iter_mut();
                 let expressions = parameters.flat_map(|parameter| {
@@ -53,6 +61,7 @@ impl Statement {
                     .for_each(|expression| expression.shift(bytes));
             }
             Kind::Class(class) => {
+                let class = Arc::make_mut(class);
                 class.head.shift(bytes);
                 class
                     .decorators

@@ -65,7 +65,7 @@ impl<'py> Stage<'_, 'py> {
             &Skeleton::new(&text, outline).statement(new).finish(),
         )?;
         for (was, is) in before.body.iter().zip(&after.body) {
-            for (site, target) in was.codes.iter().zip(&is.codes) {
+            for (site, target) in was.codes.iter().zip(is.codes.iter()) {
                 let mut scope = vec![after.name.clone()];
                 scope.extend(target.scope.iter().cloned());
                 let found = codes::at_site(&unit, &scope, &target.name, target.line)?;

@@ -238,7 +238,7 @@ fn sites(before: &Statement, after: &Statement) -> bool {
         && before
             .codes
             .iter()
-            .zip(&after.codes)
+            .zip(after.codes.iter())
             .all(|(before, after)| before.name == after.name && before.scope == after.scope)
 }
 
