@@ -77,9 +77,7 @@ def start_after() -> None:
         event = threading.Event()
         event.set()
         words = {"interval": 0.05 if smallest else 2, "only_import_exist": True}
-        threading.Thread(
-            target=monitor_dir, args=(root, event, __file__), kwargs=words, daemon=True
-        ).start()
+        threading.Thread(target=monitor_dir, args=(root, event, __file__), kwargs=words, daemon=True).start()
 
 
 def import_all() -> None:

@@ -66,7 +66,9 @@ def main() -> None:
     figures = {name: summary(program) for name, program in programs.items()}
     print(setting, f"edits={asked.edits}")
     for name, figure in figures.items():
-        rounded = {key: round(value, 2) if isinstance(value, float) else value for key, value in figure.items()}
+        rounded = {
+            key: round(value, 2) if isinstance(value, float) else value for key, value in figure.items()
+        }
         print(f"{name:22}", rounded)
     if asked.stages and "hotswap" in programs:
         reports = programs["hotswap"].seen.reports

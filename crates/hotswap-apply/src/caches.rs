@@ -157,18 +157,19 @@ fn note<'py>(
 ) -> PyResult<()> {
     let mut object = value.clone();
     for _ in 0..5 {
-        let kind = object.get_type();
-        let name = kind.name()?;
-        let field = match name.to_str()? {
-            "staticmethod" | "classmethod" => "__func__",
-            "property" => "fget",
-            _ => break,
-        };
+        let field = cpython::with_class_name(&object, |kind| match kind {
+            b"staticmethod" | b"classmethod" => Some("__func__"),
+            b"property" => Some("fget"),
+            _ => None,
+        });
+        let Some(field) = field else { break };
         object = object.getattr(field)?;
     }
     let native = cpython::is_native_cache(&object);
     // A lookup by name could run code of the program, except on plain functions.
-    let written = object.is_exact_instance_of::<pyo3::types::PyFunction>()
+    let written = object
+        .cast_exact::<pyo3::types::PyFunction>()
+        .is_ok_and(cpython::has_attributes)
         && object
             .getattr("__dict__")?
             .cast_into::<PyDict>()?

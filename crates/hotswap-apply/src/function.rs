@@ -191,14 +191,13 @@ impl<'py> Stage<'_, 'py> {
         let own = self.live_dict(module);
         self.live
             .at(file, name, line)
-            .iter()
+            .into_iter()
             .filter(|live| match live.function.getattr("__globals__") {
                 Ok(globals) if globals.is(&own) => true,
                 // A namespace that no other module of this file owns: a copy made by hand.
                 Ok(globals) => self.world.by_dict(&globals).is_none(),
                 Err(_) => false,
             })
-            .cloned()
             .collect()
     }
 
@@ -251,7 +250,7 @@ impl<'py> Stage<'_, 'py> {
         let file = self.code_file(module);
         let mut todo = Vec::new();
         for code in self.live.codes() {
-            let line = codes::line_of(code)?;
+            let line = codes::line_of(&code)?;
             if (first..=last).contains(&line)
                 && code.getattr("co_filename")?.extract::<String>()? == file
             {
@@ -680,7 +679,9 @@ impl<'py> Stage<'_, 'py> {
         let globals = function.getattr("__globals__")?.cast_into::<PyDict>()?;
         let mut wrappers = named_wrappers(&globals, function)?;
         for value in globals.values() {
-            if value.is_exact_instance_of::<PyFunction>()
+            if value
+                .cast_exact::<PyFunction>()
+                .is_ok_and(cpython::has_attributes)
                 && value
                     .getattr("__dict__")?
                     .cast_into::<PyDict>()?
@@ -836,10 +837,12 @@ pub(crate) fn wanted(
     {
         return None;
     }
-    let mut want = |site: &CodeSite, replaced: bool| {
+    let mut want = |scope: &[&str], site: &CodeSite, replaced: bool| {
+        let scope = scope.iter().map(ToString::to_string);
+        let own = site.scope.iter().chain(std::iter::once(&site.name));
         wanted.push(crate::live::Wanted {
             file: file.to_string(),
-            name: site.name.clone(),
+            path: scope.chain(own.cloned()).collect(),
             line: site.line,
             replaced,
         });
@@ -849,16 +852,17 @@ pub(crate) fn wanted(
         old,
         new,
         &mut Vec::new(),
-        &mut |_, before, after| {
+        &mut |scope, before, after| {
+            let classes: Vec<&str> = scope.iter().map(|(was, _)| was.name.as_str()).collect();
             for (was, is) in before.codes.iter().zip(after.codes.iter()) {
                 let replaced = was.fingerprint != is.fingerprint || was.text != is.text;
                 if replaced || was.line != is.line {
-                    want(was, replaced);
+                    want(&classes, was, replaced);
                 }
             }
         },
     );
-    headers(&edited.plan.steps, old, new, &mut want);
+    headers(&edited.plan.steps, old, new, &mut Vec::new(), &mut want);
     Some(wanted)
 }
 
@@ -887,20 +891,26 @@ fn is_plain(steps: &[Step], old: &[Statement], new: &[Statement]) -> bool {
     })
 }
 
-fn headers(
+fn headers<'o>(
     steps: &[Step],
-    old: &[Statement],
+    old: &'o [Statement],
     new: &[Statement],
-    want: &mut impl FnMut(&CodeSite, bool),
+    scope: &mut Vec<&'o str>,
+    want: &mut impl FnMut(&[&str], &CodeSite, bool),
 ) {
     for step in steps {
         let Some(before) = step.old.map(|at| &old[at]) else {
             continue;
         };
         match (&step.change, &before.kind, &new[step.new].kind) {
-            (Change::Function(_), ..) => before.codes.iter().for_each(|site| want(site, true)),
+            (Change::Function(_), ..) => {
+                let sites = before.codes.iter();
+                sites.for_each(|site| want(scope, site, true));
+            }
             (Change::Class(change), Kind::Class(was), Kind::Class(is)) => {
-                headers(&change.steps, &was.body, &is.body, want)
+                scope.push(&was.name);
+                headers(&change.steps, &was.body, &is.body, scope, want);
+                scope.pop();
             }
             _ => {}
         }

@@ -4,10 +4,10 @@ use hotswap_cpython as cpython;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyFunction, PyString, PyTuple, PyType};
 
-pub(crate) use cpython::attributes::own_dict;
+pub(crate) use cpython::attributes::{has_attributes, own_dict};
 pub(crate) use cpython::home::{Home, Moved};
 pub(crate) use cpython::references::Replaced;
-pub(crate) use cpython::types::{invalidate_attribute_cache, type_dict};
+pub(crate) use cpython::types::{invalidate_attribute_cache, type_dict, with_class_name};
 
 /// An absent capability or a refusal of the interpreter, as the exception it is.
 pub(crate) fn raised(error: cpython::CpythonError) -> PyErr {
@@ -159,10 +159,12 @@ pub(crate) fn refill_cache<'py>(
 
 /// Whether this is a cache that [`clear_cache`] empties without code of the program.
 pub(crate) fn is_native_cache(object: &Bound<'_, PyAny>) -> bool {
-    object
-        .get_type()
-        .fully_qualified_name()
-        .is_ok_and(|name| name == "functools._lru_cache_wrapper")
+    // Most objects are told apart by the first question, which makes no string.
+    with_class_name(object, |name| name == b"_lru_cache_wrapper")
+        && object
+            .get_type()
+            .fully_qualified_name()
+            .is_ok_and(|name| name == "functools._lru_cache_wrapper")
 }
 
 pub(crate) fn shift_first_line(code: &Bound<'_, PyAny>, delta: i32) -> PyResult<()> {

@@ -1,12 +1,12 @@
 //! Which modules an update looks at, and in which order.
 
 use hotswap_plan::Outline;
-use memchr::memmem;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
+use crate::import_words::{DOTS, Word, word};
 use crate::imports::named_modules;
 use crate::stage::Edited;
 use crate::world::{Module, World};
@@ -20,6 +20,9 @@ pub(crate) fn order(
     edits: &FxHashMap<usize, Edited>,
 ) -> PyResult<Vec<usize>> {
     let sources = imports(world, edits);
+    if sources.len() < 2 {
+        return Ok(sources.into_keys().collect());
+    }
     // CPython moves a module to the end of `sys.modules` when its body has run
     // (`importlib._bootstrap._load_unlocked`).
     let modules = py.import("sys")?.getattr("modules")?;
@@ -65,13 +68,6 @@ pub(crate) fn order(
 
 /// The included modules, each with the included ones that it imports.
 fn imports(world: &World, edits: &FxHashMap<usize, Edited>) -> FxHashMap<usize, Vec<usize>> {
-    let by_name: FxHashMap<&str, usize> = world
-        .modules
-        .iter()
-        .enumerate()
-        .rev()
-        .map(|(index, module)| (module.name.as_str(), index))
-        .collect();
     let mut sources: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
     let mut named: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
     let mut frontier: Vec<usize> = edits.keys().copied().collect();
@@ -79,37 +75,28 @@ fn imports(world: &World, edits: &FxHashMap<usize, Edited>) -> FxHashMap<usize, 
     while !frontier.is_empty() {
         // Only what mentions the last part of a name can import it, or what names a package
         // by dots alone; the rest is not parsed.
-        let mut tails: Vec<&str> = frontier
+        let mut words: Vec<Word> = frontier
             .iter()
             .map(|module| {
                 let name = &world.modules[*module].name;
-                name.rsplit('.').next().unwrap_or_default()
+                word(name.rsplit('.').next().unwrap_or_default())
             })
             .collect();
         if frontier
             .iter()
             .any(|module| is_package(&world.modules[*module]))
         {
-            tails.push("from .");
+            words.push(word(DOTS));
         }
-        tails.sort_unstable();
-        tails.dedup();
-        let tails: Vec<memmem::Finder<'_>> = tails.iter().map(memmem::Finder::new).collect();
         let mut next = Vec::new();
-        for (index, module) in world.modules.iter().enumerate() {
+        for index in world.modules.importing(&words) {
             if sources.contains_key(&index) {
                 continue;
             }
-            let text: &str = &module.text;
-            let mentioned = tails
-                .iter()
-                .any(|tail| tail.find(text.as_bytes()).is_some());
-            if !mentioned {
-                continue;
-            }
+            let module = &world.modules[index];
             let targets = named
                 .entry(index)
-                .or_insert_with(|| targets(world, index, module.outline(), &by_name));
+                .or_insert_with(|| targets(world, index, module.outline()));
             if targets.iter().any(|target| frontier.contains(target)) {
                 sources.insert(index, Vec::new());
                 next.push(index);
@@ -120,7 +107,7 @@ fn imports(world: &World, edits: &FxHashMap<usize, Edited>) -> FxHashMap<usize, 
     let included: Vec<usize> = sources.keys().copied().collect();
     for index in included {
         let targets = match (edits.get(&index), named.get(&index)) {
-            (Some(edited), _) => targets(world, index, Some(edited.outline.clone()), &by_name),
+            (Some(edited), _) => targets(world, index, Some(edited.outline.clone())),
             (None, Some(known)) => known.clone(),
             (None, None) => Vec::new(),
         };
@@ -133,18 +120,13 @@ fn imports(world: &World, edits: &FxHashMap<usize, Edited>) -> FxHashMap<usize, 
     sources
 }
 
-fn targets(
-    world: &World,
-    module: usize,
-    outline: Option<Arc<Outline>>,
-    by_name: &FxHashMap<&str, usize>,
-) -> Vec<usize> {
+fn targets(world: &World, module: usize, outline: Option<Arc<Outline>>) -> Vec<usize> {
     let package = package_of(world, module);
     let mut targets: Vec<usize> = outline
         .iter()
         .flat_map(|outline| outline.imports())
         .flat_map(|(_, import)| named_modules(&package, import))
-        .filter_map(|name| by_name.get(name.as_str()).copied())
+        .filter_map(|name| world.modules.named(&name))
         .filter(|target| *target != module)
         .collect();
     targets.sort_unstable();

@@ -246,7 +246,8 @@ pub fn update(
     }
     for index in committed {
         for edit in &groups[index].edits {
-            world.modules[edit.module].set_baseline(edit.text.clone(), Some(edit.outline.clone()));
+            let (text, outline) = (edit.text.clone(), Some(edit.outline.clone()));
+            world.modules.set_baseline(edit.module, text, outline);
         }
     }
     outcomes

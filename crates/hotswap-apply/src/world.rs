@@ -11,6 +11,8 @@ use pyo3::types::{PyDict, PyWeakrefReference};
 
 use rustc_hash::FxHashMap;
 
+use crate::import_words::import_words;
+use crate::modules::Modules;
 use crate::revive::Lost;
 use crate::running::Lingering;
 
@@ -33,6 +35,7 @@ pub struct Module {
     /// Whether the baseline is known *not* to be what was imported.
     pub other: bool,
     outline: OnceCell<Option<Arc<Outline>>>,
+    words: OnceCell<Box<[u64]>>,
 }
 
 impl Module {
@@ -56,6 +59,7 @@ impl Module {
             certain: true,
             other: false,
             outline: OnceCell::new(),
+            words: OnceCell::new(),
         }
     }
 
@@ -67,10 +71,27 @@ impl Module {
             .clone()
     }
 
+    /// The words of its import statements, as hashes.
+    pub(crate) fn import_words(&self) -> &[u64] {
+        self.words.get_or_init(|| import_words(&self.text))
+    }
+
+    /// Whether what is to be had of the text without parsing it is not worked out yet.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.words.get().is_none()
+    }
+
+    /// Notes the words of its import statements, worked out elsewhere.
+    pub(crate) fn note_import_words(&mut self, words: Box<[u64]>) {
+        self.words = OnceCell::from(words);
+    }
+
     /// Makes another source the baseline.
-    pub fn set_baseline(&mut self, text: Arc<str>, outline: Option<Arc<Outline>>) {
+    pub(crate) fn set_baseline(&mut self, text: Arc<str>, outline: Option<Arc<Outline>>) {
         self.text = text;
         self.outline = OnceCell::new();
+        self.words = OnceCell::new();
         if let Some(outline) = outline {
             // A cell that was made a line above is empty.
             let _ = self.outline.set(Some(outline));
@@ -91,7 +112,7 @@ pub(crate) struct Superseded {
 #[derive(Default)]
 pub struct World {
     /// In the order in which they were noted.
-    pub modules: Vec<Module>,
+    pub modules: Modules,
     /// Code objects that were left behind in an old version; kept alive so that
     /// no new object takes their address.
     pub(crate) retired: RefCell<Vec<Py<PyAny>>>,
@@ -126,14 +147,12 @@ impl World {
     /// Index of the module with this namespace.
     #[must_use]
     pub fn by_dict(&self, dict: &Bound<'_, PyAny>) -> Option<usize> {
-        self.modules
-            .iter()
-            .position(|module| module.dict.as_ptr() == dict.as_ptr())
+        self.modules.of_namespace(dict.as_ptr() as usize)
     }
 
     /// Index of the module registered as `name`.
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<usize> {
-        self.modules.iter().position(|module| module.name == name)
+        self.modules.named(name)
     }
 }

@@ -6,7 +6,7 @@
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyType};
+use pyo3::types::{PyDict, PyFunction, PyString, PyType};
 
 use crate::support::Result;
 use crate::types::{set_type_attribute, type_dict};
@@ -18,6 +18,22 @@ pub fn runs_code(object: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> bool 
         Some(found) => sets(&found) && !is_made_in_c(&found),
         None => false,
     }
+}
+
+/// Whether somebody has set an attribute of this function. Asking for `__dict__` would
+/// make every function keep an empty one.
+pub fn has_attributes(function: &Bound<'_, PyFunction>) -> bool {
+    // SAFETY: the type of functions is static.
+    let offset = unsafe { ffi::PyFunction_Type.tp_dictoffset };
+    let Some(offset) = usize::try_from(offset).ok().filter(|offset| *offset > 0) else {
+        return true;
+    };
+    // SAFETY: the type says that a function keeps its dict there.
+    let place = unsafe { function.as_ptr().byte_add(offset) }.cast::<*mut ffi::PyObject>();
+    // SAFETY: inside the live function.
+    let dict = unsafe { place.read() };
+    // SAFETY: null, or a dict that the function keeps alive.
+    !dict.is_null() && unsafe { ffi::PyDict_Size(dict) } > 0
 }
 
 /// The value of an attribute that the object keeps itself; `None` where it has none.

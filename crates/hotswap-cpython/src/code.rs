@@ -56,6 +56,31 @@ pub fn replace_code_constant(
     Ok(replaced)
 }
 
+/// The file that `code` says it was compiled from.
+pub fn file_of<'py>(code: &Bound<'py, PyCode>) -> PyResult<Bound<'py, PyAny>> {
+    match layout(code.py()) {
+        Ok(layout) => Ok(filename_of(code, layout)),
+        Err(_) => code.getattr(names::filename(code.py())),
+    }
+}
+
+/// The first line of `code`; None where it is none of a file.
+pub fn first_line_of(code: &Bound<'_, PyCode>) -> Option<u32> {
+    match layout(code.py()) {
+        Ok(layout) => u32::try_from(read_first_line(code, layout)).ok(),
+        Err(_) => {
+            let line = code.getattr(names::first_line(code.py())).ok()?;
+            line.extract().ok()
+        }
+    }
+}
+
+/// Whether `code` is of a function of this name.
+pub fn is_called(code: &Bound<'_, PyCode>, name: &str) -> bool {
+    let own = code.getattr(names::code_name(code.py()));
+    own.is_ok_and(|own| own.extract::<&str>().is_ok_and(|own| own == name))
+}
+
 /// The file name of `code`, without an attribute lookup.
 pub(crate) fn filename_of<'py>(code: &Bound<'py, PyCode>, layout: &Layout) -> Bound<'py, PyAny> {
     let field = place(code, layout.filename).cast::<*mut ffi::PyObject>();

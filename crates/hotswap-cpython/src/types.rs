@@ -4,6 +4,8 @@
 //! middle of a commit would let other threads in, so everything here goes
 //! through the setters of `type` and `object` themselves.
 
+use std::ffi::CStr;
+
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -101,6 +103,18 @@ pub fn set_instance_class(object: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) 
     // SAFETY: the descriptor's own setter with three live objects.
     let outcome = unsafe { set(descriptor.as_ptr(), object.as_ptr(), class.as_ptr()) };
     finish(py, outcome)
+}
+
+/// Looks at the name of an object's class, without its module. Makes no object.
+pub fn with_class_name<R>(object: &Bound<'_, PyAny>, look: impl FnOnce(&[u8]) -> R) -> R {
+    let kind = object.get_type_ptr();
+    // SAFETY: the type of a live object is alive.
+    let name = unsafe { (*kind).tp_name };
+    // SAFETY: a type always has a name, which ends with a zero, and stays while `look`
+    // cannot run anything that would change it.
+    let name = unsafe { CStr::from_ptr(name) }.to_bytes();
+    let start = name.iter().rposition(|byte| *byte == b'.');
+    look(&name[start.map_or(0, |dot| dot + 1)..])
 }
 
 /// Forgets every attribute lookup that the interpreter has cached for `class`.

@@ -59,7 +59,7 @@ impl Source {
 
     /// Takes text that was decoded elsewhere and normalises its line ends.
     pub fn from_text(text: &str, encoding: String) -> Result<Source, DecodeProblem> {
-        if let Some(at) = text.bytes().position(|byte| byte == 0) {
+        if let Some(at) = memchr::memchr(0, text.as_bytes()) {
             return Err(DecodeProblem::Nul {
                 line: line_of(text.as_bytes(), at),
             });

@@ -74,8 +74,9 @@ impl Departure {
             entries: Vec::new(),
             orders: Vec::new(),
         };
-        for module in &session.world.modules {
-            if module.file != path || module.name == "__main__" {
+        for at in session.world.modules.from_file(path) {
+            let module = &session.world.modules[at];
+            if module.name == "__main__" {
                 continue;
             }
             let new_name = target.map(|(_, name)| name.to_string());
@@ -246,9 +247,11 @@ impl Session {
             }
             if let Some(new_name) = &gone.new_name {
                 self.seen.remove(new_name);
+                self.glance = None;
             }
             if let Some(seen) = gone.seen {
                 self.seen.insert(gone.name.clone(), seen);
+                self.glance = None;
             }
         }
         departure.restore_entries(py)?;

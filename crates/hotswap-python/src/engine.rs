@@ -103,6 +103,7 @@ pub(crate) struct Engine {
     imports: (Sender<()>, Receiver<()>),
     /// The imports of the thread that works on the session.
     began: Arc<Mutex<Vec<String>>>,
+    imports_begun: Arc<AtomicU64>,
     /// When a held update is tried again, and the pause before that.
     retry: Mutex<Option<(Instant, Duration)>>,
     /// When to look again who is still inside old code.
@@ -177,6 +178,7 @@ impl Engine {
         let session = Session::new(settings, coverage);
         Ok(Engine {
             began: session.began.clone(),
+            imports_begun: session.imports_begun.clone(),
             desk: Mutex::new(Desk::Free(Box::new(session))),
             queue: Mutex::default(),
             freed: Condvar::new(),
@@ -313,6 +315,7 @@ impl Engine {
 
     /// An import of this module begins.
     fn note_import(&self, name: &str) {
+        self.imports_begun.fetch_add(1, Ordering::SeqCst);
         let owner = matches!(&*lock(&self.desk), Desk::Busy(owner) if *owner == std::thread::current().id());
         if owner {
             lock(&self.began).push(name.to_string());

@@ -142,15 +142,94 @@ impl History {
                 Some(_) => name.clone(),
                 None => "/dev/null".to_string(),
             };
-            let lines = |text: Option<&Text>| text.map(|text| text.to_string()).unwrap_or_default();
-            let (left, right) = (lines(old), lines(new));
-            out.push_str(
-                &similar::TextDiff::from_lines(left.as_str(), right.as_str())
-                    .unified_diff()
-                    .header(&header(old), &header(new))
-                    .to_string(),
-            );
+            let text = |text: Option<&Text>| text.map_or_else(Text::default, Text::clone);
+            let (left, right) = (text(old), text(new));
+            out.push_str(&unified_diff(&left, &right, &header(old), &header(new)));
         }
         out
+    }
+}
+
+/// Lines around a change that a diff shows.
+const CONTEXT: usize = 3;
+
+/// The unified diff of two texts; only what lies between their common ends is compared.
+fn unified_diff(old: &str, new: &str, old_name: &str, new_name: &str) -> String {
+    let lines = |text| -> Vec<&str> { str::split_inclusive(text, '\n').collect() };
+    let (left, right) = (lines(old), lines(new));
+    let same = |one: &mut dyn Iterator<Item = &&str>, other: &mut dyn Iterator<Item = &&str>| {
+        one.zip(other)
+            .take_while(|(one, other)| one == other)
+            .count()
+    };
+    let head = same(&mut left.iter(), &mut right.iter());
+    let tail = same(
+        &mut left[head..].iter().rev(),
+        &mut right[head..].iter().rev(),
+    );
+    let from = head.saturating_sub(CONTEXT);
+    let until = |lines: &[&str]| lines.len() - tail.saturating_sub(CONTEXT);
+    let (left, right) = (
+        left[from..until(&left)].concat(),
+        right[from..until(&right)].concat(),
+    );
+    let diff = similar::TextDiff::from_lines(&left, &right);
+    let mut unified = diff.unified_diff();
+    let mut out = String::new();
+    for hunk in unified.context_radius(CONTEXT).iter_hunks() {
+        if out.is_empty() {
+            out = format!("--- {old_name}\n+++ {new_name}\n");
+        }
+        let ops = hunk.ops();
+        let (Some(first), Some(last)) = (ops.first(), ops.last()) else {
+            continue;
+        };
+        let place = |start: usize, end: usize| {
+            let (start, length) = (start + from, end - start);
+            // An empty range is named by the line before it.
+            match length {
+                0 => format!("{start},0"),
+                1 => format!("{}", start + 1),
+                _ => format!("{},{length}", start + 1),
+            }
+        };
+        out.push_str(&format!(
+            "@@ -{} +{} @@\n",
+            place(first.old_range().start, last.old_range().end),
+            place(first.new_range().start, last.new_range().end),
+        ));
+        let hunk = hunk.to_string();
+        out.push_str(hunk.split_once('\n').map_or("", |(_, body)| body));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unified_diff;
+
+    #[test]
+    fn the_diff_of_a_part_is_that_of_the_whole() {
+        let text: String = (0..40).map(|line| format!("line {line}\n")).collect();
+        let edits: [fn(&str) -> String; 8] = [
+            |text| text.replace("line 20\n", "other\n"),
+            |text| text.replace("line 20\n", "") + "more\n",
+            |text| text.replace("line 0\n", ""),
+            |text| text.replace("line 39\n", "line 39"),
+            |text| format!("first\n{text}"),
+            |text| text.replace("line 3\n", "3\n").replace("line 30\n", "30\n"),
+            |_| String::new(),
+            str::to_string,
+        ];
+        for edit in edits {
+            let new = edit(&text);
+            for (old, new) in [(&text, &new), (&new, &text)] {
+                let whole = similar::TextDiff::from_lines(old, new)
+                    .unified_diff()
+                    .header("a", "b")
+                    .to_string();
+                assert_eq!(unified_diff(old, new, "a", "b"), whole);
+            }
+        }
     }
 }

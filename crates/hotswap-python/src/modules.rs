@@ -3,11 +3,12 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use hotswap_apply::Module;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFunction, PyString, PyType};
+use pyo3::types::{PyDict, PyFunction, PyModule, PyString, PyType};
 
 use crate::coverage::canonical;
 use crate::disk::{self, FileState, Stamp};
@@ -18,10 +19,13 @@ impl Session {
     /// initialised and are left for the next look.
     pub(crate) fn note_modules(&mut self, py: Python<'_>) -> PyResult<bool> {
         let mut unfinished = false;
-        let modules = py
-            .import("sys")?
-            .getattr("modules")?
-            .cast_into::<PyDict>()?;
+        let sys = py.import("sys")?;
+        let modules = sys.getattr("modules")?.cast_into::<PyDict>()?;
+        let begun = self.imports_begun.load(Ordering::SeqCst);
+        let glance = self.glance_at(&sys, &modules, begun)?;
+        if glance.is_some() && glance == self.glance {
+            return Ok(false);
+        }
         // A copy: looking at a module may import others.
         for (name, module) in modules.copy()?.iter() {
             let (Ok(name), pointer) = (name.extract::<String>(), module.as_ptr() as usize) else {
@@ -41,7 +45,59 @@ impl Session {
             self.note_module(py, &name, &module)?;
         }
         self.drop_replaced(py, &modules);
+        // Looking at modules may have imported others.
+        self.glance = match unfinished {
+            true => None,
+            false => glance.filter(|glance| glance.modules.len() == modules.len()),
+        };
+        self.work_out_imports(py);
         Ok(unfinished)
+    }
+
+    /// What `sys.modules` holds, by addresses alone; None where imports would not be noticed.
+    /// While neither this nor the number of imports has changed, no module is a new one.
+    fn glance_at(
+        &self,
+        sys: &Bound<'_, PyModule>,
+        modules: &Bound<'_, PyDict>,
+        begun: u64,
+    ) -> PyResult<Option<Glance>> {
+        let finders = sys.getattr("meta_path")?;
+        let notices = finders.try_iter()?.flatten().any(|finder| {
+            hotswap_cpython::types::with_class_name(&finder, |name| name == b"NotingFinder")
+        });
+        if !notices {
+            return Ok(None);
+        }
+        let modules = modules
+            .iter()
+            .map(|(name, module)| (name.as_ptr() as usize, module.as_ptr() as usize));
+        Ok(Some(Glance {
+            begun,
+            modules: modules.collect(),
+        }))
+    }
+
+    /// Looks through the sources of new modules for imports, without the GIL: the first
+    /// update need not.
+    fn work_out_imports(&mut self, py: Python<'_>) {
+        let unread = self.world.modules.iter().enumerate();
+        let texts: Vec<(usize, Text)> = unread
+            .filter(|(_, module)| module.is_unread())
+            .map(|(at, module)| (at, module.text.clone()))
+            .collect();
+        if texts.is_empty() {
+            return;
+        }
+        let words: Vec<(usize, Box<[u64]>)> = py.detach(|| {
+            let texts = texts.into_iter();
+            texts
+                .map(|(at, text)| (at, hotswap_apply::import_words(&text)))
+                .collect()
+        });
+        for (at, words) in words {
+            self.world.modules.note_import_words(at, words);
+        }
     }
 
     fn note_module(
@@ -110,11 +166,6 @@ impl Session {
             }
             watcher.track(&file, Some(state.hash));
         }
-        let known = self
-            .world
-            .modules
-            .iter_mut()
-            .find(|known| known.dict.as_ptr() == dict.as_ptr());
         let mut module = Module::new(
             name,
             file,
@@ -125,10 +176,7 @@ impl Session {
         );
         module.certain = certain;
         module.other = !certain && compiled_from(object).is_some();
-        match known {
-            Some(known) => *known = module,
-            None => self.world.modules.push(module),
-        }
+        self.world.modules.note(module);
         Ok(())
     }
 
@@ -204,6 +252,15 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// What was imported when modules were noted last.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Glance {
+    /// How many imports had begun in this process.
+    begun: u64,
+    /// Addresses of the names and objects in `sys.modules`.
+    modules: Vec<(usize, usize)>,
 }
 
 /// Gives the code of all functions of a file the name of another file, as CPython does

@@ -85,6 +85,7 @@ impl Session {
                 modules.del_item(&module.name)?;
             }
             self.seen.remove(&module.name);
+            self.glance = None;
             detach_from_package(&modules, &module.name, module.object.bind(py))?;
             report.groups.push(GroupReport::removed(path, &module.name));
             report.behaviour = true;
@@ -211,6 +212,7 @@ impl Session {
             parent.setattr(child, &object)?;
         }
         self.seen.remove(&old);
+        self.glance = None;
         let module = &mut self.world.modules[index];
         module.name = name.to_string();
         let from = std::mem::replace(&mut module.file, target.to_path_buf());
@@ -223,6 +225,7 @@ impl Session {
         // It is known already, and by the file name in its code.
         let known = (object.as_ptr() as usize, spec.as_ptr() as usize);
         self.seen.insert(name.to_string(), known);
+        self.glance = None;
         report.behaviour = true;
         report.moves.push(Move {
             from,

@@ -104,7 +104,8 @@ impl Session {
     pub(crate) fn diff(&self, py: Python<'_>, a: u64, b: u64) -> PyResult<String> {
         self.refuse_missing(py, a)?;
         self.refuse_missing(py, b)?;
-        Ok(self.history.diff(a, b))
+        let history = &self.history;
+        Ok(py.detach(|| history.diff(a, b)))
     }
 
     fn refuse_missing(&self, py: Python<'_>, generation: u64) -> PyResult<()> {
@@ -197,6 +198,7 @@ impl Session {
             modules.del_item(name)?;
         }
         self.seen.remove(name);
+        self.glance = None;
         detach_from_package(&modules, name, module.object.bind(py))?;
         let text = module.text.clone();
         self.detached.push(module);

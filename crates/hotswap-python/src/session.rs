@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use crate::coverage::Coverage;
 use crate::departures::{Departure, Waiting};
 use crate::disk::{self, Disk, Seen};
 use crate::history::{FileChange, History};
-use crate::modules::Text;
+use crate::modules::{Glance, Text};
 use crate::report::{GroupReport, ReportData};
 
 /// How long a file that does not parse is waited for: it may be in the middle of a save.
@@ -56,6 +57,10 @@ pub(crate) struct Session {
     parsed: FxHashMap<PathBuf, (ContentHash, Text, Arc<Outline>)>,
     /// The imports that began in the thread that updates.
     pub began: Arc<Mutex<Vec<String>>>,
+    /// How many imports have begun, in any thread.
+    pub imports_begun: Arc<AtomicU64>,
+    /// What the last look at the modules saw.
+    pub glance: Option<Glance>,
     /// Modules whose file is gone; they come back with it.
     pub detached: Vec<hotswap_apply::Module>,
     /// Files that are gone, and whose modules stay until a refused group is applied.
@@ -105,6 +110,8 @@ impl Session {
             rejected: FxHashMap::default(),
             parsed: FxHashMap::default(),
             began: Arc::default(),
+            imports_begun: Arc::default(),
+            glance: None,
             detached: Vec::new(),
             waiting: Vec::new(),
         }
@@ -115,6 +122,7 @@ impl Session {
         self.disk = std::mem::take(&mut other.disk);
         self.world = std::mem::take(&mut other.world);
         self.seen = std::mem::take(&mut other.seen);
+        self.glance = None;
         if self.coverage.roots != other.coverage.roots {
             // What the other engine did not cover was never looked at for this one.
             let modules = &self.world.modules;
@@ -198,7 +206,7 @@ impl Session {
         }
         self.note_generation(&mut report);
         report.time("apply", applying);
-        if loaded_modules(py)?.len() != known.len() {
+        if sys_modules(py)?.len() != known.len() {
             self.note_modules(py)?;
         }
         report.time("total", started);
@@ -247,10 +255,7 @@ impl Session {
                         state = self.settled(py, &path, state);
                     }
                     let differs = known != Some(state.hash);
-                    if differs
-                        && known.is_some()
-                        && !self.world.modules.iter().any(|module| module.file == path)
-                    {
+                    if differs && known.is_some() && !self.world.modules.has_file(&path) {
                         // While the old text is still at hand: it is their baseline.
                         self.adopt_strays(py, &path)?;
                     }
@@ -258,13 +263,11 @@ impl Session {
                     if differs {
                         report.differing.push(path.clone());
                         self.reattach(py, &path)?;
-                        if !self.world.modules.iter().any(|module| module.file == path) {
+                        if !self.world.modules.has_file(&path) {
                             self.adopt_strays(py, &path)?;
                         }
                         report.new_files |= known.is_none();
-                        if known.is_none()
-                            && !self.world.modules.iter().any(|module| module.file == path)
-                        {
+                        if known.is_none() && !self.world.modules.has_file(&path) {
                             appeared.push(path);
                         } else {
                             changed.push(path);
@@ -278,7 +281,7 @@ impl Session {
         }
         for path in &appeared {
             // It was moved there, and may have been edited on the way.
-            if self.world.modules.iter().any(|module| module.file == *path) {
+            if self.world.modules.has_file(path) {
                 changed.push(path.clone());
             }
         }
@@ -305,7 +308,7 @@ impl Session {
         }
         let mut paths: Vec<PathBuf> = Vec::new();
         if !names.is_empty() {
-            for module in &self.world.modules {
+            for module in self.world.modules.iter() {
                 if !changed.contains(&module.file)
                     && !paths.contains(&module.file)
                     && hotswap_apply::awaits(py, module, &names)?
@@ -357,8 +360,11 @@ impl Session {
         path: &Path,
         text: &str,
     ) -> Result<Outline, hotswap_plan::SyntaxProblem> {
-        let baseline = self.world.modules.iter().find(|module| module.file == path);
-        let baseline = baseline.and_then(|module| Some((module.text.clone(), module.outline()?)));
+        let baseline = self.world.modules.from_file(path).first().copied();
+        let baseline = baseline.and_then(|at| {
+            let module = &self.world.modules[at];
+            Some((module.text.clone(), module.outline()?))
+        });
         py.detach(|| {
             Outline::parse_after(
                 text,
@@ -371,14 +377,7 @@ impl Session {
 
     /// The edit that a file's present content is for the modules loaded from it.
     fn edit_of(&mut self, py: Python<'_>, path: &Path) -> PyResult<Option<FileEdit>> {
-        let modules: Vec<usize> = self
-            .world
-            .modules
-            .iter()
-            .enumerate()
-            .filter(|(_, module)| module.file == path)
-            .map(|(index, _)| index)
-            .collect();
+        let modules = self.world.modules.from_file(path);
         let (Some(first), Some(state)) = (modules.first(), self.disk.files.get(path)) else {
             return Ok(None);
         };
@@ -851,12 +850,8 @@ impl Session {
             .import("linecache")?
             .getattr("cache")?
             .cast_into::<PyDict>()?;
-        for module in self
-            .world
-            .modules
-            .iter()
-            .filter(|module| module.file == file)
-        {
+        for at in self.world.modules.from_file(file) {
+            let module = &self.world.modules[at];
             let lines: Vec<&str> = module.text.split_inclusive('\n').collect();
             cache.set_item(
                 &module.code_file,
@@ -873,12 +868,11 @@ impl Session {
             return Ok(());
         };
         let cache = linecache.getattr("cache")?.cast_into::<PyDict>()?;
-        for module in self
-            .world
-            .modules
+        let modules = files
             .iter()
-            .filter(|module| files.contains(&module.file))
-        {
+            .flat_map(|file| self.world.modules.from_file(file));
+        for at in modules {
+            let module = &self.world.modules[at];
             if cache.contains(&module.code_file)? {
                 cache.del_item(&module.code_file)?;
             }
@@ -934,6 +928,7 @@ impl Session {
             }
             modules.del_item(&name)?;
             self.seen.remove(&name);
+            self.glance = None;
             if let Some((parent, child)) = name.rsplit_once('.')
                 && let Some(parent) = modules.get_item(parent)?
                 && parent.getattr(child).is_ok_and(|value| value.is(&module))
@@ -955,10 +950,14 @@ fn finders(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 
 /// What `sys.modules` holds now.
 pub(crate) fn loaded_modules(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    py.import("sys")?
+    sys_modules(py)?.copy()
+}
+
+fn sys_modules(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    Ok(py
+        .import("sys")?
         .getattr("modules")?
-        .cast_into::<PyDict>()?
-        .copy()
+        .cast_into::<PyDict>()?)
 }
 
 pub(crate) fn detach_from_package(

@@ -58,11 +58,14 @@ impl<'py> Stage<'_, 'py> {
 pub(crate) fn cached_function<'py>(
     member: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let may_keep = cpython::with_class_name(member, |name| {
+        name.windows(b"cached".len()).any(|part| part == b"cached")
+    });
+    if !may_keep {
+        return Ok(None);
+    }
     let kind = member.get_type();
-    if !kind.name()?.to_str()?.contains("cached")
-        || !kind.hasattr("__get__")?
-        || kind.hasattr("__set__")?
-    {
+    if !kind.hasattr("__get__")? || kind.hasattr("__set__")? {
         return Ok(None);
     }
     for field in ["func", "fget", "wrapped"] {
