@@ -72,6 +72,10 @@ impl<'py> Stage<'_, 'py> {
         class: Option<(&[String], &Bound<'py, PyType>)>,
         plain: bool,
     ) -> Option<String> {
+        // Most defaults are plain constants.
+        if facts.reads.is_empty() && facts.calls.is_empty() {
+            return None;
+        }
         let mut facts = facts.clone();
         if let Some((path, _)) = class {
             for read in facts.reads.clone() {

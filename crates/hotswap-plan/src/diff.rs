@@ -333,14 +333,20 @@ fn decorators(statement: &Statement) -> u64 {
 }
 
 fn pair(old: &[Statement], new: &[Statement]) -> (FxHashMap<usize, usize>, FxHashSet<usize>) {
+    // What the two begin with alike is paired one by one: among equal ones the first come
+    // together in any case.
+    let alike = old.iter().zip(new);
+    let head = alike
+        .take_while(|(left, right)| left.fingerprint == right.fingerprint)
+        .count();
     let mut groups: FxHashMap<String, (Vec<usize>, Vec<usize>)> = FxHashMap::default();
-    for (index, statement) in old.iter().enumerate() {
+    for (index, statement) in old.iter().enumerate().skip(head) {
         groups.entry(key(statement)).or_default().0.push(index);
     }
-    for (index, statement) in new.iter().enumerate() {
+    for (index, statement) in new.iter().enumerate().skip(head) {
         groups.entry(key(statement)).or_default().1.push(index);
     }
-    let mut pairs = FxHashMap::default();
+    let mut pairs: FxHashMap<usize, usize> = (0..head).map(|at| (at, at)).collect();
     for (name, (mut left, mut right)) in groups {
         let measures: [fn(&Statement) -> u64; 4] = [
             |statement| statement.fingerprint,
@@ -394,12 +400,16 @@ fn pair_renamed(
     let mut gone: FxHashMap<u64, Vec<usize>> = FxHashMap::default();
     let mut come: FxHashMap<u64, Vec<usize>> = FxHashMap::default();
     for (index, statement) in old.iter().enumerate() {
-        if let (false, Some(hash)) = (taken.contains(&index), nameless(statement)) {
+        if !taken.contains(&index)
+            && let Some(hash) = nameless(statement)
+        {
             gone.entry(hash).or_default().push(index);
         }
     }
     for (index, statement) in new.iter().enumerate() {
-        if let (false, Some(hash)) = (pairs.contains_key(&index), nameless(statement)) {
+        if !pairs.contains_key(&index)
+            && let Some(hash) = nameless(statement)
+        {
             come.entry(hash).or_default().push(index);
         }
     }

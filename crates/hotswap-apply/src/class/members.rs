@@ -271,11 +271,12 @@ fn is_slot(value: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// Whether a program wrote the text of this function, when the class was made.
 pub(super) fn is_generated(value: &Bound<'_, PyAny>) -> bool {
     // Nothing else is asked for an attribute: a lazy object would be evaluated.
-    value.is_exact_instance_of::<PyFunction>()
-        && value
-            .getattr("__code__")
-            .and_then(|code| code.getattr("co_filename")?.extract::<String>())
-            .is_ok_and(|file| file.starts_with('<'))
+    let Ok(function) = value.cast_exact::<PyFunction>() else {
+        return false;
+    };
+    let code = hotswap_cpython::functions::code_of(function);
+    hotswap_cpython::code::file_of(&code)
+        .is_ok_and(|file| file.extract::<&str>().is_ok_and(|file| file.starts_with('<')))
 }
 
 /// Whether the compiler, or `type` itself, gives a class such an attribute.
