@@ -31,6 +31,8 @@ FORK_SECONDS = 0.5
 inherit the locks of what that thread is importing."""
 DISCOVERY_SECONDS = 5.0
 """The same for our own imports, which end by themselves."""
+READY_SECONDS = 2.0
+"""How long after its start a program is left alone before what the first update needs is loaded."""
 REARM_SECONDS = 0.05
 """How long a forked child runs before it watches by itself: long enough for one that only calls exec."""
 BEFORE_AFTER_ERROR = "a callback for updates failed"
@@ -269,16 +271,16 @@ class UpdateLoop:
         self._thread = None
 
     def _run(self) -> None:
-        self._begin(DISCOVERY_SECONDS)
-        try:
-            _plugins.discover()
-        finally:
-            self._end()
+        ready_in: float | None = READY_SECONDS
         while not self.stopped:
             engine = self._armed_engine()
             try:
                 # A paused engine does not return, but goes on noting what is imported.
-                whole = engine.wait(None)
+                whole = engine.wait(ready_in)
+                if not whole and ready_in is not None:
+                    ready_in = None
+                    self._get_ready()
+                    continue
                 self._resumed.wait()
                 if whole and not self.stopped and self._engine is engine:
                     self._apply(engine)
@@ -287,6 +289,14 @@ class UpdateLoop:
                     continue
                 apply_logger.exception("an update failed inside hotswap; the program runs on")
                 self._stopping.wait(0.1)
+
+    def _get_ready(self) -> None:
+        """Load what the first update would have to wait for."""
+        self._begin(DISCOVERY_SECONDS)
+        try:
+            _plugins.load()
+        finally:
+            self._end()
 
     def _apply(self, engine: Engine) -> None:
         if self.options.apply == "checkpoint":

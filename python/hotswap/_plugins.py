@@ -83,6 +83,17 @@ def discover() -> None:
             _waiting = {**BUILT_IN, **_installed()}
 
 
+def load() -> None:
+    """Load the plugins of frameworks that are there."""
+    if _waiting is None:
+        discover()
+    with _loading:
+        for name in tuple(_waiting or ()):
+            if name in sys.modules:
+                _load_all()
+                break
+
+
 def run_update(work: Callable[[], Any], diff: Callable[[int, int], str] | None = None) -> Any:
     """Do `work`, which runs an update, between `begin` and `end` of each plugin whose framework is there.
 
@@ -147,13 +158,7 @@ def statement_file() -> str | None:
 
 
 def _begin() -> list[Plugin]:
-    if _waiting is None:
-        discover()
-    with _loading:
-        for name in tuple(_waiting or ()):
-            if name in sys.modules:
-                _load_all()
-                break
+    load()
     begun = []
     for make in _loaded:
         try:

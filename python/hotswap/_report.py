@@ -150,7 +150,8 @@ class Report:
     error: ErrorInfo | None = None
     """The first error; None when all is well."""
     duration_ms: Mapping[str, float] = field(default_factory=dict)
-    """Milliseconds by stage; `total`, where present, is the sum."""
+    """Milliseconds by stage. `total` is all of it, `held` how long of that other threads could not run
+    Python code (the GIL was held), `longest` the same in one go, `pause` the commit itself."""
     notes: tuple[str, ...] = ()
     """What else the user should know."""
 
@@ -249,7 +250,9 @@ def merge(reports: list[Report]) -> Report:
     durations: dict[str, float] = {}
     for report in reports:
         for stage, milliseconds in report.duration_ms.items():
-            durations[stage] = durations.get(stage, 0.0) + milliseconds
+            before = durations.get(stage, 0.0)
+            single = stage in ("longest", "pause")
+            durations[stage] = max(before, milliseconds) if single else before + milliseconds
     return Report(
         generation=max(report.generation for report in reports),
         status=next((status for status in order if status in statuses), "unchanged"),

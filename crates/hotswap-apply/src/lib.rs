@@ -77,5 +77,5 @@ pub use modules::Modules;
 pub use reconcile::reconcile_module;
 pub use report::{ChangeEntry, Failure, Outcome, Pending};
 pub use running::still_pending;
-pub use update::{Consistency, Edit, Group, Options, update};
+pub use update::{Comparison, Consistency, Edit, Group, Options, update};
 pub use world::{Module, World};

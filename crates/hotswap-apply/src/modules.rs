@@ -85,6 +85,13 @@ impl Modules {
         }
     }
 
+    /// Notes the outline of a module's baseline, worked out elsewhere.
+    pub fn note_outline(&self, at: usize, outline: Option<Arc<Outline>>) {
+        if let Some(module) = self.list.get(at) {
+            module.note_outline(outline);
+        }
+    }
+
     /// Makes another source the baseline of a module.
     pub fn set_baseline(&mut self, at: usize, text: Arc<str>, outline: Option<Arc<Outline>>) {
         let Some(module) = self.list.get_mut(at) else {

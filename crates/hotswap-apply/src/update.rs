@@ -31,6 +31,34 @@ pub struct Edit {
     pub text: Arc<str>,
     /// Its outline.
     pub outline: Arc<Outline>,
+    /// What separates it from the baseline, where that was worked out beforehand.
+    pub comparison: Option<Arc<Comparison>>,
+}
+
+/// What separates two sources of a module.
+#[derive(Debug)]
+pub struct Comparison {
+    before: Arc<Outline>,
+    after: Arc<Outline>,
+    plan: Plan,
+}
+
+impl Comparison {
+    /// Compares two outlines; needs no interpreter.
+    #[must_use]
+    pub fn of(before: Arc<Outline>, after: Arc<Outline>) -> Comparison {
+        Comparison {
+            plan: diff(&before, &after),
+            before,
+            after,
+        }
+    }
+
+    /// The plan, if these are the sources that were compared.
+    fn plan_for(&self, before: &Arc<Outline>, after: &Arc<Outline>) -> Option<Plan> {
+        let same = Arc::ptr_eq(&self.before, before) && Arc::ptr_eq(&self.after, after);
+        same.then(|| self.plan.clone())
+    }
 }
 
 /// How an update treats what did not change.
@@ -320,7 +348,10 @@ fn begin<'w, 'py>(
         // Source that was imported parses; where it does not, it is taken as empty
         // and every statement of the new one is new.
         let old_outline = module.outline().unwrap_or_default();
-        let mut plan = diff(&old_outline, &edit.outline);
+        let known = edit.comparison.as_ref();
+        let mut plan = known
+            .and_then(|known| known.plan_for(&old_outline, &edit.outline))
+            .unwrap_or_else(|| diff(&old_outline, &edit.outline));
         let awaited = crate::awaited::try_again(py, world, module, &edit.outline, &mut plan)?;
         if options.reload && module.name != "__main__" && plan.changes_behaviour() {
             run_everything(&mut plan, &edit.outline);

@@ -71,6 +71,18 @@ impl Module {
             .clone()
     }
 
+    /// The parsed baseline, if somebody has asked for it; None else.
+    #[must_use]
+    pub fn outline_if_parsed(&self) -> Option<Arc<Outline>> {
+        self.outline.get().cloned().flatten()
+    }
+
+    /// Notes what `outline` would work out.
+    pub(crate) fn note_outline(&self, outline: Option<Arc<Outline>>) {
+        // Where it is known already it is the same.
+        let _ = self.outline.set(outline);
+    }
+
     /// The words of its import statements, as hashes.
     pub(crate) fn import_words(&self) -> &[u64] {
         self.words.get_or_init(|| import_words(&self.text))

@@ -77,6 +77,8 @@ enum Awaited {
     Imports,
     /// It is time to look who is still inside old code.
     Calls,
+    /// A file was saved, and may be read while it must stay as it is to count as whole.
+    Early(PathBuf),
     /// The deadline passed, or the engine was stopped.
     Nothing,
 }
@@ -99,6 +101,8 @@ pub(crate) struct Engine {
     aside: Mutex<Option<Box<Session>>>,
     announced: Mutex<Announced>,
     events: Mutex<Option<Receiver<ChangeEvent>>>,
+    /// A file that has just been saved, and will perhaps be announced.
+    early: Mutex<Option<Receiver<PathBuf>>>,
     bell: (Sender<()>, Receiver<()>),
     imports: (Sender<()>, Receiver<()>),
     /// The imports of the thread that works on the session.
@@ -185,6 +189,7 @@ impl Engine {
             aside: Mutex::new(None),
             announced: Mutex::new(Announced::default()),
             events: Mutex::new(None),
+            early: Mutex::new(None),
             bell: bounded(1),
             imports: unbounded(),
             retry: Mutex::new(None),
@@ -204,6 +209,7 @@ impl Engine {
         let (watcher, events) = Watcher::start(self.config.clone())
             .map_err(|error| raise(py, "WatchError", error.to_string()))?;
         *lock(&self.events) = Some(events);
+        *lock(&self.early) = Some(watcher.early());
         let result = self.work(py, |session| -> PyResult<bool> {
             let roots = session.coverage.roots.clone();
             let files = py.detach(|| session.coverage.files());
@@ -298,6 +304,10 @@ impl Engine {
                         hotswap_apply::still_pending(py, &session.world);
                         self.plan_look(session, (pause * 2).min(LAST_LOOK));
                     })?;
+                }
+                Awaited::Early(path) => {
+                    let path = canonical(&path);
+                    self.work(py, |session| session.read_early(py, &path))?;
                 }
                 Awaited::Imports => {
                     let noted = self.work(py, |session| -> PyResult<(bool, bool)> {
@@ -400,6 +410,7 @@ impl Engine {
         }
         self.ring();
         *lock(&self.events) = None;
+        *lock(&self.early) = None;
         let mut desk = lock(&self.desk);
         if let Desk::Free(session) = &mut *desk
             && let Some(mut watcher) = session.watcher.take()
@@ -651,6 +662,9 @@ impl Engine {
         let Some(events) = lock(&self.events).clone() else {
             return Awaited::Nothing;
         };
+        let early = lock(&self.early)
+            .clone()
+            .unwrap_or_else(crossbeam_channel::never);
         let mut import_due = import_due;
         loop {
             if self.stopped.load(Ordering::SeqCst) || self.process != std::process::id() {
@@ -689,6 +703,13 @@ impl Engine {
                     Ok(event) => lock(&self.announced).paths.extend(event.changes.into_iter().map(|change| change.path)),
                     Err(_) => return Awaited::Nothing,
                 },
+                recv(early) -> path => {
+                    if let Ok(path) = path
+                        && !paused
+                    {
+                        return Awaited::Early(path);
+                    }
+                }
                 recv(self.bell.1) -> _ => {}
                 recv(self.imports.1) -> _ => import_due = Some(Instant::now() + IMPORT_QUIET),
                 recv(timer) -> _ => {}

@@ -9,6 +9,7 @@
 //! and words for people (`python/hotswap`).
 #![forbid(unsafe_code)]
 
+mod clock;
 mod coverage;
 mod departures;
 mod disk;
@@ -20,6 +21,7 @@ mod modules;
 mod moves;
 mod native;
 mod process;
+mod reading;
 mod report;
 mod rollback;
 mod session;

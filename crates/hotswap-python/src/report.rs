@@ -167,6 +167,12 @@ impl ReportData {
         }
     }
 
+    /// How long the GIL was held, all in all and in one go.
+    pub(crate) fn note_held(&mut self, (held, longest): (f64, f64)) {
+        self.times.push(("held", held));
+        self.times.push(("longest", longest));
+    }
+
     pub(crate) fn time(&mut self, stage: &'static str, since: Instant) {
         self.times
             .push((stage, since.elapsed().as_secs_f64() * 1e3));

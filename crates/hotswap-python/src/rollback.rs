@@ -145,6 +145,7 @@ impl Session {
             for (index, module) in self.world.modules.iter().enumerate() {
                 if module.file == *file && module.text != *text {
                     edits.push(Edit {
+                        comparison: None,
                         module: index,
                         text: text.clone(),
                         outline: outline.clone(),

@@ -6,18 +6,22 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use hotswap_apply::{Edit, Failure, Group, Options, Outcome, World, resolve_import, update};
+use hotswap_apply::{
+    Comparison, Edit, Failure, Group, Options, Outcome, World, resolve_import, update,
+};
 use hotswap_plan::{DecodeProblem, Outline};
 use hotswap_watch::{ContentHash, Watcher};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::clock::Clock;
 use crate::coverage::Coverage;
 use crate::departures::{Departure, Waiting};
 use crate::disk::{self, Disk, Seen};
 use crate::history::{FileChange, History};
 use crate::modules::{Glance, Text};
+use crate::reading::Read;
 use crate::report::{GroupReport, ReportData};
 
 /// How long a file that does not parse is waited for: it may be in the middle of a save.
@@ -54,7 +58,9 @@ pub(crate) struct Session {
     pub pinned: BTreeMap<PathBuf, u64>,
     pub rejected: FxHashMap<PathBuf, Rejected>,
     /// What was parsed while waiting for a save to be whole.
-    parsed: FxHashMap<PathBuf, (ContentHash, Text, Arc<Outline>)>,
+    pub parsed: FxHashMap<PathBuf, Read>,
+    /// How long the present update has held the GIL.
+    pub clock: Clock,
     /// The imports that began in the thread that updates.
     pub began: Arc<Mutex<Vec<String>>>,
     /// How many imports have begun, in any thread.
@@ -85,6 +91,7 @@ struct FileEdit {
     modules: Vec<usize>,
     text: Option<Text>,
     outline: Option<Arc<Outline>>,
+    comparison: Option<Arc<Comparison>>,
     problem: Option<Failure>,
     held: bool,
     /// The text is the baseline's, but what runs is something else.
@@ -109,6 +116,7 @@ impl Session {
             generation: 0,
             rejected: FxHashMap::default(),
             parsed: FxHashMap::default(),
+            clock: Clock::new(),
             began: Arc::default(),
             imports_begun: Arc::default(),
             glance: None,
@@ -136,6 +144,7 @@ impl Session {
 
     /// Applies all that differs on disk now.
     pub(crate) fn sync(&mut self, py: Python<'_>) -> PyResult<ReportData> {
+        self.clock = Clock::new();
         self.note_modules(py)?;
         let mut paths: FxHashSet<PathBuf> = self.disk.files.keys().cloned().collect();
         paths.extend(self.coverage.files());
@@ -148,6 +157,7 @@ impl Session {
         py: Python<'_>,
         paths: Vec<PathBuf>,
     ) -> PyResult<Option<ReportData>> {
+        self.clock = Clock::new();
         self.note_modules(py)?;
         if paths.is_empty()
             && !self.is_held()
@@ -186,7 +196,9 @@ impl Session {
         report.time("parse", parsing);
         if edits.is_empty() {
             self.note_generation(&mut report);
+            self.parsed.clear();
             report.time("total", started);
+            report.note_held(self.clock.read());
             return Ok(report);
         }
 
@@ -209,7 +221,10 @@ impl Session {
         if sys_modules(py)?.len() != known.len() {
             self.note_modules(py)?;
         }
+        // What was read ahead for groups that came to nothing is read again.
+        self.parsed.clear();
         report.time("total", started);
+        report.note_held(self.clock.read());
         Ok(report)
     }
 
@@ -236,6 +251,13 @@ impl Session {
         background: bool,
         report: &mut ReportData,
     ) -> PyResult<Vec<FileEdit>> {
+        self.read_ahead(
+            py,
+            looked.iter().filter_map(|(path, seen)| match seen {
+                Seen::Changed(state) => Some((path, state)),
+                _ => None,
+            }),
+        );
         let mut gone = Vec::new();
         let mut changed = Vec::new();
         let mut appeared = Vec::new();
@@ -333,17 +355,27 @@ impl Session {
         let mut state = state;
         let deadline = Instant::now() + SETTLE;
         loop {
+            let known = self.parsed.get(path);
+            if known.is_some_and(|known| known.hash == state.hash) {
+                return state;
+            }
             if let Ok(text) = disk::decode(py, &state.bytes)
                 && let Ok(outline) = self.parse(py, path, &text)
             {
-                self.parsed
-                    .insert(path.to_path_buf(), (state.hash, text, Arc::new(outline)));
+                let read = Read {
+                    hash: state.hash,
+                    text,
+                    outline: Arc::new(outline),
+                    comparison: None,
+                };
+                self.parsed.insert(path.to_path_buf(), read);
                 return state;
             }
             if Instant::now() >= deadline {
                 return state;
             }
-            py.detach(|| std::thread::sleep(Duration::from_millis(5)));
+            self.clock
+                .detached(py, || std::thread::sleep(Duration::from_millis(5)));
             let probe = Disk {
                 files: [(path.to_path_buf(), state.clone())].into_iter().collect(),
             };
@@ -355,7 +387,7 @@ impl Session {
 
     /// Parses a text without the GIL; what is as in the baseline is taken from there.
     fn parse(
-        &self,
+        &mut self,
         py: Python<'_>,
         path: &Path,
         text: &str,
@@ -365,7 +397,7 @@ impl Session {
             let module = &self.world.modules[at];
             Some((module.text.clone(), module.outline()?))
         });
-        py.detach(|| {
+        self.clock.detached(py, || {
             Outline::parse_after(
                 text,
                 baseline
@@ -383,24 +415,23 @@ impl Session {
         };
         let baseline = self.world.modules[*first].text.clone();
         let (hash, bytes) = (state.hash, state.bytes.clone());
-        let known = self
-            .parsed
-            .remove(path)
-            .filter(|(parsed, ..)| *parsed == hash);
+        let known = self.parsed.remove(path).filter(|known| known.hash == hash);
         let mut edit = FileEdit {
             path: path.to_path_buf(),
             modules,
             text: None,
             outline: None,
+            comparison: None,
             problem: None,
             held: false,
             forced: false,
         };
-        if let Some((_, text, outline)) = known
-            && !text.trim().is_empty()
+        if let Some(read) = known
+            && !read.text.trim().is_empty()
         {
-            edit.text = Some(text);
-            edit.outline = Some(outline);
+            edit.text = Some(read.text);
+            edit.outline = Some(read.outline);
+            edit.comparison = read.comparison;
             return Ok(Some(edit));
         }
         match disk::decode(py, &bytes) {
@@ -454,6 +485,7 @@ impl Session {
                 modules: vec![index],
                 text: Some(text),
                 outline,
+                comparison: None,
                 problem: None,
                 held: false,
                 forced: true,
@@ -705,6 +737,7 @@ impl Session {
                         module,
                         text: text.clone(),
                         outline: outline.clone(),
+                        comparison: edit.comparison.clone(),
                     });
                 }
             }
@@ -798,7 +831,8 @@ impl Session {
                     }
                     report.behaviour |= !outcome.changes.is_empty();
                     report.committed.extend(files);
-                    report.pause_ms += outcome.commit_ms;
+                    // All groups are committed in one stretch.
+                    report.pause_ms = report.pause_ms.max(outcome.commit_ms);
                     report.scan_ms += outcome.scan_ms;
                     report.prepare_ms += outcome.prepare_ms;
                     report.groups.push(GroupReport::applied(outcome));

@@ -67,6 +67,8 @@ pub(crate) struct Engine {
     backend: Box<dyn Backend>,
     shared: Arc<Shared>,
     out: Sender<ChangeEvent>,
+    /// Where the first file of a batch is named while its quiet window runs.
+    early: Sender<PathBuf>,
     /// Each directory that is looked after, under each spelling.
     places: BTreeMap<PathBuf, Place>,
     /// How many of them are polled.
@@ -91,6 +93,7 @@ impl Engine {
         backend: Box<dyn Backend>,
         shared: Arc<Shared>,
         out: Sender<ChangeEvent>,
+        early: Sender<PathBuf>,
     ) -> Engine {
         let now = Instant::now();
         Engine {
@@ -101,6 +104,7 @@ impl Engine {
             backend,
             shared,
             out,
+            early,
             places: BTreeMap::new(),
             polled: 0,
             spellings: FxHashMap::default(),
@@ -246,6 +250,10 @@ impl Engine {
     /// Marks a path, noting its stamp where no event will say that its writer is done.
     fn mark(&mut self, path: &Path, sign: Sign, now: Instant) {
         let polled = self.is_polled(path.parent());
+        if sign == Sign::Done && self.batch.dirty.is_empty() {
+            // Whoever has not read the last one yet needs no other.
+            let _ = self.early.try_send(path.to_path_buf());
+        }
         let scanned = matches!(sign, Sign::Scan | Sign::Sweep);
         let by_stamp = scanned || polled || !self.backend.sees_closes();
         self.batch.mark(path, sign, by_stamp, now);

@@ -23,6 +23,7 @@ pub struct Watcher {
     shared: Arc<Shared>,
     wake: Arc<dyn Wake>,
     thread: Option<JoinHandle<()>>,
+    early: Receiver<PathBuf>,
     process: u32,
 }
 
@@ -64,7 +65,8 @@ impl Watcher {
         shared: Arc<Shared>,
     ) -> Result<(Watcher, Receiver<ChangeEvent>), WatchError> {
         let (sender, receiver) = unbounded();
-        let engine = Engine::new(config, backend, Arc::clone(&shared), sender);
+        let (first, early) = bounded(1);
+        let engine = Engine::new(config, backend, Arc::clone(&shared), sender, first);
         let builder = thread::Builder::new().name("hotswap-watch".into());
         let thread = signals::spawn_without_signals(builder, move || engine.run())
             .map_err(|source| WatchError::Thread { source })?;
@@ -74,10 +76,18 @@ impl Watcher {
                 shared,
                 wake,
                 thread: Some(thread),
+                early,
                 process,
             },
             receiver,
         ))
+    }
+
+    /// Names the first file of a batch as soon as its writer is done, before the quiet window
+    /// has passed: what is there may be read ahead. It is no promise that a batch comes.
+    #[must_use]
+    pub fn early(&self) -> Receiver<PathBuf> {
+        self.early.clone()
     }
 
     /// Watches the modules in one directory, without its sub-directories.

@@ -275,8 +275,10 @@ pub(super) fn is_generated(value: &Bound<'_, PyAny>) -> bool {
         return false;
     };
     let code = hotswap_cpython::functions::code_of(function);
-    hotswap_cpython::code::file_of(&code)
-        .is_ok_and(|file| file.extract::<&str>().is_ok_and(|file| file.starts_with('<')))
+    hotswap_cpython::code::file_of(&code).is_ok_and(|file| {
+        file.extract::<&str>()
+            .is_ok_and(|file| file.starts_with('<'))
+    })
 }
 
 /// Whether the compiler, or `type` itself, gives a class such an attribute.
