@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
 from hotswap._errors import HotswapConfigError
 from hotswap._logging import watch_logger
@@ -21,8 +19,7 @@ _OFF = frozenset(("0", "off", "false", "no"))
 _TRUE = frozenset(("1", "on", "true", "yes"))
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """The settings of the engine, all checked."""
 
     paths: tuple[str, ...] | None = None
@@ -52,7 +49,7 @@ class Options:
 
     def for_engine(self) -> dict[str, Any]:
         """The settings as the native engine takes them."""
-        options = asdict(self)
+        options = self._asdict()
         for key in ("paths", "include", "exclude"):
             options[key] = None if options[key] is None else list(options[key])
         return options
@@ -84,20 +81,26 @@ def resolve(
     return Options(**settings)
 
 
-def nearest_pyproject(path: str) -> Path | None:
+def nearest_pyproject(path: str) -> str | None:
     """The pyproject.toml at or above this path."""
-    here = Path(path)
-    for folder in (here, *here.parents):
-        candidate = folder / "pyproject.toml"
-        if candidate.is_file():
+    folder = os.path.abspath(path)
+    while True:
+        candidate = os.path.join(folder, "pyproject.toml")
+        if os.path.isfile(candidate):
             return candidate
-    return None
+        above = os.path.dirname(folder)
+        if above == folder:
+            return None
+        folder = above
 
 
 def _from_pyproject(watched: Sequence[str]) -> dict[str, Any]:
     try:
         pyproject = nearest_pyproject(watched[0] if watched else os.getcwd())
-        text = pyproject.read_text("utf-8") if pyproject else ""
+        text = ""
+        if pyproject is not None:
+            with open(pyproject, encoding="utf-8") as file:
+                text = file.read()
     except FileNotFoundError:  # the working directory is gone
         return {}
     except (OSError, UnicodeDecodeError) as error:
@@ -115,11 +118,12 @@ def _from_pyproject(watched: Sequence[str]) -> dict[str, Any]:
             raise HotswapConfigError(f"{place}: no such setting{_did_you_mean(name, '')}")
         settings[name] = check(value, place)
     if settings.get("paths") is not None:
-        settings["paths"] = tuple(str(pyproject.parent / path) for path in settings["paths"])
+        folder = os.path.dirname(pyproject)
+        settings["paths"] = tuple(os.path.join(folder, path) for path in settings["paths"])
     return settings
 
 
-def _parse_toml(path: Path, text: str) -> dict[str, Any]:
+def _parse_toml(path: str, text: str) -> dict[str, Any]:
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -217,7 +221,7 @@ _CHECKS: dict[str, Callable[[object, str], Any]] = {
     "history": _count,
     "history_bytes": _count,
 }
-assert set(_CHECKS) == {option.name for option in fields(Options)}
+assert set(_CHECKS) == set(Options._fields)
 
 
 def _did_you_mean(name: str, prefix: str) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import re
 import sys
 from collections import deque
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from hotswap._report import Report
+if TYPE_CHECKING:
+    from hotswap._report import Report
 
 logger = logging.getLogger("hotswap")
 logger.addHandler(logging.NullHandler())
@@ -24,7 +23,7 @@ _LEVELS = {
     "rejected": logging.ERROR,
 }
 _HELD_LINES = 200
-_HEAD = re.compile(r"(hotswap(?:\[\d+\])?:?(?: (?:#\d+|rejected|held|unchanged))?)(.*?)(   [\d.]+ ms)?", re.S)
+_HEAD = r"(?s)(hotswap(?:\[\d+\])?:?(?: (?:#\d+|rejected|held|unchanged))?)(.*?)(   [\d.]+ ms)?"
 
 
 def log_report(report: Report) -> None:
@@ -67,7 +66,7 @@ class StreamLog(logging.Handler):
         if _level(report) < self.level:
             return
         if self._json:
-            self._write(json.dumps({"pid": os.getpid(), **report.to_dict()}))
+            self._write(_json({"pid": os.getpid(), **report.to_dict()}))
             return
         self._write(self._dressed(str(report), _level(report)))
         if report.error is not None and report.error.type != "SyntaxError" and report.error.traceback:
@@ -81,15 +80,19 @@ class StreamLog(logging.Handler):
             return
         text = self.format(record)
         if self._json:
-            self._write(json.dumps({"pid": os.getpid(), "level": record.levelname.lower(), "message": text}))
+            self._write(_json({"pid": os.getpid(), "level": record.levelname.lower(), "message": text}))
         else:
             self._write(self._dressed(f"hotswap: {text}", record.levelno))
 
     def _dressed(self, text: str, level: int) -> str:
         if os.getpid() != self._pid:  # a forked child of the program
             text = f"hotswap[{os.getpid()}]{text[len('hotswap') :]}"
-        match = _HEAD.fullmatch(text)
-        if not self._colour or match is None:
+        if not self._colour:
+            return text
+        import re
+
+        match = re.fullmatch(_HEAD, text)
+        if match is None:
             return text
         colour = "31" if level >= logging.ERROR else "33" if level >= logging.WARNING else "32"
         duration = f"\x1b[2m{match[3]}\x1b[0m" if match[3] else ""
@@ -122,6 +125,12 @@ class StreamLog(logging.Handler):
             self._stream.flush()
         except (OSError, ValueError, AttributeError):  # closed, or there never was one
             pass
+
+
+def _json(words: dict[str, object]) -> str:
+    import json
+
+    return json.dumps(words)
 
 
 def wants_colour(stream: TextIO) -> bool:

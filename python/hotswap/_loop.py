@@ -8,7 +8,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from types import BuiltinFunctionType
 from typing import TYPE_CHECKING, Any, Union
 
@@ -17,10 +16,10 @@ from hotswap._config import Options
 from hotswap._errors import RollbackError
 from hotswap._finder import NotingFinder
 from hotswap._logging import apply_logger, log_report, watch_logger
-from hotswap._report import Report, merge
 
 if TYPE_CHECKING:
     from hotswap._hotswap import Engine, ReportDict
+    from hotswap._report import Report
 
 STOP_SECONDS = 2.0
 """How long `stop`, and the end of the interpreter, wait for an update in progress."""
@@ -77,7 +76,7 @@ class UpdateLoop:
         """Watch these options' paths as well as those of the open sessions; other settings stay."""
         if _covers(self.options.paths, options.paths):
             return
-        wider = replace(self.options, paths=_union([*open_paths, options.paths]))
+        wider = self.options._replace(paths=_union([*open_paths, options.paths]))
         self.options = wider
         old = self._engine
         new = _new_engine(wider)
@@ -116,7 +115,7 @@ class UpdateLoop:
         engine = self._armed_engine()
         if threading.get_ident() in self._updating:
             return self._in_progress()
-        report = self._update(lambda: engine.sync(timeout)) or Report(generation=self.generation)
+        report = self._update(lambda: engine.sync(timeout)) or self._empty_report()
         if not self._in_own_thread():
             # The thread may have committed a batch that it has not told of yet.
             self._idle.wait(STOP_SECONDS if timeout is None else timeout)
@@ -126,6 +125,8 @@ class UpdateLoop:
                 unsynced.append(self._unsynced.popleft())
             except IndexError:  # another thread was faster
                 break
+        from hotswap._report import merge
+
         return merge([*unsynced, report])
 
     def checkpoint(self) -> Report | None:
@@ -144,7 +145,7 @@ class UpdateLoop:
         engine = self._armed_engine()
         own = self._own_generation(generation)
         report = self._update(lambda: engine.rollback(own))
-        return report or Report(generation=self.generation)
+        return report or self._empty_report()
 
     def diff(self, a: int, b: int) -> str:
         """The unified diff of the sources between two generations."""
@@ -279,7 +280,8 @@ class UpdateLoop:
                 whole = engine.wait(ready_in)
                 if not whole and ready_in is not None:
                     ready_in = None
-                    self._get_ready()
+                    if not self.stopped:
+                        self._get_ready()
                     continue
                 self._resumed.wait()
                 if whole and not self.stopped and self._engine is engine:
@@ -294,6 +296,8 @@ class UpdateLoop:
         """Load what the first update would have to wait for."""
         self._begin(DISCOVERY_SECONDS)
         try:
+            from hotswap import _report  # noqa: F401
+
             _plugins.load()
         finally:
             self._end()
@@ -368,21 +372,31 @@ class UpdateLoop:
         self._busy.pop(threading.get_ident(), None)
 
     def _in_progress(self) -> Report:
-        return Report(generation=self.generation, notes=("an update is in progress in this thread",))
+        return self._empty_report("an update is in progress in this thread")
+
+    def _empty_report(self, *notes: str) -> Report:
+        from hotswap._report import Report
+
+        return Report(generation=self.generation, notes=notes)
 
     def _update_alone(self, work: Callable[[], ReportDict | None]) -> Report | None:
+        # Not before it is needed: importing it takes as long as a hundred modules of a program.
+        from hotswap import _report
+
         report = None
         try:
             for before in tuple(before_callbacks):
                 _call(before)
             value = _plugins.run_update(work, self._diff_of_engine)
-            report = None if value is None else Report.from_dict(value)
+            report = None if value is None else _report.Report.from_dict(value)
             if report is not None and self._generation_base:
+                from dataclasses import replace
+
                 report = replace(report, generation=report.generation + self._generation_base)
             if report is not None and report.status != "unchanged":
                 self._publish(report)
         finally:
-            outcome = report or Report(generation=self.generation)
+            outcome = report or self._empty_report()
             for after in tuple(after_callbacks):
                 _call(after, outcome)
         return report

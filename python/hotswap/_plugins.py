@@ -21,7 +21,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from hotswap._logging import apply_logger
 
@@ -43,14 +43,17 @@ BUILT_IN = {
 """Those that come with hotswap; they need no metadata, which an embedded or copied package may lack."""
 
 
-class Plugin(Protocol):
-    """What stands between an update and a framework."""
+if TYPE_CHECKING:
+    from typing import Protocol
 
-    def begin(self) -> None:
-        """The statements of an update are about to run in this thread."""
+    class Plugin(Protocol):
+        """What stands between an update and a framework."""
 
-    def end(self, report: dict[str, Any] | None) -> Iterable[str] | None:
-        """The update is over; None: nothing was committed."""
+        def begin(self) -> None:
+            """The statements of an update are about to run in this thread."""
+
+        def end(self, report: dict[str, Any] | None) -> Iterable[str] | None:
+            """The update is over; None: nothing was committed."""
 
 
 _lock = threading.Lock()

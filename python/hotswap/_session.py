@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,10 +12,11 @@ from hotswap._config import Options, StrPath, enabled, resolve
 from hotswap._errors import NotWatchingError, WatchError
 from hotswap._logging import watch_logger
 from hotswap._loop import UpdateLoop
-from hotswap._report import Report
 
 if TYPE_CHECKING:
     from typing import Literal
+
+    from hotswap._report import Report
 
     Strategy = Literal["patch", "reload"]
     Apply = Literal["immediate", "checkpoint"]
@@ -70,7 +70,7 @@ class Session:
         for what the background thread has in hand. The report includes what was applied in the
         background since the last sync.
         """
-        return Report(notes=(_OFF,)) if self._loop is None else self._watching().sync(timeout)
+        return _turned_off() if self._loop is None else self._watching().sync(timeout)
 
     def checkpoint(self) -> Report | None:
         """Apply what has been waiting, with `apply="checkpoint"`. Costs next to nothing if nothing has."""
@@ -83,7 +83,7 @@ class Session:
         `status()["pinned"]` names the files. What a removed statement had made comes back with it, as
         long as it is remembered. Raises `RollbackError` for a generation that is not kept any more.
         """
-        return Report(notes=(_OFF,)) if self._loop is None else self._watching().rollback(generation)
+        return _turned_off() if self._loop is None else self._watching().rollback(generation)
 
     def diff(self, a: int | None = None, b: int | None = None) -> str:
         """The unified diff of the sources from generation `a` to `b`; by default the last update's."""
@@ -217,7 +217,7 @@ def open_session(options: Options, on_update: Callable[[Report], object] | None 
 def sync(timeout: float | None = None) -> Report:
     """Apply everything that differs on disk now, in this thread; see `Session.sync`."""
     if not enabled():
-        return Report(notes=(_OFF,))
+        return _turned_off()
     loop = _loop.current
     if loop is None:
         raise NotWatchingError("nothing is watched; call hotswap.watch() first")
@@ -265,6 +265,12 @@ def warn_of_paths_without_sources(options: Options) -> None:
             watch_logger.warning("there are no Python files below %s yet", path)
 
 
+def _turned_off() -> Report:
+    from hotswap._report import Report
+
+    return Report(notes=(_OFF,))
+
+
 def _has_python_files(folder: str) -> bool:
     for _, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".") and name != "node_modules"]
@@ -274,11 +280,8 @@ def _has_python_files(folder: str) -> bool:
 
 
 def _warn_of_differences(old: Options, new: Options) -> None:
-    for option in fields(Options):
-        if option.name != "paths" and getattr(old, option.name) != getattr(new, option.name):
+    for name, kept, wanted in zip(Options._fields, old, new):
+        if name != "paths" and kept != wanted:
             watch_logger.warning(
-                "already watching with %s=%r, which stays; %r was asked for",
-                option.name,
-                getattr(old, option.name),
-                getattr(new, option.name),
+                "already watching with %s=%r, which stays; %r was asked for", name, kept, wanted
             )

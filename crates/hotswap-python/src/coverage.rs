@@ -36,20 +36,7 @@ impl Coverage {
         include: &[String],
         exclude: &[String],
     ) -> PyResult<Coverage> {
-        let mut standard = Vec::new();
-        let sysconfig = py.import("sysconfig")?;
-        for name in ["stdlib", "platstdlib"] {
-            if let Ok(path) = sysconfig
-                .getattr("get_path")?
-                .call1((name,))
-                .and_then(|path| path.extract::<String>())
-            {
-                let path = canonical(Path::new(&path));
-                if !standard.contains(&path) {
-                    standard.push(path);
-                }
-            }
-        }
+        let standard = standard_folders(py)?;
         let own = py
             .import("hotswap")
             .ok()
@@ -192,4 +179,58 @@ pub(crate) fn canonical(path: &Path) -> PathBuf {
         Ok(parent) => parent.join(name),
         Err(_) => absolute,
     }
+}
+
+/// The folders of the standard library, as `sysconfig` names them. Where it is not there yet
+/// it is not loaded for that: its import would take longer than anything else at the start.
+fn standard_folders(py: Python<'_>) -> PyResult<Vec<PathBuf>> {
+    let sys = py.import("sys")?;
+    let loaded = sys.getattr("modules")?;
+    let mut names: Vec<String> = Vec::new();
+    let own = py
+        .import("os")?
+        .getattr("__file__")
+        .and_then(|file| file.extract::<String>());
+    if let (Ok(own), false) = (own, loaded.contains("sysconfig")?) {
+        let version = py.version_info();
+        let folders = match cfg!(windows) {
+            true => "Lib".to_string(),
+            false => format!(
+                "{}/python{}.{}",
+                sys.getattr("platlibdir")?.extract::<String>()?,
+                version.major,
+                version.minor
+            ),
+        };
+        let beside: String = sys.getattr("exec_prefix")?.extract()?;
+        names.extend(
+            Path::new(&own)
+                .parent()
+                .map(|folder| folder.to_string_lossy().into_owned()),
+        );
+        names.push(
+            Path::new(&beside)
+                .join(folders)
+                .to_string_lossy()
+                .into_owned(),
+        );
+    } else {
+        let get_path = py.import("sysconfig")?.getattr("get_path")?;
+        for name in ["stdlib", "platstdlib"] {
+            names.extend(
+                get_path
+                    .call1((name,))
+                    .and_then(|path| path.extract::<String>())
+                    .ok(),
+            );
+        }
+    }
+    let mut standard = Vec::new();
+    for name in names {
+        let path = canonical(Path::new(&name));
+        if !standard.contains(&path) {
+            standard.push(path);
+        }
+    }
+    Ok(standard)
 }

@@ -1,0 +1,216 @@
+"""What hotswap costs a program that nobody edits: start-up, memory, running code, wake-ups."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from engines import python_of
+from project import write_project
+
+IMPORTING = """
+import sys, importlib
+engine, root, modules = sys.argv[1], sys.argv[2], int(sys.argv[3])
+sys.path.insert(0, root)
+if engine == "hotswap":
+    import hotswap
+    hotswap.watch(*sys.argv[4:])
+elif engine == "jurigged":
+    import os, jurigged
+    jurigged.watch(os.path.join(root, "**", "*.py"))
+for index in range(modules):
+    importlib.import_module(f"app.m{index}")
+"""
+WAITING = """
+import os, time
+settle = float(os.environ["SETTLE"])
+time.sleep(settle)
+for line in open("/proc/self/status"):
+    if line.startswith("VmRSS"):
+        print(int(line.split()[1]) / 1024)
+"""
+RUNNING = """
+def work(n):
+    total = 0
+    for number in range(n):
+        total += sum(digit * digit for digit in (number, number + 1)) % 7
+        total ^= len(str(number))
+    return total
+work(1000)
+if sys.argv[4:] and engine == "hotswap":
+    import time
+    time.sleep(2)
+work(WORK)
+"""
+
+
+def environment(**more: str) -> dict[str, str]:
+    # Hash seeds would change how many instructions the same work takes.
+    words = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**words, "PYTHONHASHSEED": "0", **more}
+
+
+class Project:
+    """A generated project with its byte code, as a program has that was started before."""
+
+    def __init__(self, modules: int, functions: int) -> None:
+        self.modules = modules
+        self.folder = tempfile.TemporaryDirectory(prefix="bench-")
+        self.root = Path(self.folder.name, "project")
+        write_project(self.root, modules, functions, functions)
+        self.script = Path(self.folder.name, "start.py")
+        self.script.write_text(IMPORTING)
+        # Byte code of sources that are younger than the process is not trusted.
+        time.sleep(1.1)
+        self.start("none")
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.folder.cleanup()
+
+    @property
+    def source_mb(self) -> float:
+        return sum(file.stat().st_size for file in self.root.rglob("*.py")) / (1 << 20)
+
+    def command(self, engine: str, *paths: str, script: str | None = None) -> list[str]:
+        if script is not None:
+            self.script.write_text(script)
+        return [python_of(engine), str(self.script), engine, str(self.root), str(self.modules), *paths]
+
+    def start(self, engine: str, *paths: str) -> float:
+        """Milliseconds from the start of the interpreter to its end."""
+        began = time.perf_counter()
+        subprocess.run(self.command(engine, *paths, script=IMPORTING), check=True, env=environment())
+        return (time.perf_counter() - began) * 1e3
+
+
+def start_up(modules: int, functions: int, pairs: int) -> dict[str, object]:
+    """Pairs of starts, with and without; and as often with jurigged."""
+    with Project(modules, functions) as project:
+        ways = {
+            "none": ("none",),
+            "hotswap": ("hotswap",),
+            "hotswap with its folder": ("hotswap", str(project.root)),
+            "jurigged": ("jurigged",),
+        }
+        times: dict[str, list[float]] = {way: [] for way in ways}
+        for _ in range(pairs):
+            for way, words in ways.items():
+                times[way].append(project.start(*words))
+        plain = statistics.median(times["none"])
+        extra = {
+            way: statistics.median(one - other for one, other in zip(times[way], times["none"], strict=True))
+            for way in ways
+            if way != "none"
+        }
+        return {"modules": modules, "plain_ms": plain, "extra_ms": extra, "pairs": pairs}
+
+
+def memory(modules: int, functions: int, runs: int) -> dict[str, object]:
+    """Resident memory after all was imported and read, against plain `python`."""
+    with Project(modules, functions) as project:
+        ways = {"none": ("none",), "hotswap": ("hotswap",), "jurigged": ("jurigged",)}
+        found: dict[str, list[float]] = {way: [] for way in ways}
+        for _ in range(runs):
+            for way, words in ways.items():
+                command = project.command(*words, script=IMPORTING + WAITING)
+                done = subprocess.run(
+                    command, check=True, env=environment(SETTLE="3"), capture_output=True, text=True
+                )
+                found[way].append(float(done.stdout.split()[-1]))
+        plain = statistics.median(found["none"])
+        extra = {way: statistics.median(found[way]) - plain for way in ways if way != "none"}
+        return {
+            "modules": modules,
+            "sources_mb": project.source_mb,
+            "plain_mb": plain,
+            "extra_mb": extra,
+        }
+
+
+def instructions(command: list[str]) -> int | None:
+    """What the main thread of a command executes; None where no counter is to be had."""
+    if shutil.which("valgrind") is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "out")
+        counted = ["valgrind", "--tool=callgrind", "--separate-threads=yes", f"--callgrind-out-file={out}"]
+        subprocess.run([*counted, *command], check=True, env=environment(), capture_output=True)
+        # The summary of the first thread; the others wait for files.
+        text = Path(f"{out}-01").read_text()
+        return int(re.search(r"^(?:summary|totals): (\d+)", text, re.M)[1])
+
+
+def steady_state(work: int) -> dict[str, object] | None:
+    """Instructions of a CPU-bound program's own thread, by the difference of a long and a short run."""
+    with Project(20, 10) as project:
+        counts = {}
+        for engine in ("none", "hotswap", "jurigged"):
+            long, short = (
+                instructions(
+                    project.command(
+                        engine, str(project.root), script=IMPORTING + RUNNING.replace("WORK", str(amount))
+                    )
+                )
+                for amount in (work, 0)
+            )
+            if long is None or short is None:
+                return None
+            counts[engine] = long - short
+    plain = counts["none"]
+    return {"instructions": plain, "extra_percent": {k: (v / plain - 1) * 100 for k, v in counts.items()}}
+
+
+def wake_ups(seconds: int) -> dict[str, object]:
+    """Voluntary context switches of hotswap's own threads while nothing happens."""
+    script = IMPORTING + "\nimport time\nprint('ready', flush=True)\ntime.sleep(10_000)\n"
+    with Project(200, 10) as project:
+        process = subprocess.Popen(
+            project.command("hotswap", script=script), stdout=subprocess.PIPE, env=environment(), text=True
+        )
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(5)
+
+            def switches() -> dict[str, int]:
+                found = {}
+                for task in Path(f"/proc/{process.pid}/task").iterdir():
+                    status = (task / "status").read_text()
+                    number = int(re.search(r"voluntary_ctxt_switches:\s+(\d+)", status)[1])
+                    found[f"{re.search(r'Name:.(.*)', status)[1]} {task.name}"] = number
+                return found
+
+            before = switches()
+            time.sleep(seconds)
+            after = switches()
+        finally:
+            process.kill()
+            process.wait()
+    woken = {name.split()[0]: after[name] - before.get(name, 0) for name in after}
+    return {"seconds": seconds, "wake_ups": woken}
+
+
+if __name__ == "__main__":
+    import json
+
+    names = sys.argv[1:] or ["start_up", "memory", "steady_state", "wake_ups"]
+    quick = {"start_up": (200, 20, 5), "memory": (200, 20, 1), "steady_state": (20_000,), "wake_ups": (12,)}
+    full = {
+        "start_up": (1_000, 20, 15),
+        "memory": (1_000, 20, 3),
+        "steady_state": (100_000,),
+        "wake_ups": (60,),
+    }
+    for name in names:
+        size = full if os.environ.get("FULL") else quick
+        print(name, json.dumps(globals()[name](*size[name]), indent=1))
