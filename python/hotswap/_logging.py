@@ -1,175 +1,57 @@
-"""The logger `hotswap`, and the lines that the command line writes to stderr."""
+"""The loggers of hotswap. `logging` is imported when one of them is used: a program may do without it."""
 
 from __future__ import annotations
 
-import logging
-import os
-import sys
-from collections import deque
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from logging import Logger
+
     from hotswap._report import Report
 
-logger = logging.getLogger("hotswap")
-logger.addHandler(logging.NullHandler())
-watch_logger = logging.getLogger("hotswap.watch")
-apply_logger = logging.getLogger("hotswap.apply")
 
-_LEVELS = {
-    "applied": logging.INFO,
-    "unchanged": logging.DEBUG,
-    "held": logging.WARNING,
-    "rejected": logging.ERROR,
-}
-_HELD_LINES = 200
-_HEAD = r"(?s)(hotswap(?:\[\d+\])?:?(?: (?:#\d+|rejected|held|unchanged))?)(.*?)(   [\d.]+ ms)?"
+class LazyLogger:
+    """A logger that is made when it is used for the first time."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.made(), name)
+
+    def made(self) -> Logger:
+        """The logger itself."""
+        import logging
+
+        top = logging.getLogger("hotswap")
+        if not any(isinstance(handler, logging.NullHandler) for handler in top.handlers):
+            top.addHandler(logging.NullHandler())
+        return logging.getLogger(self._name)
+
+
+logger = LazyLogger("hotswap")
+watch_logger = LazyLogger("hotswap.watch")
+apply_logger = LazyLogger("hotswap.apply")
+
+_LEVELS = {"applied": 20, "unchanged": 10, "held": 30, "rejected": 40}
+"""INFO, DEBUG, WARNING and ERROR of `logging`."""
 
 
 def log_report(report: Report) -> None:
     """Write the one line of this update, and, for those who want them, the details below it."""
     extra = {"report": report}
-    logger.log(_level(report), "%s", report, extra=extra)
-    for line in _details(report):
+    logger.log(level_of(report), "%s", report, extra=extra)
+    for line in details_of(report):
         apply_logger.debug("%s", line, extra=extra)
     for note in report.notes:
         watch_logger.info("%s", note, extra=extra)
 
 
-class StreamLog(logging.Handler):
-    """Writes updates, and what else hotswap logs, to a stream: the stderr of the moment it was made.
-
-    Updates do not come by way of `logging`: a program that configures logging
-    disables the loggers it does not know, and the user would wait for a line in vain.
-    While a full-screen program draws on that terminal, lines are held back until it is done.
-    """
-
-    def __init__(
-        self, level: int = logging.INFO, as_json: bool = False, stream: TextIO | None = None
-    ) -> None:
-        super().__init__(level)
-        self._stream = sys.stderr if stream is None else stream
-        self._pid = os.getpid()
-        self._held: deque[str] = deque(maxlen=_HELD_LINES)
-        self._json = as_json
-        self._colour = not as_json and self._stream is not None and wants_colour(self._stream)
-
-    def attach(self) -> None:
-        """Show the warnings of hotswap's loggers too."""
-        logger.addHandler(self)
-        logger.setLevel(min(self.level, logging.INFO))
-        # The program's own handlers shall not print the same lines again.
-        logger.propagate = False
-
-    def write_report(self, report: Report) -> None:
-        """Write the line of one update; fits `watch(on_update=...)`."""
-        if _level(report) < self.level:
-            return
-        if self._json:
-            self._write(_json({"pid": os.getpid(), **report.to_dict()}))
-            return
-        self._write(self._dressed(str(report), _level(report)))
-        if report.error is not None and report.error.type != "SyntaxError" and report.error.traceback:
-            self._write(report.error.traceback.rstrip())
-        if self.level <= logging.DEBUG:
-            for line in _details(report):
-                self._write(self._dressed(f"hotswap: {line}", logging.INFO))
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if hasattr(record, "report"):
-            return
-        text = self.format(record)
-        if self._json:
-            self._write(_json({"pid": os.getpid(), "level": record.levelname.lower(), "message": text}))
-        else:
-            self._write(self._dressed(f"hotswap: {text}", record.levelno))
-
-    def _dressed(self, text: str, level: int) -> str:
-        if os.getpid() != self._pid:  # a forked child of the program
-            text = f"hotswap[{os.getpid()}]{text[len('hotswap') :]}"
-        if not self._colour:
-            return text
-        import re
-
-        match = re.fullmatch(_HEAD, text)
-        if match is None:
-            return text
-        colour = "31" if level >= logging.ERROR else "33" if level >= logging.WARNING else "32"
-        duration = f"\x1b[2m{match[3]}\x1b[0m" if match[3] else ""
-        return f"\x1b[1;{colour}m{match[1]}\x1b[0m{match[2]}{duration}"
-
-    def flush(self) -> None:
-        """Show the lines that were held back, if the terminal can take them by now."""
-        if self._held and not screen_is_taken(self._stream):
-            self._show_held()
-
-    def close(self) -> None:
-        """The interpreter ends: show what was held back, come what may."""
-        self._show_held()
-        super().close()
-
-    def _write(self, line: str) -> None:
-        if screen_is_taken(self._stream):
-            self._held.append(line)
-            return
-        self._show_held()
-        self._print(line)
-
-    def _show_held(self) -> None:
-        while self._held:
-            self._print(self._held.popleft())
-
-    def _print(self, line: str) -> None:
-        try:
-            self._stream.write(line + "\n")
-            self._stream.flush()
-        except (OSError, ValueError, AttributeError):  # closed, or there never was one
-            pass
+def level_of(report: Report) -> int:
+    return _LEVELS.get(report.status, 20)
 
 
-def _json(words: dict[str, object]) -> str:
-    import json
-
-    return json.dumps(words)
-
-
-def wants_colour(stream: TextIO) -> bool:
-    """Whether to colour what goes to this stream: on a terminal, unless the user said no."""
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return False
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    try:
-        return stream.isatty()
-    except (AttributeError, ValueError):  # replaced by the program, or closed
-        return False
-
-
-def screen_is_taken(stream: TextIO) -> bool:
-    """Whether this is a terminal that a full-screen program draws on: a line would spoil the picture."""
-    try:
-        import termios
-
-        modes = termios.tcgetattr(stream.fileno())[3]
-    except Exception:  # Windows, no terminal, closed, replaced by the program
-        return False
-    if modes & termios.ICANON:
-        return False
-    if not modes & termios.ISIG:
-        return True
-    # A prompt that edits its line leaves the interrupt key on, and so does curses.
-    curses = sys.modules.get("_curses")
-    try:
-        return curses is not None and not curses.isendwin()
-    except curses.error:  # type: ignore[union-attr]  # it was never started
-        return False
-
-
-def _level(report: Report) -> int:
-    return _LEVELS.get(report.status, logging.INFO)
-
-
-def _details(report: Report) -> list[str]:
+def details_of(report: Report) -> list[str]:
     lines = []
     for change in report.changes:
         if change.reason or change.advice:

@@ -298,6 +298,7 @@ class UpdateLoop:
         try:
             from hotswap import _report  # noqa: F401
 
+            apply_logger.made()
             _plugins.load()
         finally:
             self._end()

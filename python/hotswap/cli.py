@@ -16,9 +16,10 @@ from typing import Any, NoReturn, TextIO
 from hotswap import _run
 from hotswap._config import CONSISTENCIES, STRATEGIES, enabled, resolve
 from hotswap._errors import HotswapError
-from hotswap._logging import StreamLog, wants_colour, watch_logger
+from hotswap._logging import watch_logger
 from hotswap._run import Target
 from hotswap._session import open_session
+from hotswap._stream_log import StreamLog, wants_colour
 
 _USAGE = """\
 usage: hotswap [run] [options] script.py [arguments]

@@ -11,8 +11,8 @@ import pytest
 import fake_engine
 from fake_engine import FakeEngine
 from hotswap import Report, cli
-from hotswap._logging import StreamLog, wants_colour
 from hotswap._run import Target
+from hotswap._stream_log import StreamLog, wants_colour
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,10 @@ pub(crate) struct Engine {
     early: Mutex<Option<Receiver<PathBuf>>>,
     bell: (Sender<()>, Receiver<()>),
     imports: (Sender<()>, Receiver<()>),
+    /// It has been said that imports have begun, and they are not noted yet.
+    imports_said: AtomicBool,
+    /// When to look for imported modules, and how many imports had begun when that was set.
+    import_due: Mutex<Option<(Instant, u64)>>,
     /// The imports of the thread that works on the session.
     began: Arc<Mutex<Vec<String>>>,
     imports_begun: Arc<AtomicU64>,
@@ -192,6 +196,8 @@ impl Engine {
             early: Mutex::new(None),
             bell: bounded(1),
             imports: unbounded(),
+            imports_said: AtomicBool::new(false),
+            import_due: Mutex::new(None),
             retry: Mutex::new(None),
             look: Mutex::new(None),
             paused: AtomicBool::new(false),
@@ -291,9 +297,8 @@ impl Engine {
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
         let deadline = timeout
             .map(|seconds| Instant::now() + Duration::from_secs_f64(seconds.clamp(0.0, 1e9)));
-        let mut look_again = None;
         loop {
-            match py.detach(|| self.wait_detached(deadline, look_again)) {
+            match py.detach(|| self.wait_detached(deadline)) {
                 Awaited::Changes => return Ok(true),
                 Awaited::Nothing => return Ok(false),
                 Awaited::Calls => {
@@ -316,7 +321,9 @@ impl Engine {
                         Ok((unfinished, uncertain))
                     })?;
                     let (unfinished, uncertain) = noted.transpose()?.unwrap_or_default();
-                    look_again = unfinished.then(|| Instant::now() + IMPORT_QUIET);
+                    if unfinished {
+                        self.look_for_imports_later();
+                    }
                     lock(&self.announced).uncertain |= uncertain;
                 }
             }
@@ -330,7 +337,8 @@ impl Engine {
         if owner {
             lock(&self.began).push(name.to_string());
         }
-        if self.imports.1.is_empty() {
+        // Imports come by the thousand: the thread is woken for the first one only.
+        if !self.imports_said.swap(true, Ordering::SeqCst) {
             // The receiver lives as long as this object.
             let _ = self.imports.0.send(());
         }
@@ -657,15 +665,35 @@ impl Engine {
         let _ = self.bell.0.try_send(());
     }
 
-    /// `import_due` is when to look for imported modules, if that is known already.
-    fn wait_detached(&self, deadline: Option<Instant>, import_due: Option<Instant>) -> Awaited {
+    /// Looks for imported modules when no import has begun for some time.
+    fn look_for_imports_later(&self) {
+        let begun = self.imports_begun.load(Ordering::SeqCst);
+        *lock(&self.import_due) = Some((Instant::now() + IMPORT_QUIET, begun));
+    }
+
+    /// Whether it is time to look for imported modules.
+    fn imports_are_due(&self, now: Instant) -> bool {
+        let due = *lock(&self.import_due);
+        let Some((_, begun)) = due.filter(|(due, _)| *due <= now) else {
+            return false;
+        };
+        if begun != self.imports_begun.load(Ordering::SeqCst) {
+            self.look_for_imports_later();
+            return false;
+        }
+        *lock(&self.import_due) = None;
+        // Whatever begins from here on is said again.
+        self.imports_said.store(false, Ordering::SeqCst);
+        true
+    }
+
+    fn wait_detached(&self, deadline: Option<Instant>) -> Awaited {
         let Some(events) = lock(&self.events).clone() else {
             return Awaited::Nothing;
         };
         let early = lock(&self.early)
             .clone()
             .unwrap_or_else(crossbeam_channel::never);
-        let mut import_due = import_due;
         loop {
             if self.stopped.load(Ordering::SeqCst) || self.process != std::process::id() {
                 return Awaited::Nothing;
@@ -683,13 +711,14 @@ impl Engine {
                 return Awaited::Changes;
             }
             drop(announced);
-            if import_due.is_some_and(|due| due <= now) {
+            if self.imports_are_due(now) {
                 return Awaited::Imports;
             }
             let look = lock(&self.look).map(|(due, _)| due);
             if look.is_some_and(|due| due <= now) {
                 return Awaited::Calls;
             }
+            let import_due = lock(&self.import_due).map(|(due, _)| due);
             if deadline.is_some_and(|deadline| deadline <= now) {
                 return Awaited::Nothing;
             }
@@ -711,7 +740,7 @@ impl Engine {
                     }
                 }
                 recv(self.bell.1) -> _ => {}
-                recv(self.imports.1) -> _ => import_due = Some(Instant::now() + IMPORT_QUIET),
+                recv(self.imports.1) -> _ => self.look_for_imports_later(),
                 recv(timer) -> _ => {}
             }
         }
