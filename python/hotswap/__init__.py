@@ -4,8 +4,6 @@ import hotswap
 hotswap.watch("src")
 """
 
-from typing import TYPE_CHECKING
-
 from hotswap._errors import (
     ApplyError,
     HotswapConfigError,
@@ -16,10 +14,8 @@ from hotswap._errors import (
     WatchError,
 )
 from hotswap._monitor import monitor_dir
+from hotswap._report import Change, ErrorInfo, Group, Pending, Report
 from hotswap._session import Session, after_update, before_update, checkpoint, stop, sync, watch
-
-if TYPE_CHECKING:
-    from hotswap._report import Change, ErrorInfo, Group, Pending, Report
 
 __all__ = [
     "ApplyError",
@@ -48,15 +44,7 @@ __all__ = [
 __version__: str
 
 
-_REPORTS = ("Change", "ErrorInfo", "Group", "Pending", "Report")
-
-
-def __getattr__(name: str) -> object:
-    # What only a report needs is loaded with the first one.
-    if name in _REPORTS:
-        from hotswap import _report
-
-        return getattr(_report, name)
+def __getattr__(name: str) -> str:
     # The native part is loaded when it is needed: with HOTSWAP=0 it never is.
     if name == "__version__":
         from hotswap._hotswap import __version__

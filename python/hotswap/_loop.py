@@ -16,10 +16,11 @@ from hotswap._config import Options
 from hotswap._errors import RollbackError
 from hotswap._finder import NotingFinder
 from hotswap._logging import apply_logger, log_report, watch_logger
+from hotswap._plain import replace
+from hotswap._report import Report, merge
 
 if TYPE_CHECKING:
     from hotswap._hotswap import Engine, ReportDict
-    from hotswap._report import Report
 
 STOP_SECONDS = 2.0
 """How long `stop`, and the end of the interpreter, wait for an update in progress."""
@@ -125,8 +126,6 @@ class UpdateLoop:
                 unsynced.append(self._unsynced.popleft())
             except IndexError:  # another thread was faster
                 break
-        from hotswap._report import merge
-
         return merge([*unsynced, report])
 
     def checkpoint(self) -> Report | None:
@@ -296,8 +295,6 @@ class UpdateLoop:
         """Load what the first update would have to wait for."""
         self._begin(DISCOVERY_SECONDS)
         try:
-            from hotswap import _report  # noqa: F401
-
             apply_logger.made()
             _plugins.load()
         finally:
@@ -376,23 +373,16 @@ class UpdateLoop:
         return self._empty_report("an update is in progress in this thread")
 
     def _empty_report(self, *notes: str) -> Report:
-        from hotswap._report import Report
-
         return Report(generation=self.generation, notes=notes)
 
     def _update_alone(self, work: Callable[[], ReportDict | None]) -> Report | None:
-        # Not before it is needed: importing it takes as long as a hundred modules of a program.
-        from hotswap import _report
-
         report = None
         try:
             for before in tuple(before_callbacks):
                 _call(before)
             value = _plugins.run_update(work, self._diff_of_engine)
-            report = None if value is None else _report.Report.from_dict(value)
+            report = None if value is None else Report.from_dict(value)
             if report is not None and self._generation_base:
-                from dataclasses import replace
-
                 report = replace(report, generation=report.generation + self._generation_base)
             if report is not None and report.status != "unchanged":
                 self._publish(report)

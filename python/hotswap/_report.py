@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hotswap._plain import asdict
+
 if TYPE_CHECKING:
+    from dataclasses import dataclass, field
     from typing import Literal
 
     Status = Literal["applied", "rejected", "held", "unchanged"]
+else:
+    from hotswap._plain import dataclass, field
 
 _NAMES_PER_LINE = 4
 _FILES_PER_LINE = 3

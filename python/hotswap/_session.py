@@ -12,11 +12,10 @@ from hotswap._config import Options, StrPath, enabled, resolve
 from hotswap._errors import NotWatchingError, WatchError
 from hotswap._logging import watch_logger
 from hotswap._loop import UpdateLoop
+from hotswap._report import Report
 
 if TYPE_CHECKING:
     from typing import Literal
-
-    from hotswap._report import Report
 
     Strategy = Literal["patch", "reload"]
     Apply = Literal["immediate", "checkpoint"]
@@ -266,8 +265,6 @@ def warn_of_paths_without_sources(options: Options) -> None:
 
 
 def _turned_off() -> Report:
-    from hotswap._report import Report
-
     return Report(notes=(_OFF,))
 
 
