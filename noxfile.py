@@ -180,12 +180,11 @@ def package(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def bench(session: nox.Session) -> None:
-    """From save to live, hotswap beside other engines."""
+    """docs/performance.md: hotswap beside other engines (an hour; `-- --quick`: minutes)."""
     os.environ.setdefault("BUILD_PROFILE", "release")
-    session.install("jurigged", "watchfiles")
+    session.install("matplotlib")
     build(session)
-    arguments = session.posargs or ["--engines", "hotswap,jurigged,watchfiles_reload", "--min-debounce"]
-    session.run("python", "benches/latency.py", *arguments)
+    session.run("python", "benches/bench.py", *session.posargs)
 
 
 @nox.session(python=NEWEST)

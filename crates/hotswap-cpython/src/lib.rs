@@ -44,6 +44,7 @@ pub mod audit;
 pub mod bytecode;
 pub mod code;
 pub mod commit;
+pub mod dicts;
 pub mod frames;
 pub mod functions;
 pub mod gate;

@@ -69,12 +69,9 @@ impl Session {
         if !notices {
             return Ok(None);
         }
-        let modules = modules
-            .iter()
-            .map(|(name, module)| (name.as_ptr() as usize, module.as_ptr() as usize));
         Ok(Some(Glance {
             begun,
-            modules: modules.collect(),
+            modules: hotswap_cpython::dicts::addresses(modules),
         }))
     }
 

@@ -1,0 +1,158 @@
+"""The words and tables of docs/performance.md."""
+
+from __future__ import annotations
+
+from engines import TITLES
+
+AXES = {
+    "file": ("lines of the file", 13),
+    "project": ("modules", 1),
+    "heap": ("objects alive", 1),
+    "defaults": ("", 1),
+}
+
+HEAD = """\
+# Performance
+
+Made by `nox -s bench` (`nox -s bench -- --quick` for a short look that is only printed). Do not edit by hand.
+
+The engines run in one go and take turns edit by edit, each in a virtual environment of its own, so that whatever else
+the machine does hits all alike: read the ratios, not the milliseconds. No test depends on any of these times.
+
+{machines}
+{versions}
+
+## From save to live
+
+A program imports a generated project and calls one function over and over, sleeping 0.1 ms in between. A save changes what
+the function returns (by renaming a finished file over the old one); the time ends when the program has seen the new value.
+Each engine at its smallest delay: hotswap as it comes (its quiet window is 1 ms), jurigged with `debounce=0`, watchfiles
+with `debounce=1, step=1`. For IPython it is the time that a cell takes which is run in the moment of the save.
+`p50 (min)` in ms of 40 edits; the same project has 200 modules of 1,170 lines and no other objects, if nothing else is said.
+
+{file}
+
+![by size of the file](performance/latency-by-file.svg)
+
+{project}
+
+![by number of modules](performance/latency-by-project.svg)
+
+{heap}
+
+![by objects alive](performance/latency-by-heap.svg)
+
+With the delays that the engines have by themselves:
+
+{defaults}
+"""
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def latency_table(found: dict, label: str, factor: int = 1) -> str:
+    engines = list(dict.fromkeys(engine for of in found.values() for engine in of))
+    rows = []
+    for size, of in found.items():
+        row = [f"{int(size) * factor:,}" if label else "default"]
+        for engine in engines:
+            each = of.get(engine, {})
+            shown = f"{each['p50']:.2f} ({each['min']:.2f})" if each.get("n") else "not run"
+            missed = f", {each['missed']} missed" if each.get("missed") else ""
+            row.append(shown + missed)
+        rows.append(row)
+    return table([label or "delay", *(TITLES[engine] for engine in engines)], rows)
+
+
+def pause_table(latency: dict) -> str:
+    rows = []
+    for axis, factor, label in (("file", 13, "lines"), ("project", 1, "modules"), ("heap", 1, "objects")):
+        for size, of in latency.get(axis, {}).items():
+            each = of.get("hotswap", {})
+            if "held_p50" in each:
+                rows.append(
+                    [
+                        f"{int(size) * factor:,} {label}",
+                        f"{each['held_p50']:.2f}",
+                        f"{each['held_p99']:.2f}",
+                        f"{each['pause_p50']:.3f}",
+                        f"{each['gap_p50']:.2f}",
+                    ]
+                )
+    return table(["", "GIL held, p50", "p99", "commit alone, p50", "gap seen by the program, p50"], rows)
+
+
+def page(results: dict) -> str:
+    """docs/performance.md"""
+    parts = []
+    machines: dict[str, list[str]] = {}
+    for name, part in results.items():
+        if name == "versions":
+            continue
+        on = part["machine"]
+        line = (
+            f"{on['processors']} x {on['processor']}, {on['system']}, CPython {on['python']}, "
+            f"commit {on['commit']}, {on['date']}, load {on['load']} at the start"
+            + (", **quick sizes**" if part["quick"] else "")
+        )
+        machines.setdefault(line, []).append(name.replace("_", " "))
+    said = "\n".join(f"- {', '.join(names)}: {line}" for line, names in machines.items())
+    others = ", ".join(f"{name} {version}" for name, version in results.get("versions", {}).items())
+    latency = {axis: part["found"] for axis, part in results.items() if axis in AXES}
+    shown = {axis: latency_table(found, *AXES[axis]) for axis, found in latency.items()}
+    missing = dict.fromkeys(AXES, "Not measured.")
+    parts.append(HEAD.format(machines=said, versions=f"\nBeside it: {others}.", **{**missing, **shown}))
+    parts.append(
+        "## The pause\n\nHow long an update holds the GIL, all in all (`held` in `Report.duration_ms`), in the runs"
+        " above. The commit itself is a part of it. The gap is the longest time for which the program's own thread"
+        " did not come to its turn around an edit, its sleep of 0.1 ms included.\n\n" + pause_table(latency)
+    )
+    if "checkout" in results:
+        found = results["checkout"]["found"]
+        median = found["median"]
+        parts.append(
+            f"## A checkout\n\n`git checkout` changes {found['changed']} of {found['modules']:,} files; from its end to the"
+            f" report: {median['ms']:.0f} ms, in {median['batches']:.0f} batch of {median['groups']:.0f} groups. The commit"
+            f" took {median['pause_ms']:.1f} ms; the GIL was held for {median['held_ms']:.0f} ms altogether, and the"
+            f" longest time that another thread waited was {median['longest_ms']:.0f} ms. (Medians.)"
+        )
+    if "start_up" in results:
+        found = results["start_up"]["found"]
+        rows = [
+            [TITLES.get(way, way), f"+{extra:.0f} ms", f"{extra / found['plain_ms'] * 100:.1f} %"]
+            for way, extra in found["extra_ms"].items()
+        ]
+        parts.append(
+            f"## Start-up\n\nA program that imports {found['modules']:,} modules and ends takes {found['plain_ms']:.0f} ms."
+            f" Beside it, as the median of {found['pairs']} pairs:\n\n" + table(["", "more", ""], rows)
+        )
+    if "memory" in results:
+        found = results["memory"]["found"]
+        rows = [[TITLES[way], f"+{extra:.1f} MiB"] for way, extra in found["extra_mb"].items()]
+        parts.append(
+            f"## Memory\n\nResident, after {found['modules']:,} modules with {found['sources_mb']:.1f} MiB of source were"
+            f" imported and nothing was edited; plain `python` has {found['plain_mb']:.1f} MiB.\n\n"
+            + table(["", "more"], rows)
+        )
+    if (results.get("steady_state") or {}).get("found"):
+        found = results["steady_state"]["found"]
+        rows = [
+            [TITLES[way], f"{percent:+.4f} %"]
+            for way, percent in found["extra_percent"].items()
+            if way != "none"
+        ]
+        parts.append(
+            f"## Steady state\n\nInstructions (valgrind) that the main thread of a CPU-bound program executes,"
+            f" {found['instructions']:,} with plain `python`.\n\n" + table(["", "more"], rows)
+        )
+    if "wake_ups" in results:
+        found = results["wake_ups"]["found"]
+        rows = [[name, str(count)] for name, count in sorted(found["wake_ups"].items())]
+        parts.append(
+            f"## Idle\n\nHow often each thread of an idle program woke up in {found['seconds']} s.\n\n"
+            + table(["thread", "wake-ups"], rows)
+        )
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
