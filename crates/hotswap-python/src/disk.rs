@@ -1,5 +1,6 @@
 //! What the watched files held when they were last looked at.
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -56,7 +57,43 @@ pub(crate) struct FileState {
     pub stamp: Stamp,
     pub hash: ContentHash,
     /// The bytes seen last.
-    pub bytes: Arc<[u8]>,
+    pub bytes: Content,
+}
+
+/// The bytes of a file. Of nearly every source they are its text as well, and then shared
+/// with the modules that were loaded from it: a program's sources are kept in memory once.
+#[derive(Clone, Debug)]
+pub(crate) enum Content {
+    Text(Arc<str>),
+    Other(Arc<[u8]>),
+}
+
+impl Content {
+    fn of(bytes: Vec<u8>) -> Content {
+        match Source::decode(&bytes) {
+            Ok(source) if source.text.as_bytes() == bytes => Content::Text(source.text.into()),
+            _ => Content::Other(bytes.into()),
+        }
+    }
+
+    /// The source text, if it needs no decoder that only Python has.
+    pub(crate) fn decode(&self) -> Result<Arc<str>, DecodeProblem> {
+        match self {
+            Content::Text(text) => Ok(text.clone()),
+            Content::Other(bytes) => Source::decode(bytes).map(|source| source.text.into()),
+        }
+    }
+}
+
+impl Deref for Content {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Content::Text(text) => text.as_bytes(),
+            Content::Other(bytes) => bytes,
+        }
+    }
 }
 
 /// All watched files by path.
@@ -97,7 +134,7 @@ impl Disk {
                 Seen::Changed(FileState {
                     stamp,
                     hash,
-                    bytes: bytes.into(),
+                    bytes: Content::of(bytes),
                 })
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Seen::Gone,
@@ -115,9 +152,9 @@ impl Disk {
 }
 
 /// Source text of a file's bytes; encodings that only Python knows are decoded there.
-pub(crate) fn decode(py: Python<'_>, bytes: &[u8]) -> Result<Arc<str>, DecodeProblem> {
-    match Source::decode(bytes) {
-        Ok(source) => Ok(source.text.into()),
+pub(crate) fn decode(py: Python<'_>, bytes: &Content) -> Result<Arc<str>, DecodeProblem> {
+    match bytes.decode() {
+        Ok(text) => Ok(text),
         Err(DecodeProblem::OtherEncoding { encoding }) => {
             let text = pyo3::types::PyBytes::new(py, bytes)
                 .call_method1("decode", (encoding.as_str(),))

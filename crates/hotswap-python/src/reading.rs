@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use hotswap_apply::Comparison;
-use hotswap_plan::{Outline, Source};
+use hotswap_plan::Outline;
 use hotswap_watch::ContentHash;
 use pyo3::prelude::*;
 
@@ -126,13 +126,13 @@ fn parse(due: Due) -> Parsed {
         .as_ref()
         .and_then(|(_, text, outline)| Some((&**text, outline.as_deref()?)));
     // Encodings that only Python knows are decoded there.
-    let source = Source::decode(&due.state.bytes).ok();
-    let read = source.and_then(|source| {
-        let outline = Arc::new(Outline::parse_after(&source.text, known).ok()?);
+    let text = due.state.bytes.decode().ok();
+    let read = text.and_then(|text| {
+        let outline = Arc::new(Outline::parse_after(&text, known).ok()?);
         let before = baseline.as_ref().and_then(|(.., outline)| outline.clone());
         Some(Read {
             hash: due.state.hash,
-            text: source.text.into(),
+            text,
             comparison: before.map(|before| Arc::new(Comparison::of(before, outline.clone()))),
             outline,
         })
