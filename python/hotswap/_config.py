@@ -5,12 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Union
 
 from hotswap._errors import HotswapConfigError
 from hotswap._logging import watch_logger
+from hotswap._plain import asdict
 
-StrPath = Union[str, "os.PathLike[str]"]
+# Importing `typing` takes longer than all of hotswap.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+    from typing import Any, Union
+
+    StrPath = Union[str, "os.PathLike[str]"]
+else:
+    from hotswap._plain import dataclass
 
 STRATEGIES = ("patch", "reload")
 APPLY = ("immediate", "checkpoint")
@@ -19,7 +27,8 @@ _OFF = frozenset(("0", "off", "false", "no"))
 _TRUE = frozenset(("1", "on", "true", "yes"))
 
 
-class Options(NamedTuple):
+@dataclass(frozen=True)
+class Options:
     """The settings of the engine, all checked."""
 
     paths: tuple[str, ...] | None = None
@@ -49,7 +58,7 @@ class Options(NamedTuple):
 
     def for_engine(self) -> dict[str, Any]:
         """The settings as the native engine takes them."""
-        options = self._asdict()
+        options: dict[str, Any] = asdict(self)
         for key in ("paths", "include", "exclude"):
             options[key] = None if options[key] is None else list(options[key])
         return options
@@ -221,7 +230,7 @@ _CHECKS: dict[str, Callable[[object, str], Any]] = {
     "history": _count,
     "history_bytes": _count,
 }
-assert set(_CHECKS) == set(Options._fields)
+assert set(_CHECKS) == set(Options.__annotations__)
 
 
 def _did_you_mean(name: str, prefix: str) -> str:

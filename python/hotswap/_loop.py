@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from types import BuiltinFunctionType
-from typing import TYPE_CHECKING, Any, Union
 
 from hotswap import _plugins
 from hotswap._config import Options
@@ -19,7 +18,10 @@ from hotswap._logging import apply_logger, log_report, watch_logger
 from hotswap._plain import replace
 from hotswap._report import Report, merge
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Union
+
     from hotswap._hotswap import Engine, ReportDict
 
 STOP_SECONDS = 2.0
@@ -77,7 +79,7 @@ class UpdateLoop:
         """Watch these options' paths as well as those of the open sessions; other settings stay."""
         if _covers(self.options.paths, options.paths):
             return
-        wider = self.options._replace(paths=_union([*open_paths, options.paths]))
+        wider = replace(self.options, paths=_union([*open_paths, options.paths]))
         self.options = wider
         old = self._engine
         new = _new_engine(wider)
@@ -484,7 +486,8 @@ class NativeThread:
             self._ended.set()
 
 
-Thread = Union[threading.Thread, NativeThread]
+if TYPE_CHECKING:
+    Thread = Union[threading.Thread, NativeThread]
 
 
 def _start_thread(target: Callable[[], None]) -> Thread:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import threading
 
-from hotswap._config import StrPath, enabled, resolve
+from hotswap._config import enabled, resolve
 from hotswap._logging import watch_logger
 from hotswap._session import open_session, warn_of_paths_without_sources
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hotswap._config import StrPath
 
 _LOOK_SECONDS = 0.1
 """How often the event is looked at: it can be waited for until it is set, but not until it is cleared."""

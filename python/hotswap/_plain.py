@@ -7,7 +7,10 @@ update may be asked for in a signal handler that interrupts the import.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _MISSING = object()
 
@@ -23,7 +26,7 @@ def field(*, default_factory: Callable[[], Any]) -> Any:
 
 
 def dataclass(*, frozen: bool) -> Callable[[type], type]:
-    """Gives a class what its annotations say: it is made of such values, compared, shown and never changed."""
+    """Gives a class what its annotations say: objects of such values, compared, shown and never changed."""
     assert frozen
 
     def make(cls: type) -> type:

@@ -21,7 +21,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from hotswap._logging import apply_logger
 
@@ -43,8 +42,9 @@ BUILT_IN = {
 """Those that come with hotswap; they need no metadata, which an embedded or copied package may lack."""
 
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Any, Protocol
 
     class Plugin(Protocol):
         """What stands between an update and a framework."""

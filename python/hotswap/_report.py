@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
 
 from hotswap._plain import asdict
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dataclasses import dataclass, field
-    from typing import Literal
+    from typing import Any, Literal
 
     Status = Literal["applied", "rejected", "held", "unchanged"]
 else:

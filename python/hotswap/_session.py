@@ -5,23 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from hotswap import _loop
-from hotswap._config import Options, StrPath, enabled, resolve
+from hotswap._config import Options, enabled, resolve
 from hotswap._errors import NotWatchingError, WatchError
 from hotswap._logging import watch_logger
 from hotswap._loop import UpdateLoop
 from hotswap._report import Report
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
+    from typing import Any, Literal, TypeVar
+
+    from hotswap._config import StrPath
+
+    Callback = TypeVar("Callback", bound=Callable[..., object])
 
     Strategy = Literal["patch", "reload"]
     Apply = Literal["immediate", "checkpoint"]
     Consistency = Literal["auto", "immediate", "quiescent"]
-
-Callback = TypeVar("Callback", bound=Callable[..., object])
 
 _OFF = "hotswap is turned off by HOTSWAP=0"
 _sessions: list[Session] = []
@@ -277,7 +279,8 @@ def _has_python_files(folder: str) -> bool:
 
 
 def _warn_of_differences(old: Options, new: Options) -> None:
-    for name, kept, wanted in zip(Options._fields, old, new):
+    for name, kept in vars(old).items():
+        wanted = getattr(new, name)
         if name != "paths" and kept != wanted:
             watch_logger.warning(
                 "already watching with %s=%r, which stays; %r was asked for", name, kept, wanted
