@@ -60,7 +60,7 @@ def latency_by(
 ) -> dict:
     """The engines in each of these settings."""
     found = {}
-    edits = 8 if quick else 40
+    edits = 8 if quick else 24
     for size, setting in settings.items():
         engines = [engine for engine in PEERS if engine not in (skip or {}).get(size, set())]
         print(f"latency by {name}: {size}", flush=True)

@@ -28,7 +28,7 @@ A program imports a generated project and calls one function over and over, slee
 the function returns (by renaming a finished file over the old one); the time ends when the program has seen the new value.
 Each engine at its smallest delay: hotswap as it comes (its quiet window is 1 ms), jurigged with `debounce=0`, watchfiles
 with `debounce=1, step=1`. For IPython it is the time that a cell takes which is run in the moment of the save.
-`p50 (min)` in ms of 40 edits; the same project has 200 modules of 1,170 lines and no other objects, if nothing else is said.
+`p50 (min)` in ms of 24 edits; the same project has 200 modules of 1,170 lines and no other objects, if nothing else is said.
 
 {file}
 
