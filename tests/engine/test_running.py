@@ -19,6 +19,7 @@ import hotswap
 _numbers = itertools.count(1)
 PATIENCE = 20.0
 MOVES = (3, 12) <= sys.version_info < (3, 14)
+MOVES_SUSPENDED = (3, 11) <= sys.version_info < (3, 14)
 
 
 class Program:
@@ -574,7 +575,7 @@ SUSPENDED = {
 }  # fmt: skip
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")
 @pytest.mark.parametrize("name", SUSPENDED)
 def test_suspended(load: Load, name: str) -> None:
     before, edits, expected = SUSPENDED[name]
@@ -587,7 +588,7 @@ def test_suspended(load: Load, name: str) -> None:
     generator.close()
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")
 def test_a_generator_that_has_not_begun(load: Load) -> None:
     program = load("def work(a, b=2):\n    x = a + b\n    yield x\n    yield x\n    yield x\n")
     generator = program.module.work(1)
@@ -696,7 +697,7 @@ COROUTINES = {
 }  # fmt: skip
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")
 @pytest.mark.parametrize("name", COROUTINES)
 def test_coroutine(load: Load, name: str) -> None:
     before, edits, expected = COROUTINES[name]
@@ -831,7 +832,7 @@ def test_eight_threads_in_one_loop(load: Load) -> None:
         thread.start()
     for number in range(1, 31):
         program.edit(version(number))
-        wait_until(lambda: all(out and out[-1] == number for out in outs))
+        wait_until(lambda latest=number: all(out and out[-1] == latest for out in outs))
     program.module.STOP.set()
     for thread in threads:
         thread.join(PATIENCE)
@@ -850,7 +851,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")
 def test_twenty_thousand_generators_leave_nothing_behind(load: Load) -> None:
     source = "def work(mark):\n    old = mark\n    while True:\n        yield mark\n"
     program = load(source)
@@ -898,7 +899,7 @@ def test_what_the_old_version_held_is_given_free(load: Load) -> None:
 def test_beside_a_tracer_and_another_monitor(load: Load) -> None:
     """What others watch goes on in the moved call, and no number of a tool stays taken."""
     program = load(LOOPS["while_true"][0])
-    monitoring: Any = getattr(sys, "monitoring")
+    monitoring: Any = sys.monitoring
     seen: list[int] = []
     monitoring.use_tool_id(monitoring.COVERAGE_ID, "coverage")
     monitoring.register_callback(
@@ -947,7 +948,7 @@ def test_beside_a_tracer_and_another_monitor(load: Load) -> None:
 @pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
 def test_no_number_for_a_tool_is_left(load: Load) -> None:
     program = load(LOOPS["while_true"][0])
-    monitoring: Any = getattr(sys, "monitoring")
+    monitoring: Any = sys.monitoring
     for number in (3, 4):
         monitoring.use_tool_id(number, "somebody")
     try:
@@ -985,3 +986,68 @@ def test_somebody_holds_the_frame_and_its_locals(load: Load) -> None:
     assert [n for _, n in call.out] == [1, 2, 3] and call.out[2][0] is frame
     call.finish()
     assert frame.f_locals["more"] == 10
+
+
+@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")
+def test_generators_have_room_for_more_variables(load: Load) -> None:
+    program = load(
+        """\
+        class Maker:
+            def numbers(self):
+                while True:
+                    yield 1
+            @staticmethod
+            async def task(turn):
+                while True:
+                    await turn()
+        def nested():
+            def inner():
+                while True:
+                    yield 3
+            return inner()
+        """
+    )
+    generator, coroutine = program.module.Maker().numbers(), program.module.Maker.task(turn)
+    nested = program.module.nested()
+    assert (next(generator), coroutine.send(None), next(nested)) == (1, None, 3)
+    for count in (3, 6):
+        more = "; ".join(f"v{each} = {each}" for each in range(count))
+        values = ", ".join(f"v{each}" for each in range(count))
+        report = program.edit(
+            f"""\
+            class Maker:
+                def numbers(self):
+                    while True:
+                        {more}
+                        yield ({values})
+                @staticmethod
+                async def task(turn):
+                    while True:
+                        {more}
+                        await turn()
+            def nested():
+                def inner():
+                    while True:
+                        {more}
+                        yield ({values})
+                return inner()
+            """
+        )
+        assert not report.pending
+        assert next(generator) == next(nested) == tuple(range(count))
+        coroutine.send(None)
+        assert f"v{count - 1}" in coroutine.cr_frame.f_locals
+
+
+@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")
+def test_a_generator_without_room_stays(load: Load) -> None:
+    program = load("def work():\n    while True:\n        yield 1\n")
+    generator = program.module.work()
+    assert next(generator) == 1
+    many = "; ".join(f"v{each} = {each}" for each in range(60))
+    report = program.edit(f"def work():\n    while True:\n        {many}\n        yield 2\n")
+    (pending,) = report.pending
+    assert "needs more room than the generator has" in pending.reason
+    assert next(generator) == 1 and next(program.module.work()) == 2
+    report = program.edit("def work():\n    while True:\n        yield 3\n")
+    assert not report.pending and next(generator) == 3

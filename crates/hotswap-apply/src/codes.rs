@@ -2,7 +2,7 @@
 
 use hotswap_plan::CodeSite;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyCode, PyDict, PyTuple};
 
 /// Compiles a text as a module of `file`, with the flags of a fresh start.
 pub(crate) fn compile<'py>(py: Python<'py>, text: &str, file: &str) -> PyResult<Bound<'py, PyAny>> {
@@ -12,6 +12,13 @@ pub(crate) fn compile<'py>(py: Python<'py>, text: &str, file: &str) -> PyResult<
     builtins
         .getattr("compile")?
         .call((text, file, "exec"), Some(&kwargs))
+        .and_then(with_room)
+}
+
+/// Gives the generators that will be made of a new code object room for later versions.
+fn with_room(code: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    hotswap_cpython::moving::make_room_in_new(code.cast::<PyCode>()?)?;
+    Ok(code)
 }
 
 /// Compiles through a loader that rewrites what it loads: pytest's assertions, and
@@ -34,7 +41,8 @@ pub(crate) fn through_loader<'py>(
         let kwargs = PyDict::new(py);
         kwargs.set_item("dont_inherit", true)?;
         let compile = py.import("builtins")?.getattr("compile")?;
-        return compile.call((tree, file, "exec"), Some(&kwargs)).map(Some);
+        let code = compile.call((tree, file, "exec"), Some(&kwargs))?;
+        return with_room(code).map(Some);
     }
     let Ok(own) = kind.getattr("source_to_code") else {
         return Ok(None);
@@ -49,6 +57,7 @@ pub(crate) fn through_loader<'py>(
     let source = pyo3::types::PyBytes::new(py, text.as_bytes());
     loader
         .call_method1("source_to_code", (source, file))
+        .and_then(with_room)
         .map(Some)
 }
 

@@ -109,7 +109,10 @@ impl Lingering {
     /// Lets running calls go on in the new code at the next round of their loops.
     fn arm(&mut self, py: Python<'_>) {
         let Some(way) = &self.way else { return };
-        if way.loops.is_empty() || moving::armed(self.old.code.bind(py)).is_some() {
+        if way.loops.is_empty()
+            || moving::check_running(py).is_err()
+            || moving::armed(self.old.code.bind(py)).is_some()
+        {
             return;
         }
         let route = way.route(self.old.code.bind(py), self.new.code.bind(py));
@@ -123,6 +126,12 @@ impl Lingering {
         if let Some(obstacle) = &self.obstacle {
             return format!(
                 "it goes on in the old code: {obstacle}; the next call takes the new code"
+            );
+        }
+        if let Err(absent) = moving::check_running(py) {
+            return format!(
+                "it goes on in the old code: {}; the next call takes the new code",
+                absent.reason
             );
         }
         let armed = moving::armed(self.old.code.bind(py));

@@ -11,14 +11,16 @@
 //! self-test, and on each move the code, the place, the depth of the stack, the room, and
 //! that no variable without a value is read where CPython does not look.
 
-#[cfg(all(Py_3_12, not(Py_3_14)))]
+#[cfg(all(Py_3_11, not(Py_3_14)))]
 mod frame;
 mod jumps;
-#[cfg(all(Py_3_12, not(Py_3_14)))]
+#[cfg(all(Py_3_11, not(Py_3_14)))]
+mod padding;
+#[cfg(all(Py_3_11, not(Py_3_14)))]
 mod relocate;
-#[cfg(all(Py_3_12, not(Py_3_14)))]
+#[cfg(all(Py_3_11, not(Py_3_14)))]
 mod rooms;
-#[cfg(all(Py_3_12, not(Py_3_14)))]
+#[cfg(all(Py_3_11, not(Py_3_14)))]
 mod self_test;
 mod slots;
 
@@ -29,8 +31,11 @@ use rustc_hash::FxHashMap;
 use crate::support::{Result, Tested, Unsupported, tested};
 
 pub use jumps::{Armed, arm, armed, disarm};
+#[cfg(all(Py_3_11, not(Py_3_14)))]
+pub use padding::{make_room, make_room_in_new};
 
-pub(crate) const CAPABILITY: &str = "moving calls in progress";
+pub(crate) const CAPABILITY: &str = "moving suspended calls";
+pub(crate) const RUNNING: &str = "moving running calls";
 
 /// Where a call goes on in the new code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,10 +70,17 @@ pub enum Moved {
     Refused(String),
 }
 
-/// Whether this interpreter lets calls be moved.
+/// Whether suspended calls can be moved on this interpreter.
 pub fn check(py: Python<'_>) -> std::result::Result<(), Unsupported> {
     static OUTCOME: Tested<()> = Tested::new();
     tested(py, CAPABILITY, &OUTCOME, || self_test(py)).map(|_| ())
+}
+
+/// Whether running calls can be moved on this interpreter.
+pub fn check_running(py: Python<'_>) -> std::result::Result<(), Unsupported> {
+    static OUTCOME: Tested<()> = Tested::new();
+    check(py)?;
+    tested(py, RUNNING, &OUTCOME, || running_self_test(py)).map(|_| ())
 }
 
 /// Moves a suspended generator, coroutine or async generator, or one that has not begun.
@@ -78,22 +90,46 @@ pub fn move_suspended(
     route: &Route<'_>,
 ) -> Result<Moved> {
     check(py)?;
-    #[cfg(all(Py_3_12, not(Py_3_14)))]
+    #[cfg(all(Py_3_11, not(Py_3_14)))]
     return Ok(relocate::move_generator(py, generator, route));
-    #[cfg(not(all(Py_3_12, not(Py_3_14))))]
+    #[cfg(not(all(Py_3_11, not(Py_3_14))))]
     {
         let _ = (generator, route);
         Ok(Moved::Refused(String::from("not on this version")))
     }
 }
 
-#[cfg(not(all(Py_3_12, not(Py_3_14))))]
+/// Makes room in generators where they can be moved.
+#[cfg(not(all(Py_3_11, not(Py_3_14))))]
+pub fn make_room(
+    _namespace: &Bound<'_, pyo3::types::PyDict>,
+    _module: &str,
+    _body: Option<&Bound<'_, PyCode>>,
+) -> PyResult<()> {
+    Ok(())
+}
+
+/// Makes room in generators where they can be moved.
+#[cfg(not(all(Py_3_11, not(Py_3_14))))]
+pub fn make_room_in_new(_code: &Bound<'_, PyCode>) -> PyResult<()> {
+    Ok(())
+}
+
+#[cfg(not(all(Py_3_11, not(Py_3_14))))]
 fn self_test(_: Python<'_>) -> std::result::Result<(), String> {
-    Err("hotswap moves calls on CPython 3.12 and 3.13 only".to_string())
+    Err("hotswap moves suspended calls on CPython 3.11 to 3.13 only".to_string())
+}
+
+#[cfg(all(Py_3_11, not(Py_3_14)))]
+use self_test::self_test;
+
+#[cfg(not(all(Py_3_12, not(Py_3_14))))]
+fn running_self_test(_: Python<'_>) -> std::result::Result<(), String> {
+    Err("hotswap moves running calls on CPython 3.12 and 3.13 only".to_string())
 }
 
 #[cfg(all(Py_3_12, not(Py_3_14)))]
-use self_test::self_test;
+use self_test::running_self_test;
 
 #[cfg(test)]
 mod tests {
@@ -102,9 +138,17 @@ mod tests {
     #[test]
     fn calls_are_moved_where_it_is_known_how() {
         Python::attach(|py| {
-            let known = cfg!(all(Py_3_12, not(Py_3_14)));
-            let outcome = check(py);
-            assert_eq!(outcome.is_ok(), known, "{outcome:?}");
+            let (suspended, running) = (check(py), check_running(py));
+            assert_eq!(
+                suspended.is_ok(),
+                cfg!(all(Py_3_11, not(Py_3_14))),
+                "{suspended:?}"
+            );
+            assert_eq!(
+                running.is_ok(),
+                cfg!(all(Py_3_12, not(Py_3_14))),
+                "{running:?}"
+            );
         });
     }
 }

@@ -56,6 +56,7 @@ pub fn capabilities(py: Python<'_>) -> Vec<Capability> {
         capability(audit::CAPABILITY, audit::check().err()),
         capability(home::CAPABILITY, home::check(py).err()),
         capability(moving::CAPABILITY, moving::check(py).err()),
+        capability(moving::RUNNING, moving::check_running(py).err()),
         capability(versions::CAPABILITY, versions::separate(py).err()),
         capability(gate::CAPABILITY, gate::check(py).err()),
     ]

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use hotswap_apply::Module;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFunction, PyModule, PyString, PyType};
+use pyo3::types::{PyCode, PyDict, PyFunction, PyModule, PyString, PyType};
 
 use crate::coverage::canonical;
 use crate::disk::{self, FileState, Stamp};
@@ -163,6 +163,11 @@ impl Session {
             }
             watcher.track(&file, Some(state.hash));
         }
+        let body = match &*name {
+            "__main__" => running_body(py, dict),
+            _ => None,
+        };
+        hotswap_cpython::moving::make_room(dict, &name, body.as_ref())?;
         let mut module = Module::new(
             name,
             file,
@@ -453,3 +458,10 @@ fn is_inside_archive(file: &Path) -> bool {
 
 /// A text that is shared with the baseline.
 pub(crate) type Text = Arc<str>;
+
+/// The code of a module's body where that still runs.
+fn running_body<'py>(py: Python<'py>, dict: &Bound<'py, PyDict>) -> Option<Bound<'py, PyCode>> {
+    let running = hotswap_cpython::frames::modules_in_progress(py).ok()?;
+    let found = running.into_iter().find(|each| each.globals.is(dict));
+    found.map(|each| each.code)
+}

@@ -7,7 +7,7 @@ use pyo3::types::PyCode;
 use rustc_hash::FxHashMap;
 
 use super::slots::Slots;
-use super::{Route, Target, check};
+use super::{Route, Target, check_running};
 use crate::once::intern;
 use crate::support::{CpythonError, Result, Unsupported};
 
@@ -71,7 +71,7 @@ pub(super) fn watched(code: usize) -> Option<Arc<Watched>> {
 /// Lets calls that are in `route.old` go on in `route.new` when they next jump back in a
 /// loop. A code object that is watched already gets another way.
 pub fn arm(py: Python<'_>, route: &Route<'_>) -> Result<()> {
-    check(py)?;
+    check_running(py)?;
     watch(py, route)
 }
 
@@ -131,7 +131,7 @@ fn take_number(monitoring: &Bound<'_, PyAny>, jump: &Bound<'_, PyAny>) -> Result
         return Ok(number);
     }
     Err(CpythonError::Unsupported(Unsupported {
-        capability: super::CAPABILITY,
+        capability: super::RUNNING,
         reason: "the numbers of sys.monitoring for other tools are all taken".to_string(),
     }))
 }

@@ -171,7 +171,7 @@ unsafe fn relocate(
     }
     let new_end = frame.slot(new.size());
     let top_field = match room {
-        Room::Generator(words, _) if *words < new.size() => {
+        Room::Generator(words, _) if *words < new.needed() => {
             return refused(
                 "the new code needs more room than the generator has, which was made for the old one",
             );

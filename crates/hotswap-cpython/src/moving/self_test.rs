@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use super::frame::{
     Frame, OWNED_BY_THREAD, WORD, data_stack, first_instruction, is_idle, size_before_frame,
 };
+#[cfg(Py_3_12)]
 use super::jumps;
 use super::relocate::{move_generator, refused};
 use super::slots::Slots;
@@ -16,7 +17,21 @@ use crate::bytecode::Listing;
 use crate::once::intern;
 use crate::support::raised;
 
+/// Looks at frames and moves a generator.
 pub(super) fn self_test(py: Python<'_>) -> Result<(), String> {
+    let namespace = programs(py)?;
+    look_at_layout(py, &namespace)?;
+    test_generator(py, &namespace)
+}
+
+/// Moves a loop.
+#[cfg(Py_3_12)]
+pub(super) fn running_self_test(py: Python<'_>) -> Result<(), String> {
+    let namespace = programs(py)?;
+    test_loop(py, &namespace)
+}
+
+fn programs(py: Python<'_>) -> Result<Bound<'_, PyDict>, String> {
     let namespace = PyDict::new(py);
     let source = c"
 def loop(things, out):
@@ -39,8 +54,7 @@ def new_generator(things):
         back = yield ('new', thing)
 ";
     py.run(source, Some(&namespace), None).map_err(raised)?;
-    test_loop(py, &namespace)?;
-    test_generator(py, &namespace)
+    Ok(namespace)
 }
 
 fn code_in<'py>(namespace: &Bound<'py, PyDict>, name: &str) -> PyResult<Bound<'py, PyCode>> {
@@ -67,6 +81,7 @@ fn only(listing: &Listing, name: &str) -> Result<Target, String> {
     })
 }
 
+#[cfg(Py_3_12)]
 fn test_loop(py: Python<'_>, namespace: &Bound<'_, PyDict>) -> Result<(), String> {
     let old = code_in(namespace, "loop").map_err(raised)?;
     let new = code_in(namespace, "new_loop").map_err(raised)?;
@@ -78,7 +93,6 @@ fn test_loop(py: Python<'_>, namespace: &Bound<'_, PyDict>) -> Result<(), String
         loops: [(from.offset, to)].into_iter().collect(),
         suspensions: FxHashMap::default(),
     };
-    look_at_layout(py, namespace)?;
     jumps::watch(py, &route).map_err(|error| error.to_string())?;
     let ran = py.run(
         c"

@@ -14,8 +14,10 @@ pub(super) struct Slots {
     pub(super) cells: Vec<bool>,
     /// The first slot of a free variable.
     pub(super) free: usize,
-    /// How many values may lie on the stack.
+    /// How many values the stack has room for.
     pub(super) stack: usize,
+    /// How many values may lie on the stack.
+    pub(super) stack_needed: usize,
 }
 
 impl Slots {
@@ -34,11 +36,17 @@ impl Slots {
         let free = names.len();
         cells.extend(free_names.iter().map(|_| true));
         names.extend(free_names);
+        let stack = code.getattr(intern!(py, "co_stacksize"))?.extract()?;
+        #[cfg(all(Py_3_11, not(Py_3_14)))]
+        let stack_needed = super::padding::stack_needed(code, stack);
+        #[cfg(not(all(Py_3_11, not(Py_3_14))))]
+        let stack_needed = stack;
         Ok(Slots {
             names,
             cells,
             free,
-            stack: code.getattr(intern!(py, "co_stacksize"))?.extract()?,
+            stack,
+            stack_needed,
         })
     }
 
@@ -46,7 +54,12 @@ impl Slots {
         self.names.iter().position(|known| known == name)
     }
 
-    /// How many words a call holds.
+    /// How many words a generator must have room for.
+    pub(super) fn needed(&self) -> usize {
+        self.names.len() + self.stack_needed
+    }
+
+    /// How many words a call has room for.
     pub(super) fn size(&self) -> usize {
         self.names.len() + self.stack
     }

@@ -1,0 +1,245 @@
+//! Room in generators for the variables that a later version of their code may have.
+//!
+//! A generator has its frame inside, as large as the code says that it began in. Codes of
+//! generators and coroutines get to say a little more, before the first one is made of
+//! them: [`PADDING`] words, 128 bytes for each generator. No instruction is changed.
+
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyCode, PyDict, PyFunction, PyString, PyTuple, PyType};
+use pyo3::types::{PyWeakref, PyWeakrefMethods, PyWeakrefReference};
+use rustc_hash::FxHashMap;
+
+use super::slots::Slots;
+use crate::functions::code_of;
+use crate::layout::place;
+use crate::once::intern;
+use crate::support::{Tested, tested};
+
+/// In words.
+const PADDING: i32 = 16;
+
+/// `CO_GENERATOR`, `CO_COROUTINE` and `CO_ASYNC_GENERATOR`.
+const SUSPENDS: u32 = 0x20 | 0x80 | 0x200;
+
+/// Where a code object has the size of its stack, and of its frame (`Include/cpython/code.h`).
+const STACK_SIZE: usize = if cfg!(Py_3_12) { 64 } else { 68 };
+const FRAME_SIZE: usize = 76;
+/// The words of a frame before its variables.
+const FRAME_FIELDS: i32 = 9;
+
+/// A weak reference, which tells whether a code object is still the one, and how much stack
+/// it needs.
+type Need = (Py<PyWeakref>, usize);
+
+/// By the address of the code.
+static PADDED: Mutex<Option<FxHashMap<usize, Need>>> = Mutex::new(None);
+
+/// How much stack the instructions of a code object need.
+pub(super) fn stack_needed(code: &Bound<'_, PyCode>, stated: usize) -> usize {
+    let known = PADDED.lock().unwrap_or_else(PoisonError::into_inner);
+    let needed = known.as_ref().and_then(|known| {
+        let (reference, needed) = known.get(&(code.as_ptr() as usize))?;
+        let same = reference.bind(code.py()).upgrade();
+        same.is_some_and(|same| same.is(code)).then_some(*needed)
+    });
+    needed.unwrap_or(stated)
+}
+
+/// Makes room in the generators that the functions and methods of a module will make.
+///
+/// `body` is the code of the module's body where that still runs. Codes that something else
+/// than their function refers to are left alone: it may be a generator that is there already.
+pub fn make_room(
+    namespace: &Bound<'_, PyDict>,
+    module: &str,
+    body: Option<&Bound<'_, PyCode>>,
+) -> PyResult<()> {
+    let py = namespace.py();
+    if check(py).is_err() {
+        return Ok(());
+    }
+    let constants = body.map(constants).transpose()?.unwrap_or_default();
+    let mut look = Look {
+        module,
+        constants,
+        functions: Vec::new(),
+    };
+    for value in namespace.values() {
+        look.at(&value, 2)?;
+    }
+    for function in look.functions {
+        let code = code_of(&function);
+        let code = code.cast_into::<PyCode>()?;
+        let in_body = look.constants.iter().any(|constant| constant.is(&code));
+        // The function, this one, and the body of the module with the one from there.
+        make_room_in(&code, 2 + if in_body { 2 } else { 0 })?;
+    }
+    Ok(())
+}
+
+/// The same for a code object that was just compiled, and all inside it.
+pub fn make_room_in_new(code: &Bound<'_, PyCode>) -> PyResult<()> {
+    if check(code.py()).is_err() {
+        return Ok(());
+    }
+    for inner in constants(code)? {
+        make_room_in(&inner, 2)?;
+    }
+    Ok(())
+}
+
+/// `references` is how many there are where no generator exists.
+fn make_room_in(code: &Bound<'_, PyCode>, references: isize) -> PyResult<()> {
+    let py = code.py();
+    for inner in constants(code)? {
+        make_room_in(&inner, 2)?;
+    }
+    let flags: u32 = code.getattr(intern!(py, "co_flags"))?.extract()?;
+    if flags & SUSPENDS == 0 || crate::heap::reference_count(code) != Some(references) {
+        return Ok(());
+    }
+    let stated: usize = code.getattr(intern!(py, "co_stacksize"))?.extract()?;
+    if stack_needed(code, stated) != stated {
+        return Ok(());
+    }
+    let reference = PyWeakrefReference::new(code)?
+        .into_any()
+        .cast_into::<PyWeakref>()?
+        .unbind();
+    let replaced = {
+        let mut known = PADDED.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get_or_insert_with(FxHashMap::default);
+        let key = code.as_ptr() as usize;
+        known.insert(key, (reference, stated))
+    };
+    drop(replaced);
+    grow(code, STACK_SIZE);
+    if cfg!(Py_3_12) {
+        grow(code, FRAME_SIZE);
+    }
+    Ok(())
+}
+
+fn grow(code: &Bound<'_, PyCode>, offset: usize) {
+    let field = place(code, offset).cast::<i32>();
+    // SAFETY: the self-test found the number at this offset of code objects.
+    let size = unsafe { field.read() };
+    // SAFETY: the same; no frame of this code exists (see the count of references).
+    unsafe { field.write(size + PADDING) };
+}
+
+/// The code objects among the constants of another; each holds one reference more.
+fn constants<'py>(code: &Bound<'py, PyCode>) -> PyResult<Vec<Bound<'py, PyCode>>> {
+    let py = code.py();
+    let constants = code
+        .getattr(intern!(py, "co_consts"))?
+        .cast_into::<PyTuple>()?;
+    Ok(constants
+        .iter()
+        .filter_map(|constant| constant.cast_into::<PyCode>().ok())
+        .collect())
+}
+
+/// Looks for the functions of a module, without code of the program.
+struct Look<'m, 'py> {
+    module: &'m str,
+    constants: Vec<Bound<'py, PyCode>>,
+    functions: Vec<Bound<'py, PyFunction>>,
+}
+
+impl<'py> Look<'_, 'py> {
+    fn at(&mut self, value: &Bound<'py, PyAny>, depth: usize) -> PyResult<()> {
+        let py = value.py();
+        if let Ok(function) = value.cast_exact::<PyFunction>() {
+            let home = function.getattr(intern!(py, "__module__"))?;
+            if home.extract::<&str>().is_ok_and(|home| home == self.module) {
+                self.functions.push(function.clone());
+            }
+        } else if let Ok(class) = value.cast::<PyType>() {
+            if depth == 0 || !self.is_own(class) {
+                return Ok(());
+            }
+            for member in crate::types::type_dict(class).values() {
+                self.at(&member, depth - 1)?;
+            }
+        } else if is_wrapper(value) {
+            self.at(&value.getattr(intern!(py, "__func__"))?, depth)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a class was defined in the module, as its dict says.
+    fn is_own(&self, class: &Bound<'py, PyType>) -> bool {
+        let members = crate::types::type_dict(class);
+        let home = members.get_item(intern!(class.py(), "__module__"));
+        let home = home.ok().flatten();
+        let home = home.and_then(|home| home.cast_into_exact::<PyString>().ok());
+        home.is_some_and(|home| home.to_str().is_ok_and(|home| home == self.module))
+    }
+}
+
+/// Whether it is a `staticmethod` or `classmethod`.
+fn is_wrapper(value: &Bound<'_, PyAny>) -> bool {
+    let kind = value.get_type_ptr();
+    kind == std::ptr::addr_of_mut!(ffi::PyStaticMethod_Type)
+        || kind == std::ptr::addr_of_mut!(ffi::PyClassMethod_Type)
+}
+
+fn check(py: Python<'_>) -> std::result::Result<(), crate::Unsupported> {
+    static OUTCOME: Tested<()> = Tested::new();
+    super::check(py)?;
+    tested(py, "room in generators", &OUTCOME, || {
+        self_test(py).map_err(crate::support::raised)?
+    })
+    .map(|_| ())
+}
+
+/// Compares the numbers of code objects of different sizes with what they say, and lets a
+/// padded one work.
+fn self_test(py: Python<'_>) -> PyResult<std::result::Result<(), String>> {
+    let namespace = PyDict::new(py);
+    let source = c"
+def small(a):
+    yield a
+def large(a, b=1, *c, d=2):
+    def inner():
+        yield b
+    yield (a, b, c, d, (a, b, (c, d, a)), small(small(small(a))))
+    yield from inner()
+";
+    py.run(source, Some(&namespace), None)?;
+    for name in ["small", "large"] {
+        let function = namespace.as_any().get_item(name)?;
+        let code = function.getattr("__code__")?.cast_into::<PyCode>()?;
+        let slots = Slots::of(&code)?;
+        let at = |offset: usize| {
+            let field = place(&code, offset).cast::<i32>();
+            // SAFETY: code objects of these versions are larger (`Include/cpython/code.h`).
+            unsafe { field.read() }
+        };
+        let stack = i32::try_from(slots.stack).unwrap_or(-1);
+        let frame = i32::try_from(slots.size()).unwrap_or(-1) + FRAME_FIELDS;
+        if at(STACK_SIZE) != stack || (cfg!(Py_3_12) && at(FRAME_SIZE) != frame) {
+            return Ok(Err(
+                "a size in code objects is not where it should be".to_string()
+            ));
+        }
+        make_room_in(&code, 2)?;
+        let now: i32 = code.getattr("co_stacksize")?.extract()?;
+        if now != stack + PADDING {
+            return Ok(Err("the size of a stack was not written".to_string()));
+        }
+    }
+    let source = c"
+results = [*large(1)]
+answer = (results[0][:5], *results[1:]) == ((1, 1, (), 2, (1, 1, ((), 2, 1))), 1)
+";
+    py.run(source, Some(&namespace), None)?;
+    match namespace.as_any().get_item("answer")?.is_truthy()? {
+        true => Ok(Ok(())),
+        false => Ok(Err("a generator with more room went wrong".to_string())),
+    }
+}
