@@ -391,6 +391,19 @@ LOOPS = {
         [("a = b = c = 1", "b = 1"), ("out.append(a + b + c)", "new = b * 2; more = new * 5; out.append((new, more))")],
         [3, 3, 3, (2, 10), (2, 10)],
     ),
+    "new_locals_with_literals_before_the_loop": (
+        """\
+        def work(out, turn):
+            for x in range(5):
+                out.append(x)
+                turn()
+        """,
+        [
+            ("    for x", "    best, seen = None, 0\n    rows: list = []\n    total = 10\n    for x"),
+            ("out.append(x)", "rows.append(x); total += x; out.append((len(rows), (lambda: total)()))"),
+        ],
+        [0, 1, 2, (1, 13), (2, 17)],
+    ),
     "in_a_method_with_super": (
         """\
         class Base:
@@ -725,7 +738,7 @@ REFUSED = {
                 out.append(x)
                 turn()
         """,
-        [("    for x", "    start = 10\n    for x"), ("out.append(x)", "out.append(start + x)")],
+        [("    for x", "    start = len(out)\n    for x"), ("out.append(x)", "out.append(start + x)")],
         [0, 1, 2, 3],
         "the new code reads `start` there, which has no value in this call",
     ),

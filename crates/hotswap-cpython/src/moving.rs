@@ -24,6 +24,8 @@ mod rooms;
 mod self_test;
 mod slots;
 
+use std::sync::Arc;
+
 use pyo3::prelude::*;
 use pyo3::types::PyCode;
 use rustc_hash::FxHashMap;
@@ -38,7 +40,7 @@ pub(crate) const CAPABILITY: &str = "moving suspended calls";
 pub(crate) const RUNNING: &str = "moving running calls";
 
 /// Where a call goes on in the new code.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Target {
     /// In bytes from the start of the new code.
     pub offset: u32,
@@ -46,6 +48,8 @@ pub struct Target {
     pub depth: u32,
     /// Variables that must have a value.
     pub needed: Vec<String>,
+    /// Variables that the old code does not have, and what is called to make their values.
+    pub given: Arc<Vec<(String, Py<PyAny>)>>,
 }
 
 /// The way from one code object to another.

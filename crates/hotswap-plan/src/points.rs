@@ -70,6 +70,9 @@ pub struct Point {
     pub kind: PointKind,
     /// Where the compiler may say that it happens: which of these depends on its version.
     pub places: Vec<Place>,
+    /// Variables that got a literal on the way there and nothing else: a call that never
+    /// came that way can be given it. Names and texts.
+    pub literals: Vec<(String, String)>,
 }
 
 impl Point {

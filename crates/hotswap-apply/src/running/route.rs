@@ -6,6 +6,7 @@ use hotswap_plan::{Correspondence, Place, Point, PointKind};
 use pyo3::prelude::*;
 use pyo3::types::PyCode;
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
 
 /// Which instructions of two code objects mean the same.
 #[derive(Debug, Default)]
@@ -32,15 +33,16 @@ impl Way {
 }
 
 /// One side: a code object and what is asked of it again and again.
-struct Side {
+struct Side<'py> {
+    py: Python<'py>,
     listing: Listing,
     /// Where its loops jump back to.
     back: FxHashSet<u32>,
     variables: FxHashSet<String>,
 }
 
-impl Side {
-    fn of(code: &Bound<'_, PyCode>) -> PyResult<Side> {
+impl<'py> Side<'py> {
+    fn of(code: &Bound<'py, PyCode>) -> PyResult<Side<'py>> {
         let listing = Listing::of(code)?;
         let back = listing
             .instructions
@@ -53,6 +55,7 @@ impl Side {
             variables.extend(code.getattr(names)?.extract::<Vec<String>>()?);
         }
         Ok(Side {
+            py: code.py(),
             listing,
             back,
             variables,
@@ -134,7 +137,7 @@ pub(super) fn between(
             if let (Some(was), Some(depth)) = depth
                 && was == depth
             {
-                let target = target(&before, &after, there, there, depth);
+                let target = target(&before, &after, to, (there, there), depth)?;
                 if way.loops.insert(here, target).is_none()
                     && let Some(whole) = from.places.first()
                 {
@@ -145,24 +148,35 @@ pub(super) fn between(
         let (mine, theirs) = (before.suspensions(from), after.suspensions(to));
         if mine.len() == theirs.len() {
             for (here, there) in mine.into_iter().zip(theirs) {
-                suspend(&before, &after, here, there, &mut way);
+                suspend(&before, &after, to, (here, there), &mut way)?;
             }
         }
     }
-    let begins = |side: &Side| {
+    let begins = |side: &Side<'_>| {
         let mut all = side.listing.instructions.iter();
         all.find(|each| each.name == "RETURN_GENERATOR")
             .map(|each| each.offset)
     };
     if let (Some(here), Some(there)) = (begins(&before), begins(&after)) {
         let next = after.listing.after(there).map_or(there, |next| next.offset);
-        let target = target(&before, &after, there, next, 0);
+        let nothing = Point {
+            kind: PointKind::Yield,
+            places: Vec::new(),
+            literals: Vec::new(),
+        };
+        let target = target(&before, &after, &nothing, (there, next), 0)?;
         way.suspensions.insert(here, target);
     }
     Ok(way)
 }
 
-fn suspend(before: &Side, after: &Side, here: u32, there: u32, way: &mut Way) {
+fn suspend(
+    before: &Side<'_>,
+    after: &Side<'_>,
+    to: &Point,
+    (here, there): (u32, u32),
+    way: &mut Way,
+) -> PyResult<()> {
     let depths = (before.listing.depth(here), after.listing.depth(there));
     // What is yielded has left the stack.
     if let (Some(was), Some(depth)) = depths
@@ -170,13 +184,14 @@ fn suspend(before: &Side, after: &Side, here: u32, there: u32, way: &mut Way) {
         && let Some(depth) = depth.checked_sub(1)
     {
         let next = after.listing.after(there).map_or(there, |next| next.offset);
-        let target = target(before, after, there, next, depth);
+        let target = target(before, after, to, (there, next), depth)?;
         way.suspensions.insert(here, target);
     }
+    Ok(())
 }
 
 /// Where the loops of two points jump back to, old and new.
-fn loops(before: &Side, after: &Side, from: &Point, to: &Point) -> Vec<(u32, u32)> {
+fn loops(before: &Side<'_>, after: &Side<'_>, from: &Point, to: &Point) -> Vec<(u32, u32)> {
     match (&from.kind, &to.kind) {
         (PointKind::For, PointKind::For) | (PointKind::AsyncFor, PointKind::AsyncFor) => {
             let head = match from.kind {
@@ -229,8 +244,14 @@ fn loops(before: &Side, after: &Side, from: &Point, to: &Point) -> Vec<(u32, u32
     }
 }
 
-/// The place to go on at; `next` is the instruction that runs next there.
-fn target(before: &Side, after: &Side, offset: u32, next: u32, depth: u32) -> Target {
+/// The place to go on at, and the instruction that runs next there.
+fn target(
+    before: &Side<'_>,
+    after: &Side<'_>,
+    to: &Point,
+    (offset, next): (u32, u32),
+    depth: u32,
+) -> PyResult<Target> {
     let mut needed = after.listing.needed(next, true);
     let fresh = after.listing.needed(next, false);
     needed.extend(
@@ -238,9 +259,17 @@ fn target(before: &Side, after: &Side, offset: u32, next: u32, depth: u32) -> Ta
             .into_iter()
             .filter(|name| !before.variables.contains(name)),
     );
-    Target {
+    let mut given = Vec::new();
+    for (name, text) in &to.literals {
+        if needed.contains(name) && !before.variables.contains(name) {
+            let makes = std::ffi::CString::new(format!("lambda: ({text})"))?;
+            given.push((name.clone(), after.py.eval(&makes, None, None)?.unbind()));
+        }
+    }
+    Ok(Target {
         offset,
         depth,
         needed: needed.into_iter().collect(),
-    }
+        given: Arc::new(given),
+    })
 }

@@ -255,7 +255,16 @@ unsafe fn fill(
     fillings: &mut Vec<Filling>,
 ) -> Result<(), String> {
     let (old, new) = (way.old_slots, way.new_slots);
+    let mut given = Vec::new();
+    for (name, make) in way.target.given.iter() {
+        let value = make.call0(py).map_err(|error| error.to_string())?;
+        given.push((name, value));
+    }
     for (at, name) in new.names.iter().enumerate() {
+        let fresh = given
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map_or(std::ptr::null_mut(), |(_, value)| value.as_ptr());
         let from = old.position(name).filter(|from| !taken[*from]);
         let filling = match from {
             Some(from) if old.cells[from] == new.cells[at] => {
@@ -277,10 +286,14 @@ unsafe fn fill(
                 Filling::Made(cell.into_ptr())
             }
             None if new.cells[at] => {
-                // SAFETY: makes an empty cell.
-                Filling::Made(unsafe { ffi::PyCell_New(std::ptr::null_mut()) })
+                // SAFETY: makes a cell for a live value, or an empty one.
+                Filling::Made(unsafe { ffi::PyCell_New(fresh) })
             }
-            None => Filling::Made(std::ptr::null_mut()),
+            None => {
+                // SAFETY: a live value, or null.
+                unsafe { ffi::Py_XINCREF(fresh) };
+                Filling::Made(fresh)
+            }
         };
         let word = match &filling {
             Filling::Moved(from) => held[*from],

@@ -78,6 +78,7 @@ fn only(listing: &Listing, name: &str) -> Result<Target, String> {
         offset,
         depth,
         needed: Vec::new(),
+        given: std::sync::Arc::default(),
     })
 }
 

@@ -156,3 +156,17 @@ fn a_point_that_was_lost_comes_back_with_its_text() {
     assert_eq!(lines(&back), [(2, 2)]);
     assert!(back.lost.is_empty());
 }
+
+#[test]
+fn variables_that_got_a_literal_on_the_way_are_told() {
+    let text = "def f(a):\n    best, n = None, 0\n    found: list = []\n    low = -1\n    if a:\n        seen = {}\n        other = a\n    low = 2\n    for x in a:\n        late = 1\n        while x:\n            pass\n    after = 3\n";
+    let found = between(text, text);
+    let of = |at: usize| -> Vec<String> {
+        let (_, point) = &found.pairs[at];
+        let known = point.literals.iter();
+        known.map(|(name, text)| format!("{name}={text}")).collect()
+    };
+    // `seen` was set in a branch that a call may not have come through.
+    assert_eq!(of(0), ["found=[]"]);
+    assert_eq!(of(1), ["found=[]", "late=1"]);
+}

@@ -4,6 +4,7 @@
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{self as ast, Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange};
+use rustc_hash::FxHashMap;
 
 use super::{Place, Point, PointKind, place};
 use crate::reader::Lines;
@@ -52,6 +53,7 @@ pub(super) fn build(text: &str, lines: &Lines, body: &[Stmt], blocks: bool) -> V
         lines,
         blocks,
         nodes: Vec::new(),
+        bound: FxHashMap::default(),
     };
     builder.block(body);
     builder.nodes
@@ -62,13 +64,54 @@ struct Builder<'a> {
     lines: &'a Lines,
     blocks: bool,
     nodes: Vec<Node>,
+    /// The variables bound so far: to a literal, or to something else.
+    bound: FxHashMap<String, Option<String>>,
 }
 
 impl Builder<'_> {
     fn block(&mut self, body: &[Stmt]) {
         for stmt in body {
             self.statement(stmt);
+            self.bind(stmt);
         }
+    }
+
+    /// Notes what a statement binds.
+    fn bind(&mut self, stmt: &Stmt) {
+        let (target, value) = match stmt {
+            Stmt::Assign(each) if each.targets.len() == 1 => (&each.targets[0], Some(&each.value)),
+            Stmt::AnnAssign(each) => (&*each.target, each.value.as_ref()),
+            _ => {
+                let mut names = Names::default();
+                names.visit_stmt(stmt);
+                self.bound
+                    .extend(names.found.into_iter().map(|name| (name, None)));
+                return;
+            }
+        };
+        if let (Expr::Name(name), Some(value)) = (target, value)
+            && is_literal(value)
+            && !self.bound.contains_key(name.id.as_str())
+        {
+            let range = value.range().start().to_usize()..value.range().end().to_usize();
+            let text = self.text[range].to_string();
+            self.bound.insert(name.id.to_string(), Some(text));
+            return;
+        }
+        let mut names = Names::default();
+        names.visit_stmt(stmt);
+        self.bound
+            .extend(names.found.into_iter().map(|name| (name, None)));
+    }
+
+    /// The variables that can be given to a call at this point.
+    fn literals(&self) -> Vec<(String, String)> {
+        let known = self.bound.iter();
+        let mut known: Vec<_> = known
+            .filter_map(|(name, text)| Some((name.clone(), text.clone()?)))
+            .collect();
+        known.sort_unstable();
+        known
     }
 
     /// The text of a stretch, whatever the white space in it.
@@ -167,6 +210,7 @@ impl Builder<'_> {
         let point = Point {
             kind,
             places: vec![self.place(stmt.range()), self.place(each.iter.range())],
+            literals: self.literals(),
         };
         let head = each.target.range().cover(each.iter.range());
         self.enclose(class, head, stmt.range(), Some(point), |inner| {
@@ -186,6 +230,7 @@ impl Builder<'_> {
                 body: self.place(first.range().cover(last.range())),
             },
             places: vec![self.place(stmt.range())],
+            literals: self.literals(),
         };
         let head = each.test.range();
         self.enclose(Class::While, head, stmt.range(), Some(point), |inner| {
@@ -220,6 +265,7 @@ impl Builder<'_> {
                         self.place(stmt.range()),
                         self.place(item.context_expr.range()),
                     ],
+                    literals: self.literals(),
                 }),
                 children: Vec::new(),
             });
@@ -324,6 +370,7 @@ impl Builder<'_> {
         let point = Point {
             kind,
             places: vec![self.place(range)],
+            literals: self.literals(),
         };
         self.nodes.push(Node {
             class,
@@ -383,6 +430,84 @@ impl<'a> Visitor<'a> for Suspensions {
     fn visit_stmt(&mut self, stmt: &'a Stmt) {
         if !matches!(stmt, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
             visitor::walk_stmt(self, stmt);
+        }
+    }
+}
+
+/// Whether evaluating an expression needs nothing and does nothing.
+fn is_literal(expr: &Expr) -> bool {
+    match expr {
+        Expr::Tuple(each) => each.elts.iter().all(is_literal),
+        Expr::List(each) => each.elts.iter().all(is_literal),
+        Expr::Set(each) => each.elts.iter().all(is_literal),
+        Expr::Dict(each) => each
+            .items
+            .iter()
+            .all(|item| item.key.as_ref().is_some_and(is_literal) && is_literal(&item.value)),
+        Expr::UnaryOp(each) => each.operand.is_number_literal_expr(),
+        _ => expr.is_literal_expr(),
+    }
+}
+
+/// Collects the names that a statement binds, in it and in blocks below.
+#[derive(Default)]
+struct Names {
+    found: Vec<String>,
+}
+
+impl<'a> Visitor<'a> for Names {
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if let Expr::Name(name) = expr
+            && !name.ctx.is_load()
+        {
+            self.found.push(name.id.to_string());
+        }
+        visitor::walk_expr(self, expr);
+    }
+
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::FunctionDef(each) => self.found.push(each.name.to_string()),
+            Stmt::ClassDef(each) => self.found.push(each.name.to_string()),
+            Stmt::Import(each) => self.aliases(&each.names),
+            Stmt::ImportFrom(each) => self.aliases(&each.names),
+            _ => visitor::walk_stmt(self, stmt),
+        }
+    }
+
+    fn visit_except_handler(&mut self, handler: &'a ast::ExceptHandler) {
+        let ast::ExceptHandler::ExceptHandler(each) = handler;
+        self.found
+            .extend(each.name.as_ref().map(ToString::to_string));
+        visitor::walk_except_handler(self, handler);
+    }
+
+    fn visit_pattern(&mut self, pattern: &'a ast::Pattern) {
+        match pattern {
+            ast::Pattern::MatchAs(each) => {
+                self.found
+                    .extend(each.name.as_ref().map(ToString::to_string));
+            }
+            ast::Pattern::MatchStar(each) => {
+                self.found
+                    .extend(each.name.as_ref().map(ToString::to_string));
+            }
+            ast::Pattern::MatchMapping(each) => {
+                self.found
+                    .extend(each.rest.as_ref().map(ToString::to_string));
+            }
+            _ => {}
+        }
+        visitor::walk_pattern(self, pattern);
+    }
+}
+
+impl Names {
+    fn aliases(&mut self, names: &[ast::Alias]) {
+        for alias in names {
+            let bound = alias.asname.as_ref().unwrap_or(&alias.name);
+            let first = bound.split('.').next().unwrap_or_default();
+            self.found.push(first.to_string());
         }
     }
 }
