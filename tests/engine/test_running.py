@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import itertools
 import sys
 import textwrap
@@ -1064,3 +1065,132 @@ def test_a_generator_without_room_stays(load: Load) -> None:
     assert next(generator) == 1 and next(program.module.work()) == 2
     report = program.edit("def work():\n    while True:\n        yield 3\n")
     assert not report.pending and next(generator) == 3
+
+
+class Script(Program):
+    """A module whose body runs in a thread of its own, turn by turn."""
+
+    def __init__(self, session: hotswap.Session, folder: Path, source: str) -> None:
+        self.session = session
+        self.name = f"running_{next(_numbers)}"
+        self.file = folder / f"{self.name}.py"
+        self.file.write_text(textwrap.dedent(source))
+        spec = importlib.util.spec_from_file_location(self.name, self.file)
+        assert spec is not None
+        self.module = importlib.util.module_from_spec(spec)
+        sys.modules[self.name] = self.module
+        code = compile(self.file.read_text(), str(self.file), "exec", dont_inherit=True)
+
+        def run(out: list[Any], turn: Turns) -> None:
+            self.module.out, self.module.turn = out, turn
+            exec(code, self.module.__dict__)
+
+        self.call = Turns(run)
+        hotswap.sync()
+
+    def save(self, *replacements: tuple[str, str]) -> hotswap.Report:
+        text = self.file.read_text()
+        for old, new in replacements:
+            assert text.count(old) == 1, old
+            text = text.replace(old, new)
+        self.file.write_text(text)
+        return hotswap.sync()
+
+
+SCRIPT = """\
+START = 10
+def helper(n):
+    return ("old", n)
+n = 0
+while n < 6:
+    n += 1
+    out.append(helper(n))
+    turn()
+def later():
+    return "old"
+out.append(later())
+"""
+
+
+@pytest.fixture
+def script(load: Load, tmp_path: Path) -> Callable[[str], Script]:
+    session = load("").session
+    return lambda source: Script(session, tmp_path, source)
+
+
+def test_a_body_that_runs_is_updated_as_far_as_it_has_come(script: Callable[[str], Script]) -> None:
+    """Nothing of it runs twice, and nothing before its time."""
+    running = script(SCRIPT)
+    running.call.next()
+    report = running.save(
+        ('("old", n)', '("new", n)'),
+        ("START = 10", "START = 20"),
+        ("out.append(helper(n))", "out.append((START, helper(n)))"),
+        ('return "old"', 'return "new"'),
+        ("out.append(later())", "out.append((later(), 2))"),
+    )
+    assert report.status == "applied", report
+    (pending,) = report.pending
+    assert pending.qualname == "<module>" and pending.line == 8
+    assert running.module.START == 20 and not hasattr(running.module, "later")
+    running.call.next(2)
+    rest = running.call.out[2:4]
+    assert rest == ([(20, ("new", 3)), (20, ("new", 4))] if MOVES else [("new", 3), ("new", 4)])
+    running.call.finish()
+    assert running.call.result is None
+    assert running.call.out[-1] == (("new", 2) if MOVES else "old")
+    report = hotswap.sync()
+    assert not report.pending and not running.session.status()["pending"]
+    assert running.module.later() == "new"
+    # Everything is live now: another edit is a plain one.
+    report = running.save(("START = 20", "START = 30"))
+    assert report.status == "applied" and running.module.START == 30
+    assert running.call.out.count(("new", 2)) <= 1
+
+
+def test_a_statement_below_a_running_loop_waits(script: Callable[[str], Script]) -> None:
+    running = script(SCRIPT)
+    report = running.save(("out.append(later())", "out.append(later())\nout.append('added')"))
+    assert report.status == "held", report
+    assert running.call.out == [("old", 1)]
+    running.call.finish()
+    assert running.call.out[:6] == [("old", n) for n in range(1, 7)]
+    hotswap.sync()
+    assert running.call.out.count("added") == 1
+    assert running.call.out[-2:] == ["old", "added"]
+
+
+def test_a_body_that_runs_takes_several_saves(script: Callable[[str], Script]) -> None:
+    running = script(SCRIPT)
+    running.save(('("old", n)', '("newer", n)'))
+    running.call.next()
+    running.save(
+        ("n = 0\n", "n = 0\nfactor = 2\n"), ("out.append(helper(n))", "out.append((factor, helper(n)))")
+    )
+    running.call.next()
+    running.save(("factor = 2", "factor = 3"), ("n < 6", "n < 5"))
+    running.call.finish()
+    expected: list[Any] = [
+        ("old", 1),
+        ("newer", 2),
+        (2, ("newer", 3)),
+        (3, ("newer", 4)),
+        (3, ("newer", 5)),
+        "old",
+    ]
+    if not MOVES:
+        expected = [("old", 1), *(("newer", n) for n in range(2, 7)), "old"]
+    assert running.call.out == expected
+    hotswap.sync()
+    assert running.module.factor == 3
+
+
+def test_a_broken_save_leaves_a_running_body_alone(script: Callable[[str], Script]) -> None:
+    running = script(SCRIPT)
+    assert running.save(("n += 1", "n += ")).status == "rejected"
+    running.call.next()
+    assert running.save(("n += ", "n += 1 ; m = n")).status in ("held", "applied")
+    running.call.finish()
+    assert running.call.out == [*(("old", n) for n in range(1, 7)), "old"]
+    hotswap.sync()
+    assert not running.session.status()["pending"]

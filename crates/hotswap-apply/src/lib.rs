@@ -12,6 +12,7 @@
 mod annotations;
 mod awaited;
 mod block;
+mod body;
 mod caches;
 mod callee;
 mod chain;
@@ -68,6 +69,7 @@ mod views;
 mod world;
 
 pub use awaited::awaits;
+pub use body::{Part, is_code_of, move_body, part};
 pub use contents::set_order as restore_order;
 #[cfg(debug_assertions)]
 pub use fault::fail_at_step;
@@ -76,6 +78,6 @@ pub use imports::resolve_import;
 pub use modules::Modules;
 pub use reconcile::reconcile_module;
 pub use report::{ChangeEntry, Failure, Outcome, Pending};
-pub use running::still_pending;
+pub use running::{settle_bodies, still_pending};
 pub use update::{Comparison, Consistency, Edit, Group, Options, update};
 pub use world::{Module, World};

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use hotswap_plan::Outline;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::body::Body;
 use crate::import_words::{Word, word};
 use crate::world::Module;
 
@@ -61,6 +62,11 @@ impl Modules {
             Some(at) => self.list[at] = module,
             None => self.list.push(module),
         }
+    }
+
+    /// Notes what the body of a module runs.
+    pub(crate) fn set_body(&mut self, at: usize, body: Body) {
+        self.list[at].body = Some(body);
     }
 
     /// Takes a module out of the list.

@@ -13,8 +13,9 @@ use crate::native as cpython;
 use hotswap_cpython::moving::{self, Moved};
 use hotswap_plan::{Correspondence, Definition, correspond};
 use pyo3::prelude::*;
-use pyo3::types::PyCode;
+use pyo3::types::{PyCode, PyDict};
 
+use crate::body::Body;
 use crate::consistency::frames_inside;
 use crate::report::{ChangeEntry, Pending};
 use crate::stage::Stage;
@@ -41,6 +42,8 @@ pub(crate) struct Lingering {
     map: Option<Correspondence>,
     /// Why calls cannot be moved at all.
     obstacle: Option<String>,
+    /// The namespace of the module whose running body this is.
+    module: Option<Py<PyDict>>,
 }
 
 impl Version {
@@ -89,6 +92,7 @@ impl Lingering {
             way: None,
             map,
             obstacle: None,
+            module: None,
         };
         let obstacle = match &lingering.map {
             None => Some("its source is not known".to_string()),
@@ -104,6 +108,37 @@ impl Lingering {
         };
         lingering.obstacle = obstacle;
         Ok(lingering)
+    }
+
+    /// The body of a module, which runs as a source was, and as it is now.
+    pub(crate) fn of_body(
+        py: Python<'_>,
+        module: &Py<PyDict>,
+        body: &Body,
+        code: &Bound<'_, PyCode>,
+        text: &Arc<str>,
+    ) -> PyResult<Lingering> {
+        let old = Version::of(body.code.bind(py), &body.text)?;
+        let new = Version::of(code, text)?;
+        let map = lead(&old, &new);
+        let mut lingering = Lingering::new(py, old, new, map)?;
+        lingering.module = Some(module.clone_ref(py));
+        Ok(lingering)
+    }
+
+    pub(crate) fn is_body_of(&self, module: &Py<PyDict>) -> bool {
+        self.module.as_ref().is_some_and(|dict| dict.is(module))
+    }
+
+    /// Whether it leads to code of this source.
+    pub(crate) fn leads_to(&self, text: &str) -> bool {
+        *self.new.text == *text
+    }
+
+    /// Whether a call has gone on in the new code.
+    fn has_moved(&self, py: Python<'_>) -> bool {
+        let armed = moving::armed(self.old.code.bind(py));
+        armed.is_some_and(|armed| armed.moved > 0)
     }
 
     /// Lets running calls go on in the new code at the next round of their loops.
@@ -178,10 +213,44 @@ impl World {
     pub fn is_left_behind(&self) -> bool {
         !self.lingering.borrow().is_empty()
     }
+
+    /// No longer moves the running body of a module.
+    pub(crate) fn forget_body(&self, module: &Py<PyDict>) {
+        let all = std::mem::take(&mut *self.lingering.borrow_mut());
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|each| each.is_body_of(module));
+        *self.lingering.borrow_mut() = kept;
+        drop(gone);
+    }
+}
+
+/// The new source becomes the baseline of modules whose bodies have gone on in it.
+pub fn settle_bodies(py: Python<'_>, world: &mut World) {
+    let arrived: Vec<(Py<PyDict>, Body)> = world
+        .lingering
+        .borrow()
+        .iter()
+        .filter(|each| each.has_moved(py))
+        .filter_map(|each| {
+            let body = Body {
+                code: each.new.code.clone_ref(py),
+                text: each.new.text.clone(),
+            };
+            Some((each.module.as_ref()?.clone_ref(py), body))
+        })
+        .collect();
+    for (dict, body) in arrived {
+        if let Some(module) = world.by_dict(dict.bind(py)) {
+            world.modules.set_baseline(module, body.text.clone(), None);
+            world.modules.set_body(module, body);
+        }
+        world.forget_body(&dict);
+    }
 }
 
 /// Who is inside old code now, with the reasons. What nobody is inside of is forgotten.
-pub fn still_pending(py: Python<'_>, world: &World) -> Vec<Pending> {
+pub fn still_pending(py: Python<'_>, world: &mut World) -> Vec<Pending> {
+    settle_bodies(py, world);
     let mut known = world.lingering.borrow_mut();
     look(py, &mut known).0
 }
@@ -237,7 +306,10 @@ fn look(py: Python<'_>, known: &mut Vec<Lingering>) -> (Vec<Pending>, Vec<(Strin
         pending.push(entry);
     }
     let mut used = used.into_iter();
-    known.retain(|_| used.next().unwrap_or(false));
+    // A body that has gone on is still to be told to its module.
+    known.retain(|each| {
+        used.next().unwrap_or(false) || (each.module.is_some() && each.has_moved(py))
+    });
     (pending, moved)
 }
 

@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyWeakrefReference};
 
 use rustc_hash::FxHashMap;
 
+use crate::body::Body;
 use crate::import_words::import_words;
 use crate::modules::Modules;
 use crate::revive::Lost;
@@ -34,6 +35,8 @@ pub struct Module {
     pub certain: bool,
     /// Whether the baseline is known *not* to be what was imported.
     pub other: bool,
+    /// What its body runs, while it does.
+    pub(crate) body: Option<Body>,
     outline: OnceCell<Option<Arc<Outline>>>,
     words: OnceCell<Box<[u64]>>,
 }
@@ -58,6 +61,7 @@ impl Module {
             text,
             certain: true,
             other: false,
+            body: None,
             outline: OnceCell::new(),
             words: OnceCell::new(),
         }

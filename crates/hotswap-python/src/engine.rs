@@ -306,7 +306,7 @@ impl Engine {
                         .take()
                         .map_or(FIRST_LOOK, |(_, pause)| pause);
                     self.work(py, |session| {
-                        hotswap_apply::still_pending(py, &session.world);
+                        hotswap_apply::still_pending(py, &mut session.world);
                         self.plan_look(session, (pause * 2).min(LAST_LOOK));
                     })?;
                 }
@@ -481,7 +481,7 @@ impl Engine {
             status.set_item("oldest_generation", session.history.oldest())?;
             status.set_item("history_bytes", session.history.held())?;
             let pending = PyList::empty(py);
-            for item in hotswap_apply::still_pending(py, &session.world) {
+            for item in hotswap_apply::still_pending(py, &mut session.world) {
                 pending.append(pending_dict(py, &item)?)?;
             }
             status.set_item("pending", pending)?;

@@ -163,10 +163,16 @@ impl Session {
             }
             watcher.track(&file, Some(state.hash));
         }
-        let body = match &*name {
-            "__main__" => running_body(py, dict),
-            _ => None,
+        let body = match &*name == "__main__" || !certain {
+            true => running_body(py, dict),
+            false => None,
         };
+        // The code that runs says whether it was made from this text.
+        let certain = certain
+            || match &body {
+                Some(body) => hotswap_apply::is_code_of(body, &text, &code_file)?,
+                None => false,
+            };
         hotswap_cpython::moving::make_room(dict, &name, body.as_ref())?;
         let mut module = Module::new(
             name,

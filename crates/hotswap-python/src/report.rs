@@ -121,6 +121,15 @@ impl GroupReport {
     }
 }
 
+/// A module whose body is still running while its file was changed.
+pub(crate) struct RunningBody {
+    pub file: PathBuf,
+    pub dict: Py<PyDict>,
+    /// The new source.
+    pub text: std::sync::Arc<str>,
+    pub pending: Pending,
+}
+
 /// A report under construction.
 pub(crate) struct ReportData {
     pub generation: u64,
@@ -143,6 +152,8 @@ pub(crate) struct ReportData {
     pub behaviour: bool,
     /// Groups that are ready to be prepared.
     pub due: Vec<Group>,
+    /// Modules of which only a part could be applied, because their bodies still run.
+    pub bodies: Vec<RunningBody>,
     times: Vec<(&'static str, f64)>,
 }
 
@@ -163,6 +174,7 @@ impl ReportData {
             departures: Vec::new(),
             behaviour: false,
             due: Vec::new(),
+            bodies: Vec::new(),
             times: Vec::new(),
         }
     }
@@ -185,6 +197,26 @@ impl ReportData {
             .filter(|group| group.status != "applied")
             .map(|group| group.outcome.files.clone())
             .collect()
+    }
+
+    /// Names a body that runs on in the group of its file, or by itself where nothing else of
+    /// the file could be applied.
+    pub(crate) fn note_body(&mut self, file: &Path, pending: Pending) {
+        let of_file = |group: &&mut GroupReport| group.outcome.files.iter().any(|own| own == file);
+        if let Some(group) = self.groups.iter_mut().find(of_file) {
+            group
+                .outcome
+                .pending
+                .retain(|each| each.qualname != pending.qualname);
+            group.outcome.pending.push(pending);
+            return;
+        }
+        let mut outcome = empty_outcome(vec![file.to_path_buf()]);
+        outcome.pending.push(pending);
+        self.groups.push(GroupReport {
+            status: "held",
+            outcome,
+        });
     }
 
     /// That the module of a file went is undone.

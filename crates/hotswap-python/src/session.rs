@@ -22,7 +22,7 @@ use crate::disk::{self, Disk, Seen};
 use crate::history::{FileChange, History};
 use crate::modules::{Glance, Text};
 use crate::reading::Read;
-use crate::report::{GroupReport, ReportData};
+use crate::report::{GroupReport, ReportData, RunningBody};
 
 /// How long a file that does not parse is waited for: it may be in the middle of a save.
 const SETTLE: Duration = Duration::from_millis(60);
@@ -182,6 +182,7 @@ impl Session {
     ) -> PyResult<ReportData> {
         let started = Instant::now();
         let mut report = ReportData::new(self.generation);
+        hotswap_apply::settle_bodies(py, &mut self.world);
         paths.extend(self.waiting_paths());
         paths.sort();
         paths.dedup();
@@ -212,6 +213,7 @@ impl Session {
             self.apply_group(py, group, &mut report)?;
         }
         self.commit_groups(py, &mut report, &known, self.settings.options)?;
+        self.follow_bodies(py, &mut report)?;
         self.undo_departures(py, &mut report)?;
         if !report.refused_files().is_empty() {
             self.forget_finders(py, &finders)?;
@@ -732,17 +734,37 @@ impl Session {
                 continue;
             };
             for module in edit.modules {
-                if edit.forced || self.world.modules[module].text != text {
-                    edits.push(Edit {
-                        module,
-                        text: text.clone(),
-                        outline: outline.clone(),
-                        comparison: edit.comparison.clone(),
-                    });
+                if !edit.forced && self.world.modules[module].text == text {
+                    continue;
                 }
+                let part = hotswap_apply::part(py, &mut self.world, module, &text, &outline);
+                let (now, outline, comparison) = match part {
+                    None => (text.clone(), outline.clone(), edit.comparison.clone()),
+                    Some(part) => {
+                        report.bodies.push(RunningBody {
+                            file: edit.path.clone(),
+                            dict: self.world.modules[module].dict.clone_ref(py),
+                            text: text.clone(),
+                            pending: part.pending,
+                        });
+                        if self.world.modules[module].text == part.text {
+                            continue;
+                        }
+                        (part.text, part.outline, None)
+                    }
+                };
+                edits.push(Edit {
+                    module,
+                    text: now,
+                    outline,
+                    comparison,
+                });
             }
         }
         if edits.is_empty() {
+            if report.bodies.iter().any(|body| files.contains(&body.file)) {
+                return Ok(());
+            }
             for file in &files {
                 self.rejected.remove(file);
                 self.pinned.remove(file);
@@ -838,6 +860,31 @@ impl Session {
                     report.groups.push(GroupReport::applied(outcome));
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Bodies that are still running go on in their new source where they can; what of it
+    /// could not be applied is tried again.
+    fn follow_bodies(&mut self, py: Python<'_>, report: &mut ReportData) -> PyResult<()> {
+        for body in std::mem::take(&mut report.bodies) {
+            if report
+                .refused_files()
+                .iter()
+                .flatten()
+                .any(|file| *file == body.file)
+            {
+                continue;
+            }
+            self.reject(py, std::slice::from_ref(&body.file), &Failure::default())?;
+            if let Some(waiting) = self.rejected.get_mut(&body.file) {
+                waiting.again = true;
+            }
+            let Some(module) = self.world.by_dict(body.dict.bind(py).as_any()) else {
+                continue;
+            };
+            let moving = hotswap_apply::move_body(py, &mut self.world, module, &body.text)?;
+            report.note_body(&body.file, moving.unwrap_or(body.pending));
         }
         Ok(())
     }
