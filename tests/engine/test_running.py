@@ -1151,7 +1151,7 @@ def test_a_body_that_runs_is_updated_as_far_as_it_has_come(script: Callable[[str
 def test_a_statement_below_a_running_loop_waits(script: Callable[[str], Script]) -> None:
     running = script(SCRIPT)
     report = running.save(("out.append(later())", "out.append(later())\nout.append('added')"))
-    assert report.status == "held", report
+    assert report.status == ("applied" if MOVES else "held"), report
     assert running.call.out == [("old", 1)]
     running.call.finish()
     assert running.call.out[:6] == [("old", n) for n in range(1, 7)]

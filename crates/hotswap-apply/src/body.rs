@@ -7,14 +7,16 @@
 use std::sync::Arc;
 
 use hotswap_cpython::frames::{ModuleInProgress, modules_in_progress};
-use hotswap_plan::{Kind, Outline, diff};
+use hotswap_plan::{Kind, Outline, Statement, diff};
 use pyo3::exceptions::PySyntaxError;
 use pyo3::prelude::*;
 use pyo3::types::PyCode;
+use rustc_hash::FxHashMap;
 
 use crate::codes;
 use crate::report::Pending;
 use crate::running::Lingering;
+use crate::stage::Stage;
 use crate::world::World;
 
 /// The code that the body of a module runs, and the source it was compiled from.
@@ -75,20 +77,13 @@ pub fn part(
     let body = known.body.as_ref()?.text.clone();
     let (baseline, old) = (known.text.clone(), known.outline()?);
     let line = u32::try_from(running.line).ok()?;
-    let of_body = match body == baseline {
-        true => old.clone(),
-        false => Arc::new(Outline::parse(&body).ok()?),
-    };
-    let current = of_body
-        .statements
-        .iter()
-        .find(|each| (each.first_line..=each.last_line).contains(&line))?;
+    let (start, kind) = current_statement(&body, line)?;
     // The guard of a program's main function never runs again anyway.
-    if current.kind == Kind::MainGuard {
+    if kind == Kind::MainGuard {
         return None;
     }
     // From there on the baseline is what the body was compiled from.
-    let rest = &body[line_start(&body, current.span.start)..];
+    let rest = &body[start..];
     let cut = match baseline.ends_with(rest) {
         true => baseline.len() - rest.len(),
         false => 0,
@@ -140,6 +135,47 @@ pub fn part(
     })
 }
 
+/// Where the line begins with the statement that runs, and of which kind that is.
+fn current_statement(body: &str, line: u32) -> Option<(usize, Kind)> {
+    let outline = Outline::parse(body).ok()?;
+    let current = outline
+        .statements
+        .iter()
+        .find(|each| (each.first_line..=each.last_line).contains(&line))?;
+    Some((line_start(body, current.span.start), current.kind.clone()))
+}
+
+/// How many bytes at the end of their sources are not to be touched, because the bodies
+/// of these modules have not passed them.
+pub(crate) fn open_parts(py: Python<'_>, world: &World) -> FxHashMap<usize, usize> {
+    let mut open = FxHashMap::default();
+    for running in modules_in_progress(py).unwrap_or_default() {
+        let Some(module) = world.by_dict(running.globals.as_any()) else {
+            continue;
+        };
+        let known = &world.modules[module];
+        let of_frame = |body: &&Body| body.code.as_ptr() == running.code.as_ptr();
+        let body = known.body.as_ref().filter(of_frame);
+        let text = body.map_or(&known.text, |body| &body.text);
+        let line = u32::try_from(running.line).unwrap_or(0);
+        if let Some((start, _)) = current_statement(text, line) {
+            open.insert(module, text.len() - start);
+        }
+    }
+    open
+}
+
+impl Stage<'_, '_> {
+    /// Whether the running body of its module has not passed a statement.
+    pub(crate) fn is_open(&self, module: usize, statement: &Statement) -> bool {
+        let Some(open) = self.open.get(&module) else {
+            return false;
+        };
+        let text = self.text(module);
+        statement.span.start as usize + open >= text.len()
+    }
+}
+
 /// Where the line begins on which `offset` lies; where nothing but white space stands
 /// before it.
 fn line_start(text: &str, offset: u32) -> usize {
@@ -152,13 +188,14 @@ fn line_start(text: &str, offset: u32) -> usize {
 }
 
 /// Lets the running body of a module go on in the code of a new source at the next round
-/// of its loop, where it can; says why it does not.
+/// of its loop, where it can. Says where it is and whether it can; nothing if it was on its
+/// way there already.
 pub fn move_body(
     py: Python<'_>,
     world: &mut World,
     module: usize,
     text: &Arc<str>,
-) -> PyResult<Option<Pending>> {
+) -> PyResult<Option<(Pending, bool)>> {
     let Some(running) = in_progress(py, world, module) else {
         return Ok(None);
     };
@@ -180,5 +217,11 @@ pub fn move_body(
         world.lingering.borrow_mut().push(lingering);
     }
     let pending = crate::running::still_pending(py, world);
-    Ok(pending.into_iter().find(|each| each.qualname == "<module>"))
+    let own = pending.into_iter().find(|each| each.qualname == "<module>");
+    Ok(own
+        .map(|own| {
+            let moves = own.reason.starts_with(crate::running::NEXT_ROUND);
+            (own, moves)
+        })
+        .filter(|(_, moves)| !(known_way && *moves)))
 }

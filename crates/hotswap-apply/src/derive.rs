@@ -43,6 +43,10 @@ impl<'py> Stage<'_, 'py> {
         {
             return Ok(());
         }
+        if self.is_open(module, statement) {
+            // It has not run yet, or runs now: it reads what is there when it does.
+            return Ok(());
+        }
         if self.passed_on.contains(&(module, statement.span.start)) {
             // It ran again with the class that it passes on.
             return Ok(());

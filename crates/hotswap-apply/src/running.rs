@@ -22,6 +22,9 @@ use crate::stage::Stage;
 use crate::world::World;
 use route::Way;
 
+/// How the reason begins where a call is about to move.
+pub(crate) const NEXT_ROUND: &str = "it takes the new code at the next round of its loop";
+
 /// CPython up to 3.10 keeps a stack of the blocks that a call is in.
 const BLOCKS: bool = !cfg!(Py_3_11);
 
@@ -185,7 +188,7 @@ impl Lingering {
                 .max()
         };
         if let Some(first) = around(line) {
-            return format!("it takes the new code at the next round of its loop in line {first}");
+            return format!("{NEXT_ROUND} in line {first}");
         }
         let lost = map.is_some_and(|map| !map.lost.is_empty());
         match lost {

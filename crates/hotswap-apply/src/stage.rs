@@ -177,6 +177,9 @@ pub(crate) struct Stage<'w, 'py> {
     pub handed_over: Vec<(usize, Bound<'py, PyDict>)>,
     /// Statements that ran together with the class that they pass on, by module and start.
     pub passed_on: FxHashSet<(usize, u32)>,
+    /// Modules whose bodies still run, and how many bytes at the end of their sources they
+    /// have not passed.
+    pub open: FxHashMap<usize, usize>,
     /// Removed statements whose registrations were withdrawn, by module and old index.
     pub withdrawn_statements: FxHashSet<(usize, usize)>,
     /// The same for statements of blocks, by module and where they began.

@@ -432,6 +432,7 @@ fn begin<'w, 'py>(
         caught_up: Vec::new(),
         handed_over: Vec::new(),
         passed_on: FxHashSet::default(),
+        open: crate::body::open_parts(py, world),
         withdrawn_statements: FxHashSet::default(),
         withdrawn_inner: FxHashSet::default(),
         begun: FxHashSet::default(),

@@ -201,22 +201,37 @@ impl ReportData {
 
     /// Names a body that runs on in the group of its file, or by itself where nothing else of
     /// the file could be applied.
-    pub(crate) fn note_body(&mut self, file: &Path, pending: Pending) {
-        let of_file = |group: &&mut GroupReport| group.outcome.files.iter().any(|own| own == file);
-        if let Some(group) = self.groups.iter_mut().find(of_file) {
-            group
-                .outcome
-                .pending
-                .retain(|each| each.qualname != pending.qualname);
-            group.outcome.pending.push(pending);
-            return;
-        }
-        let mut outcome = empty_outcome(vec![file.to_path_buf()]);
-        outcome.pending.push(pending);
-        self.groups.push(GroupReport {
-            status: "held",
-            outcome,
+    pub(crate) fn note_body(&mut self, file: &Path, pending: Pending, moves: bool) {
+        let change = moves.then(|| ChangeEntry {
+            qualname: "the running loop".to_string(),
+            file: file.display().to_string(),
+            line: pending.line,
+            kind: "statement",
+            action: "moved",
+            reason: pending.reason.clone(),
+            ..ChangeEntry::default()
         });
+        let of_file = |group: &&mut GroupReport| group.outcome.files.iter().any(|own| own == file);
+        let at = match self.groups.iter_mut().find(of_file) {
+            Some(group) => group,
+            None => {
+                self.groups.push(GroupReport {
+                    status: if moves { "applied" } else { "held" },
+                    outcome: empty_outcome(vec![file.to_path_buf()]),
+                });
+                let Some(last) = self.groups.last_mut() else {
+                    return;
+                };
+                if !moves {
+                    last.outcome.notes.push(pending.reason.clone());
+                }
+                last
+            }
+        };
+        at.outcome.changes.extend(change);
+        let same = |each: &Pending| each.qualname == pending.qualname;
+        at.outcome.pending.retain(|each| !same(each));
+        at.outcome.pending.push(pending);
     }
 
     /// That the module of a file went is undone.

@@ -884,7 +884,9 @@ impl Session {
                 continue;
             };
             let moving = hotswap_apply::move_body(py, &mut self.world, module, &body.text)?;
-            report.note_body(&body.file, moving.unwrap_or(body.pending));
+            if let Some((pending, moves)) = moving {
+                report.note_body(&body.file, pending, moves);
+            }
         }
         Ok(())
     }
