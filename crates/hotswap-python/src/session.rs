@@ -885,6 +885,8 @@ impl Session {
             };
             let moving = hotswap_apply::move_body(py, &mut self.world, module, &body.text)?;
             if let Some((pending, moves)) = moving {
+                // What a call in a function would do says nothing of a body that stays.
+                let pending = if moves { pending } else { body.pending };
                 report.note_body(&body.file, pending, moves);
             }
         }
