@@ -105,7 +105,7 @@ def memory(quick: bool) -> dict:
 
 
 def steady_state(quick: bool) -> dict | None:
-    return costs.steady_state(20_000 if quick else 200_000)
+    return costs.steady_state(20_000 if quick else 600_000)
 
 
 def wake_ups(quick: bool) -> dict:

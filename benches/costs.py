@@ -37,16 +37,24 @@ for line in open("/proc/self/status"):
         print(int(line.split()[1]) / 1024)
 """
 RUNNING = """
+import gc
+# How often the collector runs depends on how much is alive, whoever it belongs to.
+gc.disable()
 def work(n):
+    # Without containers: what the allocator does depends on what else is alive, too.
     total = 0
     for number in range(n):
-        total += sum(digit * digit for digit in (number, number + 1)) % 7
-        total ^= len(str(number))
+        total = step(total, number)
+        if total & 3:
+            total ^= 5
     return total
+def step(total, number):
+    return (total * 31 + number) & 127
 work(1000)
 if sys.argv[4:] and engine == "hotswap":
     import time
-    time.sleep(2)
+    # Until all is loaded that an update needs.
+    time.sleep(9)
 work(WORK)
 """
 

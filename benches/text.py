@@ -32,15 +32,9 @@ with `debounce=1, step=1`. For IPython it is the time that a cell takes which is
 
 {file}
 
-![by size of the file](performance/latency-by-file.svg)
-
 {project}
 
-![by number of modules](performance/latency-by-project.svg)
-
 {heap}
-
-![by objects alive](performance/latency-by-heap.svg)
 
 With the delays that the engines have by themselves:
 
@@ -102,8 +96,12 @@ def page(results: dict) -> str:
     said = "\n".join(f"- {', '.join(names)}: {line}" for line, names in machines.items())
     others = ", ".join(f"{name} {version}" for name, version in results.get("versions", {}).items())
     latency = {axis: part["found"] for axis, part in results.items() if axis in AXES}
-    shown = {axis: latency_table(found, *AXES[axis]) for axis, found in latency.items()}
-    missing = dict.fromkeys(AXES, "Not measured.")
+    shown = {
+        axis: latency_table(found, *AXES[axis])
+        + ("" if axis == "defaults" else f"\n\n![p50](performance/latency-by-{axis}.svg)")
+        for axis, found in latency.items()
+    }
+    missing = {axis: f"({axis}: not measured yet.)" for axis in AXES}
     parts.append(HEAD.format(machines=said, versions=f"\nBeside it: {others}.", **{**missing, **shown}))
     parts.append(
         "## The pause\n\nHow long an update holds the GIL, all in all (`held` in `Report.duration_ms`), in the runs"
@@ -140,7 +138,7 @@ def page(results: dict) -> str:
     if (results.get("steady_state") or {}).get("found"):
         found = results["steady_state"]["found"]
         rows = [
-            [TITLES[way], f"{percent:+.4f} %"]
+            [TITLES[way], f"{percent:+.5f} %"]
             for way, percent in found["extra_percent"].items()
             if way != "none"
         ]

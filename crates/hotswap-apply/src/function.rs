@@ -118,8 +118,11 @@ impl<'py> Stage<'_, 'py> {
             let old_unit = old_skeleton.finish();
             self.pair_sites(module, &sites, &unit, &old_unit)?;
         }
-        for (first, last, delta) in moved {
-            self.shift(module, first, last, delta)?;
+        if !moved.is_empty() {
+            let codes = self.codes_by_line(module);
+            for (first, last, delta) in moved {
+                self.shift(&codes, first, last, delta)?;
+            }
         }
         self.note_bodies(module, steps, old_statements, new_statements, "");
         Ok(())
@@ -245,18 +248,24 @@ impl<'py> Stage<'_, 'py> {
         Ok(())
     }
 
+    /// The code of a module's file that functions run, in the order of its lines.
+    fn codes_by_line(&self, module: usize) -> Vec<(u32, Bound<'py, PyAny>)> {
+        let mut codes = self.live.codes_of(self.code_file(module));
+        codes.sort_by_key(|(line, _)| *line);
+        codes
+    }
+
     /// Moves the line numbers of everything defined on some old lines.
-    fn shift(&mut self, module: usize, first: u32, last: u32, delta: i32) -> PyResult<()> {
-        let file = self.code_file(module);
-        let mut todo = Vec::new();
-        for code in self.live.codes() {
-            let line = codes::line_of(&code)?;
-            if (first..=last).contains(&line)
-                && code.getattr("co_filename")?.extract::<String>()? == file
-            {
-                todo.push(code.clone());
-            }
-        }
+    fn shift(
+        &mut self,
+        codes: &[(u32, Bound<'py, PyAny>)],
+        first: u32,
+        last: u32,
+        delta: i32,
+    ) -> PyResult<()> {
+        let begin = codes.partition_point(|(line, _)| *line < first);
+        let within = codes[begin..].iter().take_while(|(line, _)| *line <= last);
+        let mut todo: Vec<_> = within.map(|(_, code)| code.clone()).collect();
         while let Some(code) = todo.pop() {
             if self.shifted.insert(code.as_ptr() as usize) {
                 todo.extend(codes::nested(&code)?);
@@ -539,6 +548,8 @@ impl<'py> Stage<'_, 'py> {
             let known = self.live.known_references(&pair.old) + 1 + around;
             if hotswap_cpython::heap::reference_count(&pair.old) != Some(known) {
                 held.push(index);
+            } else {
+                self.accounted.insert(pair.old.as_ptr() as usize, known);
             }
         }
         if held.is_empty() {

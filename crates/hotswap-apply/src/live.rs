@@ -392,10 +392,22 @@ impl<'py> LiveFunctions<'py> {
             .map_or(&[], Vec::as_slice)
     }
 
-    /// Every distinct code object of these functions.
-    pub(crate) fn codes(&self) -> Vec<Bound<'py, PyAny>> {
-        let rest = self.rest().codes.iter();
-        self.found.codes.iter().chain(rest).cloned().collect()
+    /// Every distinct code object of a file that functions run, with its line.
+    pub(crate) fn codes_of(&self, file: &str) -> Vec<(u32, Bound<'py, PyAny>)> {
+        let Some(file) = self.files.iter().position(|known| known == file) else {
+            return Vec::new();
+        };
+        let found = self.found.by_line.iter().chain(&self.rest().by_line);
+        let mut seen = FxHashSet::default();
+        let mut codes = Vec::new();
+        for ((_, line), functions) in found.filter(|((other, _), _)| *other == file) {
+            for live in functions {
+                if seen.insert(live.code.as_ptr() as usize) {
+                    codes.push((*line, live.code.clone()));
+                }
+            }
+        }
+        codes
     }
 }
 

@@ -117,6 +117,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub executed: u64,
     /// Those whose functions have their writes.
     pub swapped: Vec<Pair<'py>>,
+    /// How many references there were to old code of which all holders were known.
+    pub accounted: FxHashMap<usize, isize>,
     pub shifted: FxHashSet<usize>,
     /// Statements run in the live namespaces: the swap is done.
     pub committed: bool,

@@ -418,6 +418,7 @@ fn begin<'w, 'py>(
         effects: Vec::new(),
         revives: options.revive,
         swapped: Vec::new(),
+        accounted: FxHashMap::default(),
         executed,
         lost: Vec::new(),
         chained: FxHashSet::default(),
@@ -559,8 +560,29 @@ impl<'py> Stage<'_, 'py> {
         self.catch_up_with_instances()
     }
 
+    /// Whether nobody but the functions that are known holds this old code, as when it was
+    /// looked for.
+    fn is_as_it_was(&self, old: &Bound<'py, PyAny>) -> bool {
+        let Some(known) = self.accounted.get(&(old.as_ptr() as usize)) else {
+            return false;
+        };
+        let runs_it = |function: &Bound<'py, PyAny>| {
+            function
+                .cast::<pyo3::types::PyFunction>()
+                .is_ok_and(|function| hotswap_cpython::functions::code_of(function).is(old))
+        };
+        // The transaction keeps it as well by now.
+        hotswap_cpython::heap::reference_count(old) == Some(known + 1)
+            && self.live.with_code(old).iter().all(runs_it)
+    }
+
     fn catch_up_with_functions(&mut self) -> PyResult<()> {
-        let old: Vec<_> = self.swapped.iter().map(|pair| pair.old.clone()).collect();
+        let old: Vec<_> = self
+            .swapped
+            .iter()
+            .filter(|pair| !self.is_as_it_was(&pair.old))
+            .map(|pair| pair.old.clone())
+            .collect();
         if old.is_empty() {
             return Ok(());
         }

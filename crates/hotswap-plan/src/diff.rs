@@ -165,17 +165,15 @@ fn compare(old: &Statement, new: &Statement, futures: bool) -> Change {
 /// Whether functions that were equal and share a code object become different ones:
 /// which of the live functions is which cannot be told.
 fn diverge(old: &Statement, new: &Statement) -> bool {
-    let place = |site: &CodeSite| {
-        (
-            site.name.clone(),
-            site.line,
-            site.scope.clone(),
-            site.fingerprint,
-        )
+    let same_place = |one: &CodeSite, other: &CodeSite| {
+        one.line == other.line
+            && one.name == other.name
+            && one.scope == other.scope
+            && one.fingerprint == other.fingerprint
     };
     old.codes.iter().enumerate().any(|(at, site)| {
         old.codes[..at].iter().enumerate().any(|(other, twin)| {
-            place(twin) == place(site)
+            same_place(twin, site)
                 && new.codes.get(at).map(|site| site.fingerprint)
                     != new.codes.get(other).map(|site| site.fingerprint)
         })
