@@ -108,9 +108,9 @@ def test_what_was_read_ahead_is_not_applied_when_the_file_is_another_one(load: L
         (tmp_path / "a.py").write_text(f"X = {number}  # first\n")
         (tmp_path / "a.py").write_text(f"X = {wanted}\n")
         deadline = time.monotonic() + 10
-        while a.X != wanted and time.monotonic() < deadline:
+        while wanted != a.X and time.monotonic() < deadline:
             time.sleep(0.001)
-        assert a.X == wanted
+        assert wanted == a.X
 
 
 def test_a_report_says_how_long_the_gil_was_held(load: Load, tmp_path: Path) -> None:
