@@ -828,9 +828,9 @@ def test_eight_threads_in_one_loop(load: Load) -> None:
     def version(number: int) -> str:
         more = "".join(f"            v{each} = {each}\n" for each in range(number % 7))
         return (
-            "import threading\nSTOP = threading.Event()\ndef work(out, number):\n    total = 0\n"
+            "import threading, time\nSTOP = threading.Event()\ndef work(out, number):\n    total = 0\n"
             "    while not STOP.is_set():\n        for each in range(50):\n"
-            f"{more}            total += 1\n        out.append({number})\n    return total, out\n"
+            f"{more}            total += 1\n        out.append({number})\n        time.sleep(0.001)\n    return total, out\n"
         )
 
     program = load(version(0))
@@ -1194,3 +1194,42 @@ def test_a_broken_save_leaves_a_running_body_alone(script: Callable[[str], Scrip
     assert running.call.out == [*(("old", n) for n in range(1, 7)), "old"]
     hotswap.sync()
     assert not running.session.status()["pending"]
+
+
+@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")
+def test_suspended_inside_a_larger_expression_that_changed(load: Load) -> None:
+    program = load(
+        """\
+        async def value(turn):
+            await turn()
+            return 1
+        async def work(out, turn):
+            out.append(10 + await value(turn))
+            await turn()
+            out.append("end")
+        """
+    )
+    out: list[Any] = []
+    coroutine = program.module.work(out, turn)
+    coroutine.send(None)
+    report = program.sub(("10 + await", "20 + await"), ('"end"', '"new end"'))
+    (pending,) = report.pending
+    assert pending.qualname == "work" and pending.line == 5
+    assert "the new code has no place like the one it is suspended at" in pending.reason
+    coroutine.send(None)
+    with pytest.raises(StopIteration):
+        coroutine.send(None)
+    assert out == [11, "end"]
+    assert not program.session.status()["pending"]
+
+
+@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")
+def test_a_generator_that_stayed_is_freed_by_the_next_edit(load: Load) -> None:
+    program = load("def work():\n    yield 1\n    yield 2\n    yield 3\n")
+    generator = program.module.work()
+    assert next(generator) == 1
+    report = program.edit("def work():\n    yield 10\n    yield 15\n    yield 20\n    yield 30\n")
+    assert len(report.pending) == 1
+    report = program.edit("def work():\n    yield 1\n    yield 2\n    yield 33\n")
+    assert not report.pending
+    assert list(generator) == [2, 33]

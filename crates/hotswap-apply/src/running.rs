@@ -13,7 +13,7 @@ use crate::native as cpython;
 use hotswap_cpython::moving::{self, Moved};
 use hotswap_plan::{Correspondence, Definition, correspond};
 use pyo3::prelude::*;
-use pyo3::types::{PyCode, PyDict};
+use pyo3::types::{PyCode, PyDict, PyWeakref, PyWeakrefMethods, PyWeakrefReference};
 
 use crate::body::Body;
 use crate::consistency::frames_inside;
@@ -47,6 +47,11 @@ pub(crate) struct Lingering {
     obstacle: Option<String>,
     /// The namespace of the module whose running body this is.
     module: Option<Py<PyDict>>,
+    /// The generators that were suspended in the old code when they were looked for. No new
+    /// one can begin there; but one that ran then may be suspended by now.
+    suspended: Vec<Py<PyWeakref>>,
+    /// Calls were running in the old code when last looked at.
+    ran: bool,
 }
 
 impl Version {
@@ -96,6 +101,8 @@ impl Lingering {
             map,
             obstacle: None,
             module: None,
+            suspended: Vec::new(),
+            ran: false,
         };
         let obstacle = match &lingering.map {
             None => Some("its source is not known".to_string()),
@@ -271,7 +278,7 @@ fn look(py: Python<'_>, known: &mut Vec<Lingering>) -> (Vec<Pending>, Vec<(Strin
         return (pending, moved);
     }
     let mut used = vec![false; codes.len()];
-    for (index, generator) in suspended(py, &codes) {
+    for (index, generator) in still_suspended(py, known, &codes) {
         let each = &known[index];
         let refusal = match (&each.obstacle, &each.way) {
             (None, Some(way)) => {
@@ -295,8 +302,12 @@ fn look(py: Python<'_>, known: &mut Vec<Lingering>) -> (Vec<Pending>, Vec<(Strin
         pending.push(pending_generator(&generator, &codes[index], &refusal));
     }
     let running = frames_inside(py, &codes);
+    for each in known.iter_mut() {
+        each.ran = false;
+    }
     for call in &running {
         used[call.code] = true;
+        known[call.code].ran = true;
     }
     for (each, _) in known.iter_mut().zip(&used).filter(|(_, used)| **used) {
         each.arm(py);
@@ -314,6 +325,51 @@ fn look(py: Python<'_>, known: &mut Vec<Lingering>) -> (Vec<Pending>, Vec<(Strin
         used.next().unwrap_or(false) || (each.module.is_some() && each.has_moved(py))
     });
     (pending, moved)
+}
+
+/// Generators that are suspended in old code. The heap is searched only for versions in
+/// which calls were running, and have left since: a generator may have been among them.
+fn still_suspended<'py>(
+    py: Python<'py>,
+    known: &mut [Lingering],
+    codes: &[Bound<'py, PyCode>],
+) -> Vec<(usize, Bound<'py, PyAny>)> {
+    let running = frames_inside(py, codes);
+    let left = |at: &usize| known[*at].ran && running.iter().all(|call| call.code != *at);
+    let searched: Vec<usize> = (0..codes.len()).filter(left).collect();
+    let asked: Vec<_> = searched.iter().map(|at| codes[*at].clone()).collect();
+    for at in &searched {
+        known[*at].suspended.clear();
+    }
+    for (at, generator) in suspended(py, &asked) {
+        known[searched[at]].suspended.extend(weak(&generator));
+    }
+    let mut found: Vec<(usize, Bound<'py, PyAny>)> = Vec::new();
+    for (at, each) in known.iter_mut().enumerate() {
+        each.suspended.retain(|reference| {
+            let Some(generator) = reference.bind(py).upgrade() else {
+                return false;
+            };
+            let stays = is_inside(&generator, &codes[at]);
+            if stays && !runs(&generator) {
+                found.push((at, generator));
+            }
+            stays
+        });
+    }
+    found
+}
+
+fn weak(generator: &Bound<'_, PyAny>) -> Option<Py<PyWeakref>> {
+    let reference = PyWeakrefReference::new(generator).ok()?.into_any();
+    Some(reference.cast_into::<PyWeakref>().ok()?.unbind())
+}
+
+/// Whether a generator is in this code and has not ended.
+fn is_inside(generator: &Bound<'_, PyAny>, code: &Bound<'_, PyCode>) -> bool {
+    let of = |names: [&str; 3]| names.iter().find_map(|name| generator.getattr(*name).ok());
+    of(["gi_code", "cr_code", "ag_code"]).is_some_and(|own| own.is(code))
+        && of(["gi_frame", "cr_frame", "ag_frame"]).is_some_and(|frame| !frame.is_none())
 }
 
 fn suspended<'py>(
@@ -392,21 +448,28 @@ impl<'py> Stage<'_, 'py> {
             .iter()
             .filter_map(|(old, _)| old.clone().cast_into::<PyCode>().ok())
             .collect();
-        let mut inside = vec![false; old.len()];
+        let mut ran = vec![false; old.len()];
         for call in frames_inside(py, &old) {
-            inside[call.code] = true;
+            ran[call.code] = true;
         }
-        for (index, _) in suspended(py, &old) {
-            inside[index] = true;
+        let mut waiting: Vec<Vec<Bound<'py, PyAny>>> = vec![Vec::new(); old.len()];
+        for (index, generator) in suspended(py, &old) {
+            waiting[index].push(generator);
         }
-        for ((old, new), _) in pairs.iter().zip(inside).filter(|(_, used)| *used) {
+        for (((old, new), ran), waiting) in pairs.iter().zip(ran).zip(waiting) {
+            if !ran && waiting.is_empty() {
+                continue;
+            }
             let Some((old_text, new_text)) = self.texts_of(old)? else {
                 continue;
             };
             let before = Version::of(old, &old_text)?;
             let after = Version::of(new, &new_text)?;
             let map = lead(&before, &after);
-            known.push(Lingering::new(py, before, after, map)?);
+            let mut lingering = Lingering::new(py, before, after, map)?;
+            lingering.ran = ran;
+            lingering.suspended = waiting.iter().filter_map(weak).collect();
+            known.push(lingering);
         }
         let (pending, moved) = look(py, &mut known);
         drop(known);
@@ -445,7 +508,11 @@ impl<'py> Stage<'_, 'py> {
                 (Some(map), Some(next)) => Some(map.followed_by(&next, direct)),
                 _ => Some(direct),
             };
-            *each = Lingering::new(py, each.old.copy(py), new, map)?;
+            let mut renewed = Lingering::new(py, each.old.copy(py), new, map)?;
+            renewed.ran = each.ran;
+            renewed.suspended = std::mem::take(&mut each.suspended);
+            renewed.module = each.module.take();
+            *each = renewed;
         }
         Ok(())
     }

@@ -57,7 +57,7 @@ const LAST_RETRY: Duration = Duration::from_secs(5);
 
 /// How soon it is looked again who is still inside old code, so that nothing is watched for
 /// longer than need be.
-const FIRST_LOOK: Duration = Duration::from_millis(20);
+const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LAST_LOOK: Duration = Duration::from_secs(10);
 
 /// What came of asking for the session.
