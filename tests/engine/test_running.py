@@ -785,6 +785,7 @@ def test_refused(load: Load, name: str) -> None:
     call.next(1)
     (pending,) = program.session.status()["pending"]
     assert reason in pending["reason"], pending
+    assert pending["where"] == f"thread {call.thread.name}"
     call.finish()
     assert call.out == expected
     assert not program.session.status()["pending"]
@@ -1233,3 +1234,52 @@ def test_a_generator_that_stayed_is_freed_by_the_next_edit(load: Load) -> None:
     report = program.edit("def work():\n    yield 1\n    yield 2\n    yield 33\n")
     assert not report.pending
     assert list(generator) == [2, 33]
+
+
+def test_a_loop_in_the_guard_of_a_script(tmp_path: Path) -> None:
+    """As `hotswap run` has it: the guard never runs again, and its loop goes on in the new source."""
+    import subprocess
+
+    file = tmp_path / "main.py"
+    file.write_text(
+        textwrap.dedent(
+            """\
+            import sys
+            def helper(n):
+                return f"old helper {n}"
+            if __name__ == "__main__":
+                n = 0
+                while n < 6:
+                    n += 1
+                    print("old", helper(n), flush=True)
+                    sys.stdin.readline()
+            """
+        )
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hotswap", "run", "main.py"],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+
+    def turn() -> str:
+        process.stdin.write("\n")
+        process.stdin.flush()
+        return process.stdout.readline().strip()
+
+    with process:
+        assert process.stdout.readline().strip() == "old old helper 1"
+        assert turn() == "old old helper 2"
+        text = file.read_text()
+        file.write_text(text.replace('print("old"', 'print("new"').replace("old helper", "new helper"))
+        line = process.stderr.readline()
+        assert "main.py" in line and "helper" in line, line
+        assert turn() == ("new" if MOVES else "old") + " new helper 3"
+        assert turn() == ("new" if MOVES else "old") + " new helper 4"
+        rest = process.communicate("\n" * 5, timeout=PATIENCE)[0].splitlines()
+        assert len(rest) == 2 and rest[-1].endswith("new helper 6"), rest
+    assert process.returncode == 0

@@ -27,6 +27,19 @@ pub(crate) struct Body {
 
 /// What of a new source can be applied while the body runs.
 #[derive(Debug)]
+pub enum Applicable {
+    /// All of it: the body has ended, or is in the guard of the program's main function,
+    /// which never runs again. Whether it is there.
+    Whole {
+        /// The body runs, in the guard.
+        in_guard: bool,
+    },
+    /// What stands above the statement that runs.
+    Part(Part),
+}
+
+/// The part of a new source that can be applied.
+#[derive(Debug)]
 pub struct Part {
     /// The new source down to the statement that runs, and the baseline from there.
     pub text: Arc<str>,
@@ -56,15 +69,32 @@ fn in_progress<'py>(
     running.into_iter().rev().find(|each| each.globals.is(dict))
 }
 
-/// The part of a new source that can be applied now. None: all of it.
-pub fn part(
+/// What of a new source can be applied now.
+pub fn applicable(
     py: Python<'_>,
     world: &mut World,
     module: usize,
     text: &str,
     outline: &Arc<Outline>,
-) -> Option<Part> {
-    let running = in_progress(py, world, module)?;
+) -> Applicable {
+    let Some(running) = in_progress(py, world, module) else {
+        return Applicable::Whole { in_guard: false };
+    };
+    match part(world, module, &running, text, outline) {
+        Some(Some(part)) => Applicable::Part(part),
+        Some(None) => Applicable::Whole { in_guard: true },
+        None => Applicable::Whole { in_guard: false },
+    }
+}
+
+/// None inside: the body is in the guard. None: it is not known where it is.
+fn part(
+    world: &mut World,
+    module: usize,
+    running: &ModuleInProgress<'_>,
+    text: &str,
+    outline: &Arc<Outline>,
+) -> Option<Option<Part>> {
     let is_known = |body: &Body| body.code.as_ptr() == running.code.as_ptr();
     if !world.modules[module].body.as_ref().is_some_and(is_known) {
         let body = Body {
@@ -80,7 +110,7 @@ pub fn part(
     let (start, kind) = current_statement(&body, line)?;
     // The guard of a program's main function never runs again anyway.
     if kind == Kind::MainGuard {
-        return None;
+        return Some(None);
     }
     // From there on the baseline is what the body was compiled from.
     let rest = &body[start..];
@@ -117,7 +147,7 @@ pub fn part(
     };
     let mixed: Arc<str> = format!("{head}{gap}{}", &baseline[cut..]).into();
     let pending = Pending {
-        place: format!("thread {}", running.thread),
+        place: crate::consistency::thread_name(running.code.py(), running.thread),
         qualname: "<module>".to_string(),
         file: known.code_file.clone(),
         line,
@@ -128,11 +158,11 @@ pub fn part(
         // Where both do not go together everything waits.
         Err(_) => (baseline, old),
     };
-    Some(Part {
+    Some(Some(Part {
         text,
         outline,
         pending,
-    })
+    }))
 }
 
 /// Where the line begins with the statement that runs, and of which kind that is.

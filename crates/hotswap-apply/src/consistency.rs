@@ -211,12 +211,24 @@ fn call_one_another(codes: &[Bound<'_, PyCode>]) -> bool {
     })
 }
 
+/// A thread as its program names it, or by its number. No lock of `threading` is taken.
+pub(crate) fn thread_name(py: Python<'_>, ident: u64) -> String {
+    let name = || -> PyResult<String> {
+        let active = py.import("threading")?.getattr("_active")?;
+        active.get_item(ident)?.getattr("name")?.extract()
+    };
+    name().map_or_else(
+        |_| format!("thread {ident}"),
+        |name| format!("thread {name}"),
+    )
+}
+
 pub(crate) fn pending_call(
     call: &hotswap_cpython::frames::RunningCall,
     code: &Bound<'_, PyCode>,
 ) -> Pending {
     Pending {
-        place: format!("thread {}", call.thread),
+        place: thread_name(code.py(), call.thread),
         qualname: call.function.clone(),
         file: code
             .getattr("co_filename")

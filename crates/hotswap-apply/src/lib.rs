@@ -69,7 +69,7 @@ mod views;
 mod world;
 
 pub use awaited::awaits;
-pub use body::{Part, is_code_of, move_body, part};
+pub use body::{Applicable, Part, applicable, is_code_of, move_body};
 pub use contents::set_order as restore_order;
 #[cfg(debug_assertions)]
 pub use fault::fail_at_step;

@@ -127,7 +127,8 @@ pub(crate) struct RunningBody {
     pub dict: Py<PyDict>,
     /// The new source.
     pub text: std::sync::Arc<str>,
-    pub pending: Pending,
+    /// Where it is, if something waits for it.
+    pub pending: Option<Pending>,
 }
 
 /// A report under construction.

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hotswap_apply::{
-    Comparison, Edit, Failure, Group, Options, Outcome, World, resolve_import, update,
+    Applicable, Comparison, Edit, Failure, Group, Options, Outcome, World, applicable,
+    resolve_import, update,
 };
 use hotswap_plan::{DecodeProblem, Outline};
 use hotswap_watch::{ContentHash, Watcher};
@@ -737,22 +738,32 @@ impl Session {
                 if !edit.forced && self.world.modules[module].text == text {
                     continue;
                 }
-                let part = hotswap_apply::part(py, &mut self.world, module, &text, &outline);
-                let (now, outline, comparison) = match part {
-                    None => (text.clone(), outline.clone(), edit.comparison.clone()),
-                    Some(part) => {
-                        report.bodies.push(RunningBody {
-                            file: edit.path.clone(),
-                            dict: self.world.modules[module].dict.clone_ref(py),
-                            text: text.clone(),
-                            pending: part.pending,
-                        });
-                        if self.world.modules[module].text == part.text {
-                            continue;
-                        }
-                        (part.text, part.outline, None)
-                    }
+                let dict = self.world.modules[module].dict.clone_ref(py);
+                let mut running = |pending| {
+                    report.bodies.push(RunningBody {
+                        file: edit.path.clone(),
+                        dict: dict.clone_ref(py),
+                        text: text.clone(),
+                        pending,
+                    });
                 };
+                let world = &mut self.world;
+                let (now, outline, comparison) =
+                    match applicable(py, world, module, &text, &outline) {
+                        Applicable::Whole { in_guard } => {
+                            if in_guard {
+                                running(None);
+                            }
+                            (text.clone(), outline.clone(), edit.comparison.clone())
+                        }
+                        Applicable::Part(part) => {
+                            running(Some(part.pending));
+                            if self.world.modules[module].text == part.text {
+                                continue;
+                            }
+                            (part.text, part.outline, None)
+                        }
+                    };
                 edits.push(Edit {
                     module,
                     text: now,
@@ -876,9 +887,11 @@ impl Session {
             {
                 continue;
             }
-            self.reject(py, std::slice::from_ref(&body.file), &Failure::default())?;
-            if let Some(waiting) = self.rejected.get_mut(&body.file) {
-                waiting.again = true;
+            if body.pending.is_some() {
+                self.reject(py, std::slice::from_ref(&body.file), &Failure::default())?;
+                if let Some(waiting) = self.rejected.get_mut(&body.file) {
+                    waiting.again = true;
+                }
             }
             let Some(module) = self.world.by_dict(body.dict.bind(py).as_any()) else {
                 continue;
@@ -886,8 +899,13 @@ impl Session {
             let moving = hotswap_apply::move_body(py, &mut self.world, module, &body.text)?;
             if let Some((pending, moves)) = moving {
                 // What a call in a function would do says nothing of a body that stays.
-                let pending = if moves { pending } else { body.pending };
-                report.note_body(&body.file, pending, moves);
+                let pending = match moves {
+                    true => Some(pending),
+                    false => body.pending,
+                };
+                if let Some(pending) = pending {
+                    report.note_body(&body.file, pending, moves);
+                }
             }
         }
         Ok(())
