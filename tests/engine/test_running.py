@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import itertools
+import os
+import subprocess
 import sys
 import textwrap
 import threading
@@ -1238,8 +1240,6 @@ def test_a_generator_that_stayed_is_freed_by_the_next_edit(load: Load) -> None:
 
 def test_a_loop_in_the_guard_of_a_script(tmp_path: Path) -> None:
     """As `hotswap run` has it: the guard never runs again, and its loop goes on in the new source."""
-    import subprocess
-
     file = tmp_path / "main.py"
     file.write_text(
         textwrap.dedent(
@@ -1259,6 +1259,7 @@ def test_a_loop_in_the_guard_of_a_script(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "hotswap", "run", "main.py"],
         cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if not name.startswith("HOTSWAP")},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
