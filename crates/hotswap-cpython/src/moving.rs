@@ -19,6 +19,8 @@ mod padding;
 #[cfg(all(Py_3_11, not(Py_3_14)))]
 mod relocate;
 #[cfg(all(Py_3_11, not(Py_3_14)))]
+mod remembered;
+#[cfg(all(Py_3_11, not(Py_3_14)))]
 mod rooms;
 #[cfg(all(Py_3_11, not(Py_3_14)))]
 mod self_test;

@@ -4,14 +4,11 @@
 //! generators and coroutines get to say a little more, before the first one is made of
 //! them: [`PADDING`] words, 128 bytes for each generator. No instruction is changed.
 
-use std::sync::{Mutex, PoisonError};
-
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyFunction, PyString, PyTuple, PyType};
-use pyo3::types::{PyWeakref, PyWeakrefMethods, PyWeakrefReference};
-use rustc_hash::FxHashMap;
 
+use super::remembered::Remembered;
 use super::slots::Slots;
 use crate::functions::code_of;
 use crate::layout::place;
@@ -30,22 +27,12 @@ const FRAME_SIZE: usize = 76;
 /// The words of a frame before its variables.
 const FRAME_FIELDS: i32 = 9;
 
-/// A weak reference, which tells whether a code object is still the one, and how much stack
-/// it needs.
-type Need = (Py<PyWeakref>, usize);
-
-/// By the address of the code.
-static PADDED: Mutex<Option<FxHashMap<usize, Need>>> = Mutex::new(None);
+/// How much stack the instructions of codes that were given more need.
+static NEEDED: Remembered = Remembered::new();
 
 /// How much stack the instructions of a code object need.
 pub(super) fn stack_needed(code: &Bound<'_, PyCode>, stated: usize) -> usize {
-    let known = PADDED.lock().unwrap_or_else(PoisonError::into_inner);
-    let needed = known.as_ref().and_then(|known| {
-        let (reference, needed) = known.get(&(code.as_ptr() as usize))?;
-        let same = reference.bind(code.py()).upgrade();
-        same.is_some_and(|same| same.is(code)).then_some(*needed)
-    });
-    needed.unwrap_or(stated)
+    NEEDED.get(code).unwrap_or(stated)
 }
 
 /// Makes room in the generators that the functions and methods of a module will make.
@@ -85,6 +72,8 @@ pub fn make_room_in_new(code: &Bound<'_, PyCode>) -> PyResult<()> {
     if check(code.py()).is_err() {
         return Ok(());
     }
+    NEEDED.tend(code.py());
+    super::rooms::tend(code.py());
     for inner in constants(code)? {
         make_room_in(&inner, 2)?;
     }
@@ -105,17 +94,7 @@ fn make_room_in(code: &Bound<'_, PyCode>, references: isize) -> PyResult<()> {
     if stack_needed(code, stated) != stated {
         return Ok(());
     }
-    let reference = PyWeakrefReference::new(code)?
-        .into_any()
-        .cast_into::<PyWeakref>()?
-        .unbind();
-    let replaced = {
-        let mut known = PADDED.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = known.get_or_insert_with(FxHashMap::default);
-        let key = code.as_ptr() as usize;
-        known.insert(key, (reference, stated))
-    };
-    drop(replaced);
+    NEEDED.insert(code, stated)?;
     grow(code, STACK_SIZE);
     if cfg!(Py_3_12) {
         grow(code, FRAME_SIZE);
