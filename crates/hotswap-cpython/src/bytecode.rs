@@ -218,8 +218,10 @@ impl Listing {
         self.raised_to = vec![Vec::new(); count];
         let mut depths: Vec<Option<i64>> = vec![None; count];
         let mut open = vec![0];
+        // CPython 3.10 starts a generator with a value that its first instruction takes.
+        let given = |each: &Instruction| i64::from(each.name == "GEN_START");
         if let Some(first) = depths.first_mut() {
-            *first = Some(0);
+            *first = Some(self.instructions.first().map_or(0, given));
         } else {
             return;
         }
