@@ -1284,3 +1284,40 @@ def test_a_loop_in_the_guard_of_a_script(tmp_path: Path) -> None:
         rest = process.communicate("\n" * 5, timeout=PATIENCE)[0].splitlines()
         assert len(rest) == 2 and rest[-1].endswith("new helper 6"), rest
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("edited", ["helper", "guard"])
+def test_a_script_in_its_guard_is_pending_only_where_the_guard_changed(tmp_path: Path, edited: str) -> None:
+    file = tmp_path / "main.py"
+    file.write_text(
+        textwrap.dedent(
+            """\
+            import pathlib
+            import hotswap
+            def helper():
+                return "old"
+            def main():
+                file = pathlib.Path(__file__)
+                file.write_text(file.read_text().replace(*EDIT))
+                report = hotswap.sync()
+                status = hotswap.watch().status()
+                print(report.status, [each.qualname for each in report.pending], [each["qualname"] for each in status["pending"]])
+            EDIT = {edit}
+            if __name__ == "__main__":
+                main()
+                print("end")
+            """
+        ).replace(
+            "{edit}", {"helper": "('\"o' 'ld\"', '\"new\"')", "guard": "('\"e' 'nd\"', '\"END\"')"}[edited]
+        )
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "hotswap", "run", "main.py"],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if not name.startswith("HOTSWAP")},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    expected = {"helper": "applied [] []", "guard": "unchanged ['<module>'] ['<module>']"}[edited]
+    assert done.stdout.splitlines() == [expected, "end"], done

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use hotswap_cpython::frames::{ModuleInProgress, modules_in_progress};
-use hotswap_plan::{Kind, Outline, Statement, diff};
+use hotswap_plan::{Kind, Outline, Span, Statement, diff};
 use pyo3::exceptions::PySyntaxError;
 use pyo3::prelude::*;
 use pyo3::types::PyCode;
@@ -29,9 +29,9 @@ pub(crate) struct Body {
 #[derive(Debug)]
 pub enum Applicable {
     /// All of it: the body has ended, or is in the guard of the program's main function,
-    /// which never runs again. Whether it is there.
+    /// which never runs again.
     Whole {
-        /// The body runs, in the guard.
+        /// The body runs in the guard, and that is what changed.
         in_guard: bool,
     },
     /// What stands above the statement that runs.
@@ -87,7 +87,8 @@ pub fn applicable(
     }
 }
 
-/// None inside: the body is in the guard. None: it is not known where it is.
+/// None inside: the body is in the guard, which changed. None: it is in the guard, which did
+/// not, or it is not known where it is.
 fn part(
     world: &mut World,
     module: usize,
@@ -107,13 +108,22 @@ fn part(
     let body = known.body.as_ref()?.text.clone();
     let (baseline, old) = (known.text.clone(), known.outline()?);
     let line = u32::try_from(running.line).ok()?;
-    let (start, kind) = current_statement(&body, line)?;
-    // The guard of a program's main function never runs again anyway.
+    let (span, kind) = current_statement(&body, line)?;
+    // The guard of a program's main function never runs again anyway. Unless it has
+    // changed itself, its code is as good as new.
     if kind == Kind::MainGuard {
-        return Some(None);
+        let guard = &body[span.start as usize..span.end as usize];
+        let mut all = outline.statements.iter();
+        let same = |each: &Statement| {
+            text.get(each.span.start as usize..each.span.end as usize) == Some(guard)
+        };
+        return match all.any(same) {
+            true => None,
+            false => Some(None),
+        };
     }
     // From there on the baseline is what the body was compiled from.
-    let rest = &body[start..];
+    let rest = &body[line_start(&body, span.start)..];
     let cut = match baseline.ends_with(rest) {
         true => baseline.len() - rest.len(),
         false => 0,
@@ -165,14 +175,14 @@ fn part(
     }))
 }
 
-/// Where the line begins with the statement that runs, and of which kind that is.
-fn current_statement(body: &str, line: u32) -> Option<(usize, Kind)> {
+/// The statement that runs, and of which kind it is.
+fn current_statement(body: &str, line: u32) -> Option<(Span, Kind)> {
     let outline = Outline::parse(body).ok()?;
     let current = outline
         .statements
         .iter()
         .find(|each| (each.first_line..=each.last_line).contains(&line))?;
-    Some((line_start(body, current.span.start), current.kind.clone()))
+    Some((current.span, current.kind.clone()))
 }
 
 /// How many bytes at the end of their sources are not to be touched, because the bodies
@@ -188,8 +198,8 @@ pub(crate) fn open_parts(py: Python<'_>, world: &World) -> FxHashMap<usize, usiz
         let body = known.body.as_ref().filter(of_frame);
         let text = body.map_or(&known.text, |body| &body.text);
         let line = u32::try_from(running.line).unwrap_or(0);
-        if let Some((start, _)) = current_statement(text, line) {
-            open.insert(module, text.len() - start);
+        if let Some((span, _)) = current_statement(text, line) {
+            open.insert(module, text.len() - line_start(text, span.start));
         }
     }
     open

@@ -900,12 +900,10 @@ impl Session {
             if let Some((pending, moves)) = moving {
                 // What a call in a function would do says nothing of a body that stays.
                 let pending = match moves {
-                    true => Some(pending),
-                    false => body.pending,
+                    true => pending,
+                    false => body.pending.unwrap_or(pending),
                 };
-                if let Some(pending) = pending {
-                    report.note_body(&body.file, pending, moves);
-                }
+                report.note_body(&body.file, pending, moves);
             }
         }
         Ok(())
