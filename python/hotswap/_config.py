@@ -24,6 +24,8 @@ STRATEGIES = ("patch", "reload")
 APPLY = ("immediate", "checkpoint")
 CONSISTENCIES = ("auto", "immediate", "quiescent")
 _OFF = frozenset(("0", "off", "false", "no"))
+_SWITCHES = frozenset(("HOTSWAP_NO_ATTACH", "HOTSWAP_CHILDREN"))
+"""Variables that are no settings."""
 _TRUE = frozenset(("1", "on", "true", "yes"))
 
 
@@ -56,11 +58,18 @@ class Options:
     history_bytes: int = 64 * 1024 * 1024
     """Bytes that the sources of earlier generations may take; the oldest are forgotten beyond."""
 
+    control: bool = True
+    """Whether `hotswap status` and its like reach this process, through a socket of its user."""
+    allow_world_writable: bool = False
+    """True: root may watch what other users can write, who can then run code as root."""
+
     def for_engine(self) -> dict[str, Any]:
         """The settings as the native engine takes them."""
         options: dict[str, Any] = asdict(self)
         for key in ("paths", "include", "exclude"):
             options[key] = None if options[key] is None else list(options[key])
+        for key in ("control", "allow_world_writable"):
+            del options[key]
         return options
 
 
@@ -146,7 +155,7 @@ def _parse_toml(path: str, text: str) -> dict[str, Any]:
 def _from_environment() -> dict[str, Any]:
     settings = {}
     for variable, text in os.environ.items():
-        if not variable.startswith("HOTSWAP_") or not text:
+        if not variable.startswith("HOTSWAP_") or not text or variable in _SWITCHES:
             continue
         name = variable[len("HOTSWAP_") :].lower()
         check = _CHECKS.get(name)
@@ -163,7 +172,9 @@ def _from_text(name: str, text: str) -> object:
     if name in ("paths", "include", "exclude"):
         return [part for part in text.split(os.pathsep) if part]
     lower = text.strip().lower()
-    if name == "only_import_exist" or (name == "poll" and lower in _OFF | _TRUE and lower not in ("0", "1")):
+    if name in ("control", "allow_world_writable", "only_import_exist") or (
+        name == "poll" and lower in _OFF | _TRUE and lower not in ("0", "1")
+    ):
         return lower in _TRUE if lower in _OFF | _TRUE else text
     if name in ("history", "history_bytes") and lower.isdigit():
         return int(lower)
@@ -229,6 +240,8 @@ _CHECKS: dict[str, Callable[[object, str], Any]] = {
     "interval": _seconds,
     "history": _count,
     "history_bytes": _count,
+    "control": _boolean,
+    "allow_world_writable": _boolean,
 }
 assert set(_CHECKS) == set(Options.__annotations__)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 import time
 from collections import deque
@@ -22,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Union
 
+    from hotswap._control import Server
     from hotswap._hotswap import Engine, ReportDict
 
 STOP_SECONDS = 2.0
@@ -35,12 +37,16 @@ DISCOVERY_SECONDS = 5.0
 """The same for our own imports, which end by themselves."""
 READY_SECONDS = 2.0
 """How long after its start a program is left alone before what the first update needs is loaded."""
+LISTEN_SECONDS = 0.05
+"""How long after its start others can ask this process: the program's first steps come first."""
 REARM_SECONDS = 0.05
 """How long a forked child runs before it watches by itself: long enough for one that only calls exec."""
 BEFORE_AFTER_ERROR = "a callback for updates failed"
 
 before_callbacks: list[Callable[[], object]] = []
 after_callbacks: list[Callable[[Report], object]] = []
+followers: list[Callable[[Report, float], object]] = []
+"""Who follows the reports from outside of the program; called with the time as well, must not raise."""
 
 
 class UpdateLoop:
@@ -54,6 +60,9 @@ class UpdateLoop:
         self.options = options
         self.on_update: list[Callable[[Report], object]] = []
         self.history: deque[Report] = deque(maxlen=options.history)
+        self.times: deque[float] = deque(maxlen=options.history)
+        self._holders: set[object] = set()
+        self._server: Server | None = None
         self._finder = NotingFinder(self._note_import)
         self._engine: Engine | None = None
         self._inheriting: Engine | None = None
@@ -72,7 +81,7 @@ class UpdateLoop:
         except BaseException:
             self._finder.remove()
             raise
-        self._thread = _start_thread(self._run)
+        self._thread = start_thread(self._run)
         _arrange_process_events()
 
     def widen(self, options: Options, open_paths: list[tuple[str, ...] | None]) -> None:
@@ -162,33 +171,50 @@ class UpdateLoop:
             )
         return generation - self._generation_base
 
-    def pause(self) -> None:
-        """Apply nothing in the background until `resume`."""
+    def pause(self, holder: object) -> None:
+        """Apply nothing in the background until everyone who paused has called `resume`."""
+        self._holders.add(holder)
         self._resumed.clear()
         if self._engine is not None:
             self._engine.pause()
 
-    def resume(self) -> None:
-        """Apply in the background again, first what changed meanwhile."""
+    def resume(self, holder: object) -> None:
+        """Apply in the background again, first what changed meanwhile, unless others have paused too."""
+        self._holders.discard(holder)
+        if self._holders:
+            return
         if self._engine is not None:
             self._engine.resume()
         self._resumed.set()
+        if self._holders:  # somebody paused meanwhile, in another thread
+            self._resumed.clear()
+            if self._engine is not None:
+                self._engine.pause()
 
     def status(self) -> dict[str, Any]:
         """What is watched, how, and what is not."""
         status = dict(self._armed_engine().status())
         status.update(generation=self.generation, paused=self.paused, pid=os.getpid())
+        if "oldest_generation" in status:
+            status["oldest_generation"] += self._generation_base
+        server = self._server
+        status["channel"] = {
+            "path": None if server is None else server.path,
+            "reason": "control = false" if not self.options.control else server.reason if server else "",
+        }
         return status
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Watch no more. Waits for an update in progress, at most this long. Idempotent."""
         self._stopping.set()
         self._finder.remove()
+        if self._server is not None:
+            self._server.stop()
         if self._engine is not None:
             self._engine.stop()
         self._resumed.set()
         self._taken.set()
-        if self._thread is not None and not self._in_own_thread():
+        if self._thread is not None and not in_thread(self._thread):
             self._thread.join(seconds)
             if self._thread.is_alive():
                 _unfinished.append(self)
@@ -231,6 +257,7 @@ class UpdateLoop:
 
     def after_fork_in_child(self) -> None:
         """Forget the parent's engine, whose thread is not here, and watch with one of our own soon."""
+        self._server = None
         if self.stopped:
             return
         paused = self.paused
@@ -246,12 +273,10 @@ class UpdateLoop:
             # Nothing is made here but an object: most children only call exec.
             self._inheriting = _new_engine(self.options)
             self._inheriting.after_fork_in_child(parents)
-        self._thread = _start_thread(self._run_after_fork)
+        self._thread = start_thread(self._run_after_fork)
 
     def _in_own_thread(self) -> bool:
-        from hotswap._hotswap import thread_ident
-
-        return self._thread is not None and self._thread.ident == thread_ident()
+        return self._thread is not None and in_thread(self._thread)
 
     def _reset_threading(self) -> None:
         from hotswap._hotswap import Event
@@ -273,16 +298,20 @@ class UpdateLoop:
         self._thread = None
 
     def _run(self) -> None:
-        ready_in: float | None = READY_SECONDS
+        errands = [(READY_SECONDS, self._get_ready), (LISTEN_SECONDS, self._listen)]
         while not self.stopped:
             engine = self._armed_engine()
             try:
                 # A paused engine does not return, but goes on noting what is imported.
-                whole = engine.wait(ready_in)
-                if not whole and ready_in is not None:
-                    ready_in = None
+                whole = engine.wait(errands[-1][0] if errands else None)
+                if not whole and errands:
+                    _, errand = errands.pop()
                     if not self.stopped:
-                        self._get_ready()
+                        self._begin(DISCOVERY_SECONDS)
+                        try:
+                            errand()
+                        finally:
+                            self._end()
                     continue
                 self._resumed.wait()
                 if whole and not self.stopped and self._engine is engine:
@@ -295,12 +324,19 @@ class UpdateLoop:
 
     def _get_ready(self) -> None:
         """Load what the first update would have to wait for."""
-        self._begin(DISCOVERY_SECONDS)
-        try:
-            apply_logger.made()
-            _plugins.load()
-        finally:
-            self._end()
+        apply_logger.made()
+        _plugins.load()
+
+    def _listen(self) -> None:
+        """Open the control channel of this process."""
+        if not self.options.control:
+            return
+        from hotswap._control import Server
+
+        self._server = server = Server()
+        server.start()
+        if self.stopped:
+            server.stop()
 
     def _apply(self, engine: Engine) -> None:
         if self.options.apply == "checkpoint":
@@ -398,12 +434,16 @@ class UpdateLoop:
         return "" if self._engine is None else self._engine.diff(a, b)
 
     def _publish(self, report: Report) -> None:
+        when = time.time()
         self.history.append(report)
+        self.times.append(when)
         if self._in_own_thread():
             self._unsynced.append(report)
         log_report(report)
         for callback in tuple(self.on_update):
             _call(callback, report)
+        for follower in tuple(followers):
+            follower(report, when)
 
 
 class ProcessEnds(BaseException):
@@ -490,11 +530,19 @@ if TYPE_CHECKING:
     Thread = Union[threading.Thread, NativeThread]
 
 
-def _start_thread(target: Callable[[], None]) -> Thread:
+def in_thread(thread: Thread) -> bool:
+    """Whether this is that thread."""
+    from hotswap._hotswap import thread_ident
+
+    return thread.ident == thread_ident()
+
+
+def start_thread(target: Callable[[], None], name: str = "hotswap") -> Thread:
+    """Run this in a new thread of the system, which does not keep the process alive."""
     start = getattr(threading, "_start_joinable_thread", None) or threading._start_new_thread  # type: ignore[attr-defined]
     thread: Thread
     if isinstance(start, BuiltinFunctionType):
-        thread = threading.Thread(target=target, name="hotswap", daemon=True)
+        thread = threading.Thread(target=target, name=name, daemon=True)
     else:
         # gevent or eventlet has put greenlets in the place of threads.
         thread = NativeThread(target)
@@ -546,5 +594,8 @@ def _after_fork_in_child() -> None:
     global process_lock
     process_lock = threading.RLock()
     _plugins.after_fork_in_child()
+    control = sys.modules.get("hotswap._control")
+    if control is not None:
+        control.after_fork_in_child()
     if current is not None:
         current.after_fork_in_child()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
@@ -45,7 +46,6 @@ class Session:
         self._loop = loop
         self._paths = paths
         self._on_update = on_update
-        self._holds_updates = False
         if loop is not None and on_update is not None:
             loop.on_update.append(on_update)
 
@@ -97,18 +97,13 @@ class Session:
     def pause(self) -> None:
         """No background updates until `resume`; `sync` still applies."""
         if self._loop is not None:
-            self._watching()
-            self._holds_updates = True
-            self._loop.pause()
+            self._watching().pause(self)
 
     def resume(self) -> None:
         """Background updates again, unless another session has paused them too."""
         if self._loop is None:
             return
-        self._holds_updates = False
-        with _loop.process_lock:
-            if not any(session._holds_updates for session in _sessions):
-                self._loop.resume()
+        self._loop.resume(self)
 
     def status(self) -> dict[str, Any]:
         """What is watched and how, the generation, what is pending, and which modules are not covered."""
@@ -131,8 +126,8 @@ class Session:
                 _loop.current = None
         if last:
             self._loop.stop()
-        elif self._holds_updates:
-            self.resume()
+        else:
+            self._loop.resume(self)
 
     def _watching(self) -> UpdateLoop:
         if self._loop is None or self.stopped:
@@ -201,6 +196,8 @@ def open_session(options: Options, on_update: Callable[[Report], object] | None 
     for path in options.paths or ():
         if not os.path.exists(path):
             raise WatchError(f"no such path: {path}")
+        if not options.allow_world_writable:
+            _refuse_what_everybody_writes(path)
     with _loop.process_lock:
         if _loop.current is None:
             loop = UpdateLoop(options)
@@ -264,6 +261,18 @@ def warn_of_paths_without_sources(options: Options) -> None:
                 watch_logger.warning("%s is not a Python source file", path)
         elif os.path.isdir(path) and not _has_python_files(path):
             watch_logger.warning("there are no Python files below %s yet", path)
+
+
+def _refuse_what_everybody_writes(path: str) -> None:
+    """Whoever can write the sources runs code in this process: with root's rights, if it has them."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return
+    if os.stat(path).st_mode & stat.S_IWOTH:
+        raise WatchError(
+            f"{path} can be written by every user, and this process runs as root: others could have it run "
+            "their code. Take that permission away (chmod o-w), run as another user, "
+            "or set allow_world_writable = true (HOTSWAP_ALLOW_WORLD_WRITABLE=1)"
+        )
 
 
 def _turned_off() -> Report:

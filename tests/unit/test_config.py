@@ -73,7 +73,7 @@ def test_configured_paths_are_relative_to_their_file(tmp_path: Path, monkeypatch
         ("interval = true", "interval = True: expected a number of seconds"),
         ("only_import_exist = 1", "only_import_exist = 1: expected true or false"),
         ('stratgy = "patch"', "stratgy = 'patch': no such setting; did you mean strategy?"),
-        ("zzz = 1", "zzz = 1: no such setting; there are apply,"),
+        ("zzz = 1", "zzz = 1: no such setting; there are allow_world_writable, apply,"),
         ("poll = ", "not valid TOML"),
     ],
 )
