@@ -6,6 +6,7 @@ hotswap.watch("src")
 
 from hotswap._errors import (
     ApplyError,
+    AttachError,
     HotswapConfigError,
     HotswapError,
     NotWatchingError,
@@ -19,6 +20,7 @@ from hotswap._session import Session, after_update, before_update, checkpoint, s
 
 __all__ = [
     "ApplyError",
+    "AttachError",
     "Change",
     "ErrorInfo",
     "Group",

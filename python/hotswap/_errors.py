@@ -33,3 +33,7 @@ class StepError(ApplyError):
 
 class RollbackError(HotswapError):
     """The asked generation is not known, or cannot come back."""
+
+
+class AttachError(HotswapError):
+    """hotswap could not be started in another process, which runs on as it was."""

@@ -135,3 +135,42 @@ def park_other(ident: int, kind: type[BaseException], seconds: float) -> bool:
 
 def doctor() -> dict[str, Any]:
     """What this interpreter offers: a list of capabilities with whether, and why not."""
+
+@type_check_only
+class AttachmentDict(TypedDict):
+    """What was done in another process."""
+
+    channel: int
+    """The descriptor of this process's end of the socket pair, which the caller owns."""
+    thread: int
+    """The thread that was stopped."""
+    reason: str
+    """Why it was thought safe."""
+    tries: int
+    pause: float
+    """Seconds that the thread stood still."""
+    interpreter: str
+    """The name of the file that the interpreter is in."""
+
+@type_check_only
+class ProcessDict(TypedDict):
+    """A Python process of this machine."""
+
+    pid: int
+    uid: int
+    version: str
+    """`"3.12"`, or empty where it cannot be told from outside."""
+    command: list[str]
+    hotswap: bool
+
+def attach(pid: int, source: str, patience: float, despite_seccomp: bool) -> AttachmentDict:
+    """Start ASCII source in another process. `patience`: seconds. Raises `hotswap.AttachError`."""
+
+def main_thread_ident(pid: int) -> int:
+    """What Python calls `ident` of the main thread of another process. Raises `hotswap.AttachError`."""
+
+def python_processes() -> list[ProcessDict]:
+    """The Python processes that this one may look into."""
+
+def memory_file(name: str, content: bytes) -> int:
+    """A descriptor of a file in memory with this content; `os.memfd_create` is not always there."""

@@ -553,7 +553,8 @@ def start_thread(target: Callable[[], None], name: str = "hotswap") -> Thread:
     return thread
 
 
-_process_events_arranged = False
+_forks_arranged = False
+_exit_arranged = False
 _unfinished: list[UpdateLoop] = []
 """Loops that were stopped while their thread was busy, and that may still be."""
 process_lock = threading.RLock()
@@ -563,15 +564,27 @@ current: UpdateLoop | None = None
 
 
 def _arrange_process_events() -> None:
-    global _process_events_arranged
-    if _process_events_arranged:
-        return
-    _process_events_arranged = True
-    atexit.register(_at_exit)
-    if hasattr(os, "register_at_fork"):
+    global _exit_arranged, _forks_arranged
+    if not _exit_arranged:
+        _exit_arranged = True
+        atexit.register(_at_exit)
+    if not _forks_arranged and hasattr(os, "register_at_fork"):
+        _forks_arranged = True
         os.register_at_fork(
             before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
         )
+
+
+def forget_process_events() -> None:
+    """Take back what can be taken back of that, once nothing is watched any more.
+
+    The interpreter forgets no hook for forks; ours do nothing then.
+    """
+    global _exit_arranged
+    with process_lock:
+        if current is None and not _unfinished and _exit_arranged:
+            _exit_arranged = False
+            atexit.unregister(_at_exit)
 
 
 def _at_exit() -> None:

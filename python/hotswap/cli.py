@@ -26,6 +26,8 @@ usage: hotswap [run] [options] script.py [arguments]
        hotswap [run] [options] -m module [arguments]
        hotswap [run] [options] -c code [arguments]
        hotswap [run] [options] - [arguments]          the program is read from stdin
+       hotswap attach [options] PID                   brings hotswap into a running process
+       hotswap ps [--json]                            lists the processes one may attach to
        hotswap doctor [--json]
        hotswap --version | --help
 """
@@ -52,6 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     words = list(sys.argv[1:] if argv is None else argv)
     if words and words[0] == "doctor":
         return _doctor(words[1:])
+    if words and words[0] in ("attach", "ps"):
+        from hotswap import _attach
+
+        return (_attach.attach_command if words[0] == "attach" else _attach.ps_command)(words[1:])
     if words and words[0] == "run":
         return _run_command(words[1:])
     if not words or words[0] in ("-h", "--help"):

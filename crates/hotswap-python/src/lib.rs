@@ -3,12 +3,13 @@
 //! `engine` is what Python sees; `session` drives one update and reads top to
 //! bottom; `coverage` says which files are watched; `modules` finds the loaded
 //! modules of a file and the source they were loaded from; `disk` knows what the
-//! files held last; `moves` and `departures` see to files that go; `history` and `rollback` lead back to earlier generations; `report` turns outcomes into plain Python data.
+//! files held last; `moves` and `departures` see to files that go; `history` and `rollback` lead back to earlier generations; `attach` is for other processes; `report` turns outcomes into plain Python data.
 //!
 //! What is *not* here: decisions about code (`hotswap-plan`, `hotswap-apply`)
 //! and words for people (`python/hotswap`).
 #![forbid(unsafe_code)]
 
+mod attach;
 mod clock;
 mod coverage;
 mod departures;
@@ -40,6 +41,10 @@ fn _hotswap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(doctor::doctor, module)?)?;
     module.add_function(wrap_pyfunction!(process::park, module)?)?;
     module.add_function(wrap_pyfunction!(process::park_other, module)?)?;
+    module.add_function(wrap_pyfunction!(attach::attach, module)?)?;
+    module.add_function(wrap_pyfunction!(attach::main_thread_ident, module)?)?;
+    module.add_function(wrap_pyfunction!(attach::python_processes, module)?)?;
+    module.add_function(wrap_pyfunction!(attach::memory_file, module)?)?;
     module.add_function(wrap_pyfunction!(restore_order, module)?)?;
     #[cfg(debug_assertions)]
     module.add_function(wrap_pyfunction!(_fail_at_step, module)?)?;
