@@ -43,7 +43,7 @@ END_SECONDS = 5.0
 
 # Runs in a thread that Python does not know, in an interpreter that may lack nearly everything: so it imports
 # built-in modules only, and does not touch `threading`, which would take it for the main thread if it
-# were the first to import it (CPython 3.8 to 3.12; `research` of python/cpython gh-issues on `_MainThread`).
+# were the first to import it (CPython up to 3.12, `threading._MainThread`).
 _BOOTSTRAP = r'''
 def begin():
     import _imp, _signal, _socket, sys
@@ -139,8 +139,10 @@ def begin():
         modules, ident, settings = marshal.loads(receive(int.from_bytes(data, "big")))
         if ident:
             set_main_thread(ident)
+        package = None
         if modules:
-            Package(modules, extension).install()
+            package = Package(modules, extension)
+            package.install()
         elif own is not None:
             install = getattr(own.__spec__.loader, "install", None)
             if install is not None:
@@ -151,6 +153,8 @@ def begin():
             if extension is not None:
                 import posix
                 posix.close(extension)
+            if package is not None and getattr(sys.modules.get("hotswap"), "__loader__", None) is not package:
+                package.remove()  # another attachment was faster
         from hotswap import _attached
         _attached.start(channel, settings)
         channel = None
@@ -285,7 +289,8 @@ def _hand_over(
     protocol, target.version, suffix, loaded, installed, main_thread = words
     if int(protocol) != PROTOCOL:
         raise AttachError(f"process {target.pid} answers in another way than this hotswap understands")
-    modules, extension = {}, None
+    modules: dict[str, tuple[Any, bool]] = {}
+    extension = None
     if loaded == "-":
         modules, extension = _package_for(target, suffix, installed != "-", wheels)
     ident = main_thread_ident(target.pid) if main_thread != "-" else 0
@@ -300,8 +305,8 @@ def _first_words(target: Target, timeout: float, tell: Any) -> list[str]:
         line = target.receive_line(max(0.0, timeout - SAY_AFTER))
     if line is None:
         raise AttachError(
-            f"process {target.pid} did not give its GIL away within {timeout:g} s; nothing was changed in it. "
-            f"Try again, or wait longer with --timeout"
+            f"process {target.pid} did not give its GIL away within {timeout:g} s; nothing was changed "
+            f"in it. Try again, or wait longer with --timeout"
         )
     first, *words = line.decode("utf-8", "replace").split(" ")
     if first == "hotswap" and len(words) == 6:
@@ -525,8 +530,8 @@ def _attach_parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         "hotswap attach",
-        description="Bring hotswap into a running Python process: from now on it takes the edits of its sources.",
-        epilog="Linux x86-64. It takes the rights of a debugger over that process. Ctrl-C ends the attachment: "
+        description="Bring hotswap into a running Python process, which then takes the edits of its sources.",
+        epilog="Linux x86-64. Needs the rights of a debugger over that process. Ctrl-C ends the attachment: "
         "the code that was updated stays, nothing of hotswap runs there any more.",
         allow_abbrev=False,
     )

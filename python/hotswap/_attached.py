@@ -118,6 +118,9 @@ class Attached:
             return
         session.stop()
         _loop.forget_process_events()
+        remove = getattr(sys.modules["hotswap"].__loader__, "remove", None)
+        if remove is not None and _loop.current is None:
+            remove()  # the finder that brought hotswap; the next attachment puts it back
         self.send(event="ended")
 
     def _tell(self, report: Report) -> None:
@@ -167,8 +170,3 @@ def _warnings_to(attached: Attached) -> Any:
 def _count_of_files(session: Session) -> int:
     files = session.status().get("files", ())
     return len(files) if not isinstance(files, int) else files
-
-
-def hello(refused: str | None = None) -> dict[str, Any]:
-    """What this process says of itself when it is asked for the first time."""
-    return {"protocol": PROTOCOL, "version": list(sys.version_info[:3]), "refused": refused}

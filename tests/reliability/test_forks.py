@@ -180,3 +180,36 @@ def test_pools_of_processes_beside_updates(method: str, drive: Drive) -> None:
                     until(lambda: mod.f() == number)
         """
     )
+
+
+def test_a_child_of_a_program_that_watches_every_imported_module(drive: Drive) -> None:
+    drive(
+        FORK
+        + """
+import mod
+hotswap.watch()
+save("mod.py", MOD.format(2))
+until(lambda: mod.f() == 2)
+def act():
+    time.sleep(0.3)
+    save("mod.py", MOD.format(3))
+    until(lambda: mod.f() == 3)
+assert ended(child(act)) == 0
+until(lambda: mod.f() == 3)
+"""
+    )
+
+
+def test_a_folder_and_then_every_imported_module(drive: Drive) -> None:
+    drive(
+        """
+import mod
+hotswap.watch(".")
+session = hotswap.watch()
+save("mod.py", MOD.format(2))
+until(lambda: mod.f() == 2)
+session.stop()
+save("mod.py", MOD.format(3))
+until(lambda: mod.f() == 3)
+"""
+    )

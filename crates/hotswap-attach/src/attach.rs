@@ -111,6 +111,22 @@ fn check(pid: i32, despite_seccomp: bool) -> Result<Status, AttachError> {
     Ok(status)
 }
 
+/// Who traces one of its threads.
+fn tracer(pid: i32) -> Option<AttachError> {
+    let tracer = fs::read_dir(format!("/proc/{pid}/task"))
+        .ok()?
+        .find_map(|entry| {
+            let text = fs::read_to_string(entry.ok()?.path().join("status")).ok()?;
+            Some(process::parse_status(&text).tracer).filter(|tracer| *tracer != 0)
+        })?;
+    let name = fs::read_to_string(format!("/proc/{tracer}/comm")).unwrap_or_default();
+    Some(AttachError::AlreadyTraced {
+        pid,
+        tracer,
+        name: name.trim().to_owned(),
+    })
+}
+
 /// Whether the target's filter is one that this process lives under too, as in a container.
 fn same_filter(pid: i32) -> bool {
     let filters = |of: String| {
@@ -188,7 +204,14 @@ fn safe_thread(
                         stopped.restore()?;
                     }
                 },
-                Err(Refusal::Forbidden) => return Err(refused(pid, status)),
+                Err(Refusal::Forbidden) => match tracer(pid) {
+                    // Another attachment, perhaps, which takes milliseconds.
+                    Some(_) if start.elapsed() < request.patience => {
+                        last = "was traced by somebody else".to_owned();
+                    }
+                    Some(traced) => return Err(traced),
+                    None => return Err(refused(pid, status)),
+                },
                 Err(Refusal::NotNow(reason)) => last = reason,
             }
             let waited = start.elapsed();

@@ -243,9 +243,14 @@ impl Engine {
                         watcher.watch_directory(directory);
                     }
                 }
-                for (file, state) in &session.disk.files {
-                    watcher.track(file, Some(state.hash));
+            }
+            for (file, state) in &session.disk.files {
+                // Without roots, what was taken over has its modules noted, and their directories are
+                // not come across again.
+                if let (None, Some(directory)) = (&roots, file.parent()) {
+                    watcher.watch_directory(directory);
                 }
+                watcher.track(file, Some(state.hash));
             }
             session.watcher = Some(watcher);
             session.note_modules(py)?;
