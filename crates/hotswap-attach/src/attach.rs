@@ -141,7 +141,16 @@ fn same_filter(pid: i32) -> bool {
 
 fn read_maps(pid: i32, status: &Status) -> Result<Vec<Mapping>, AttachError> {
     match fs::read_to_string(format!("/proc/{pid}/maps")) {
-        Ok(text) => Ok(maps::parse(&text)),
+        Ok(text) => {
+            let maps = maps::parse(&text);
+            // Who may see what is mapped may still not be one who may read it.
+            match maps.first() {
+                Some(mapping) if tracee::is_forbidden(pid, mapping.start) => {
+                    Err(refused(pid, status))
+                }
+                _ => Ok(maps),
+            }
+        }
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(refused(pid, status)),
         Err(_) => Err(AttachError::NoSuchProcess { pid }),
     }

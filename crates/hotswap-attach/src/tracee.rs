@@ -267,6 +267,20 @@ pub(crate) fn read(pid: i32, address: u64, size: usize) -> Result<Vec<u8>, Attac
     Ok(bytes)
 }
 
+/// Whether the kernel does not let this process read memory of another one.
+pub(crate) fn is_forbidden(pid: i32, address: u64) -> bool {
+    let remote = RemoteIoVec {
+        base: place(address),
+        len: 1,
+    };
+    let read = process_vm_readv(
+        Pid::from_raw(pid),
+        &mut [IoSliceMut::new(&mut [0])],
+        &[remote],
+    );
+    matches!(read, Err(Errno::EPERM | Errno::EACCES | Errno::ENOSYS))
+}
+
 /// Writes bytes into memory of another process that nothing there uses yet.
 pub(crate) fn write(pid: i32, address: u64, bytes: &[u8]) -> Result<(), AttachError> {
     let remote = RemoteIoVec {
