@@ -31,6 +31,9 @@ TEST_NEEDS = (
     "typer",
     "prometheus_client",
     "sqlalchemy",
+    "gunicorn",
+    "uvicorn",
+    "ipykernel",
 )
 FUZZ = ("cargo", "run", "--quiet", "--package", "hotswap-plan", "--example", "fuzz", "--")
 CRATES_WITHOUT_PYTHON = ("hotswap-watch", "hotswap-plan", "hotswap-attach")

@@ -2,8 +2,8 @@
 
 The native part starts `_BOOTSTRAP` in a new thread of the target, with one end of a socket pair. That says
 what it finds there, in one line of words; it is answered with hotswap itself, as far as the target lacks it:
-the package as code or source, the extension as a descriptor of a file in memory. From then on both ends
-speak JSON, one object a line. Nothing that comes from the target is ever taken for more than that.
+the package as code or source, the extension as a descriptor of a file in memory. From then on both ends speak
+the language of `_control.py`. Nothing that comes from the target is ever taken for more than JSON.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def begin():
         extension = int.from_bytes(extra[0][2][:4], sys.byteorder) if extra else None
         data += receive(8 - len(data))
         import marshal
-        modules, ident, settings = marshal.loads(receive(int.from_bytes(data, "big")))
+        modules, ident = marshal.loads(receive(int.from_bytes(data, "big")))
         if ident:
             set_main_thread(ident)
         package = None
@@ -156,7 +156,7 @@ def begin():
             if package is not None and getattr(sys.modules.get("hotswap"), "__loader__", None) is not package:
                 package.remove()  # another attachment was faster
         from hotswap import _attached
-        _attached.start(channel, settings)
+        _attached.start(channel)
         channel = None
     except EOFError:
         pass
@@ -238,30 +238,21 @@ class Target:
             if descriptor is not None:
                 os.close(descriptor)
 
-    def hang_up(self) -> None:
-        """Say no more; the target ends the attachment when it sees that."""
-        try:
-            self._connection.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
     def close(self) -> None:
         self._connection.close()
 
 
 def connect(
     pid: int,
-    settings: dict[str, Any],
     wheels: Sequence[str] = (),
     timeout: float = TIMEOUT,
     despite_seccomp: bool = False,
     tell: Any = None,
 ) -> Target:
-    """Bring hotswap into another process and have it watch there.
+    """Bring hotswap into another process, where it waits for commands.
 
-    `settings` holds `paths` (list of str) and `arguments` (as for `hotswap.watch`). `wheels` are wheels, or
-    directories of them, to take the extension from. `tell` is called with a line for the user if the
-    wait is long. Raises `AttachError`.
+    `wheels` are wheels, or directories of them, to take the extension from. `timeout`: seconds. `tell` is
+    called with a line for the user if the wait is long. Raises `AttachError`.
     """
     from hotswap._hotswap import attach
 
@@ -270,7 +261,7 @@ def connect(
     found = attach(pid, source, PATIENCE, despite_seccomp)
     target = Target(pid, socket.socket(fileno=found["channel"]), dict(found))
     try:
-        _hand_over(target, settings, wheels, timeout, tell)
+        _hand_over(target, wheels, timeout, tell)
     except EOFError:
         target.close()
         raise AttachError(f"process {pid} ended before hotswap was there") from None
@@ -280,9 +271,7 @@ def connect(
     return target
 
 
-def _hand_over(
-    target: Target, settings: dict[str, Any], wheels: Sequence[str], timeout: float, tell: Any
-) -> None:
+def _hand_over(target: Target, wheels: Sequence[str], timeout: float, tell: Any) -> None:
     from hotswap._hotswap import main_thread_ident
 
     words = _first_words(target, timeout, tell)
@@ -294,7 +283,7 @@ def _hand_over(
     if loaded == "-":
         modules, extension = _package_for(target, suffix, installed != "-", wheels)
     ident = main_thread_ident(target.pid) if main_thread != "-" else 0
-    target.send_package(marshal.dumps((modules, ident, settings), 2), extension)
+    target.send_package(marshal.dumps((modules, ident), 2), extension)
 
 
 def _first_words(target: Target, timeout: float, tell: Any) -> list[str]:
@@ -413,7 +402,7 @@ def attach_command(words: Sequence[str]) -> int:
     """`hotswap attach`; the exit code."""
     options = _attach_parser().parse_args(words)
     out = _Output(options)
-    settings = {
+    watch = {
         "paths": [os.path.abspath(path) for path in options.watch],
         "arguments": {
             "include": options.include,
@@ -424,10 +413,12 @@ def attach_command(words: Sequence[str]) -> int:
     }
     target = None
     try:
-        target = connect(
-            options.pid, settings, options.wheel, options.timeout, options.despite_seccomp, out.say
-        )
+        target = connect(options.pid, options.wheel, options.timeout, options.despite_seccomp, out.say)
+        target.send(command="watch", follow=True, **watch)
         return _follow(target, options.detach, out)
+    except EOFError:
+        print(f"hotswap: process {options.pid} has ended", file=sys.stderr)
+        return 1
     except AttachError as error:
         print(f"hotswap: {error}", file=sys.stderr)
         return 1
@@ -444,26 +435,24 @@ def _follow(target: Target, detach: bool, out: _Output) -> int:
     deadline: float | None = None
     while True:
         try:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            message = target.receive(left)
+            message = target.receive(None if deadline is None else max(0.0, deadline - time.monotonic()))
             if message is None:
                 out.say(f"process {target.pid} is busy; the attachment ends as soon as it can")
                 return 1
-            event = message.get("event")
-            if event == "watching":
-                out.watching(target, message)
+            if message.get("ok") is False:
+                raise AttachError(f"process {target.pid} refuses: {message.get('error')}")
+            if "watching" in message:
+                out.watching(target, message["watching"])
                 if detach:
                     target.send(command="detach")
-            elif event == "report":
+            elif "report" in message:
                 out.report(Report.from_dict(message["report"]))
-            elif event == "log":
-                out.say(str(message.get("message")), int(message.get("level", logging.INFO)))
-            elif event == "refused":
-                raise AttachError(f"process {target.pid} refuses: {message.get('message')}")
-            elif event == "detached":
+            elif "log" in message:
+                out.say(str(message["log"]), int(message.get("level", logging.INFO)))
+            elif "detached" in message:
                 out.say(f"detached: process {target.pid} goes on watching")
                 return 0
-            elif event == "ended":
+            elif "ended" in message:
                 out.say(f"the attachment to process {target.pid} has ended; the code it has stays")
                 return 0
         except EOFError:
@@ -473,7 +462,7 @@ def _follow(target: Target, detach: bool, out: _Output) -> int:
             if ending:
                 raise
             ending, deadline = True, time.monotonic() + END_SECONDS
-            target.hang_up()
+            target.send(command="end")
 
 
 class _Output:
@@ -494,7 +483,8 @@ class _Output:
         found = target.found
         if self._json:
             known = {key: found[key] for key in ("thread", "reason", "tries", "pause", "interpreter")}
-            print(json.dumps({**message, "python": target.version, **known}), flush=True)
+            line = {"event": "watching", **message, "python": target.version, **known}
+            print(json.dumps(line), flush=True)
             return
         more = ", where hotswap runs already" if message.get("already") else ""
         self.say(

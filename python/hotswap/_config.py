@@ -24,11 +24,9 @@ STRATEGIES = ("patch", "reload")
 APPLY = ("immediate", "checkpoint")
 CONSISTENCIES = ("auto", "immediate", "quiescent")
 _OFF = frozenset(("0", "off", "false", "no"))
-_SWITCHES = frozenset(("HOTSWAP_NO_ATTACH", "HOTSWAP_CHILDREN"))
+_SWITCHES = frozenset(("HOTSWAP_NO_ATTACH", "HOTSWAP_CHILDREN", "HOTSWAP_WHEELS"))
 """Variables that are no settings."""
 _TRUE = frozenset(("1", "on", "true", "yes"))
-_NOT_SETTINGS = frozenset(("no_attach", "wheels"))
-"""Variables that `hotswap attach` reads."""
 
 
 @dataclass(frozen=True)
@@ -161,8 +159,6 @@ def _from_environment() -> dict[str, Any]:
             continue
         name = variable[len("HOTSWAP_") :].lower()
         check = _CHECKS.get(name)
-        if name in _NOT_SETTINGS:
-            continue
         if check is None:  # perhaps another program's; an error would stop ours
             watch_logger.warning("%s=%s: no such setting%s", variable, text, _did_you_mean(name, "HOTSWAP_"))
             continue

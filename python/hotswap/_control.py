@@ -103,6 +103,13 @@ def serve(connection: Connection, commands: Mapping[str, Command] | None = None)
         connection.close()
 
 
+def tell(connection: Connection, line: dict[str, Any]) -> None:
+    """Send a line that nobody asked for to one that is served, and that follows. Does not wait."""
+    follower = _connections.get(connection)
+    if follower is not None:
+        follower.note(line)
+
+
 def _answer(
     line: bytes, commands: Mapping[str, Command], peer: tuple[int, int]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -176,7 +183,7 @@ class _Follower:
     def send(self, value: dict[str, Any]) -> None:
         """Send an answer."""
         if self._sending:
-            self._note(value)
+            self.note(value)
         else:
             self._connection.sendall(_line(value), _NO_SIGNAL)
 
@@ -203,7 +210,7 @@ class _Follower:
         stopped = {"stopped": True}
         if self._sending:
             self._sent.clear()
-            self._note(stopped)
+            self.note(stopped)
             self._sent.wait(LAST_WORDS_SECONDS)
         else:
             self._connection.send(_line(stopped), _NO_SIGNAL | _NO_WAIT)
@@ -217,9 +224,10 @@ class _Follower:
         self._more.set()
 
     def _report(self, report: Report, when: float) -> None:
-        self._note((when, report))
+        self.note((when, report))
 
-    def _note(self, item: dict[str, Any] | tuple[float, Report]) -> None:
+    def note(self, item: dict[str, Any] | tuple[float, Report]) -> None:
+        """Have this sent as soon as the peer reads."""
         self._unsent.append(item)
         self._more.set()
 

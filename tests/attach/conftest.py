@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from processes import PLAIN_PYTHON, Attachment, Process, clean_environment
 
 collect_ignore = (

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from processes import PLAIN_PYTHON, Attachment, Process, clean_environment, until
 
 Start = Callable[..., Process]

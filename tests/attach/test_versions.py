@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from processes import Attachment, Process, edit
 
 import hotswap
+from processes import Attachment, Process, edit
 
 Start = Callable[..., Process]
 Attach = Callable[..., Attachment]
