@@ -62,6 +62,12 @@ fn attach_once(request: &Request, status: &Status) -> Result<Attachment, AttachE
     .start(&request.source);
     let pause = stopped.restore();
     let channel = started?;
+    // The new thread has waited for this: the mapping that it takes with it was in use until here.
+    nix::unistd::write(&channel, b"!").map_err(|error| AttachError::Step {
+        pid,
+        step: "letting the new thread begin",
+        reason: error.desc().to_owned(),
+    })?;
     Ok(Attachment {
         channel,
         thread,
@@ -325,10 +331,11 @@ impl Start<'_> {
             run: functions.run,
             release: functions.release,
             munmap: functions.munmap,
+            read: functions.read,
         };
         let line = payload::line(source, theirs, stopped.mask());
         tracee::write(pid, region.start, &Region::instructions())?;
-        tracee::write(pid, region.context(), &region.data(calls, &line))?;
+        tracee::write(pid, region.context(), &region.data(calls, theirs, &line))?;
         let arguments = [region.start, PAGE, READ_EXECUTE, 0, 0, 0];
         self.system_call("making memory executable", libc::SYS_mprotect, arguments)?;
         let started = self.call(
@@ -359,7 +366,7 @@ impl Start<'_> {
         }
         let handle = tracee::read(pid, region.results(), 8)?;
         let handle = u64::from_le_bytes(handle.try_into().unwrap_or_default());
-        // From here on the thread is there, and takes the mapping with it when it ends.
+        // From here on the thread is there, and takes the mapping with it once it was let go.
         let _ = self.call(
             "detaching the thread",
             region,

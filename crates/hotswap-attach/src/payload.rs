@@ -8,8 +8,10 @@
 //! ...      the stack for the calls that the stopped thread is made to do
 //! ```
 //!
-//! The thread's last instruction is a jump to `munmap`, which returns to where the thread came
-//! from: nothing of the mapping is left, and no second stop is needed to take it away.
+//! The thread's first step is to read one byte from the channel: it is sent when the stopped thread
+//! runs on, which needs the mapping until then. Its last is a jump to `munmap`, which returns to
+//! where the thread came from: nothing of the mapping is left, and no second stop is needed to
+//! take it away.
 
 /// The size of a page, and of the part that holds the instructions, in bytes.
 pub(crate) const PAGE: u64 = 4096;
@@ -18,12 +20,16 @@ const STACK: u64 = 16 * PAGE;
 const CALL: [u8; 3] = [0xff, 0xd0, 0xcc];
 /// Where the instructions of the new thread begin.
 const ENTRY: u64 = 16;
-const THREAD: [u8; 55] = [
+const THREAD: [u8; 70] = [
     0xf3, 0x0f, 0x1e, 0xfa, // endbr64
     0x53, // push rbx
     0x41, 0x54, // push r12
     0x48, 0x83, 0xec, 0x08, // sub rsp, 8
     0x48, 0x89, 0xfb, // mov rbx, rdi
+    0x8b, 0x7b, 0x40, // mov edi, [rbx + 64]
+    0x48, 0x8d, 0x73, 0x60, // lea rsi, [rbx + 96]
+    0xba, 0x01, 0x00, 0x00, 0x00, // mov edx, 1
+    0xff, 0x53, 0x38, // call [rbx + 56]       read
     0xff, 0x13, // call [rbx]            PyGILState_Ensure
     0x41, 0x89, 0xc4, // mov r12d, eax
     0x48, 0x8b, 0x7b, 0x18, // mov rdi, [rbx + 24]
@@ -39,8 +45,9 @@ const THREAD: [u8; 55] = [
     0xff, 0xe0, // jmp rax               munmap
     0xcc, 0xcc, // int3, never reached
 ];
-/// Behind the seven words of the context: what the stopped thread's calls write.
-const RESULTS: u64 = 64;
+/// Behind the nine words of the context: what the stopped thread's calls write, and, 16 bytes
+/// further, the byte that the new thread reads.
+const RESULTS: u64 = 80;
 const SOURCE: u64 = 128;
 
 /// The addresses of functions in the target.
@@ -50,6 +57,7 @@ pub(crate) struct Calls {
     pub(crate) run: u64,
     pub(crate) release: u64,
     pub(crate) munmap: u64,
+    pub(crate) read: u64,
 }
 
 /// The mapping, once its address is known.
@@ -81,7 +89,7 @@ impl Region {
         self.start + PAGE
     }
 
-    /// Room for 64 bytes of results.
+    /// Room for 16 bytes of results.
     pub(crate) fn results(self) -> u64 {
         self.context() + RESULTS
     }
@@ -100,7 +108,7 @@ impl Region {
     }
 
     /// The bytes of the pages behind it.
-    pub(crate) fn data(self, calls: Calls, source: &str) -> Vec<u8> {
+    pub(crate) fn data(self, calls: Calls, channel: i32, source: &str) -> Vec<u8> {
         let words = [
             calls.ensure,
             calls.run,
@@ -109,6 +117,8 @@ impl Region {
             calls.munmap,
             self.start,
             self.size,
+            calls.read,
+            u64::from(channel.cast_unsigned()),
         ];
         let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         bytes.resize(SOURCE as usize, 0);
@@ -157,6 +167,7 @@ mod tests {
         run: 2,
         release: 3,
         munmap: 4,
+        read: 5,
     };
 
     #[test]
@@ -166,13 +177,14 @@ mod tests {
             start: 0x10_0000,
             size,
         };
-        let data = region.data(CALLS, "pass");
+        let data = region.data(CALLS, 7, "pass");
         let word = |at: usize| u64::from_le_bytes(data[at..at + 8].try_into().unwrap());
         assert_eq!([word(0), word(8), word(16), word(32)], [1, 2, 3, 4]);
         assert_eq!([word(40), word(48)], [region.start, size]);
+        assert_eq!([word(56), word(64)], [5, 7]);
         let source = (word(24) - region.context()) as usize;
         assert_eq!(&data[source..], b"pass\0");
-        assert!(region.results() + 64 <= word(24));
+        assert!(region.results() >= region.context() + 72 && region.results() + 24 < word(24));
         assert!(region.context() + 128 + 5001 < region.stack() - 8 * PAGE);
     }
 
@@ -188,7 +200,7 @@ mod tests {
             pushes,
             [&[0x53][..], &[0x41, 0x54], &[0x48, 0x83, 0xec, 0x08]]
         );
-        assert_eq!(thread[51..53], [0xff, 0xe0]);
+        assert_eq!(thread[66..68], [0xff, 0xe0]);
     }
 
     #[test]

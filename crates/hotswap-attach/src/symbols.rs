@@ -23,6 +23,7 @@ pub(crate) struct Functions {
     pub(crate) pthread_create: u64,
     pub(crate) pthread_detach: u64,
     pub(crate) munmap: u64,
+    pub(crate) read: u64,
     /// The address of a `syscall` instruction.
     pub(crate) system_call: u64,
     /// Where the C library, the loader and whatever defines `malloc` run.
@@ -37,13 +38,13 @@ const PYTHON: [&str; 4] = [
     "PyRun_SimpleString",
     "PyGILState_Release",
 ];
-const THREADS: [&str; 3] = ["pthread_create", "pthread_detach", "munmap"];
+const LIBRARY: [&str; 4] = ["pthread_create", "pthread_detach", "munmap", "read"];
 const ALLOCATOR: &str = "malloc";
 
 /// Looks through the files that the process has mapped.
 pub(crate) fn find(pid: i32, maps: &[Mapping], program: &str) -> Result<Functions, AttachError> {
     let mut python: [Option<u64>; 4] = [None; 4];
-    let mut threads: [Option<u64>; 3] = [None; 3];
+    let mut library: [Option<u64>; 4] = [None; 4];
     let mut interpreter = String::new();
     let mut forbidden = Vec::new();
     let mut failures = Vec::new();
@@ -61,9 +62,9 @@ pub(crate) fn find(pid: i32, maps: &[Mapping], program: &str) -> Result<Function
             python = found;
             mapping.file_name().clone_into(&mut interpreter);
         }
-        let [create, detach, munmap, malloc] =
-            image.dynamic([THREADS[0], THREADS[1], THREADS[2], ALLOCATOR]);
-        for (place, found) in threads.iter_mut().zip([create, detach, munmap]) {
+        let found = image.dynamic(LIBRARY);
+        let [malloc] = image.dynamic([ALLOCATOR]);
+        for (place, found) in library.iter_mut().zip(found) {
             *place = place.or(found);
         }
         if malloc.is_some() || is_c_library(mapping.file_name()) {
@@ -87,17 +88,18 @@ pub(crate) fn find(pid: i32, maps: &[Mapping], program: &str) -> Result<Function
     let [Some(is_initialized), Some(ensure), Some(run), Some(release)] = python else {
         return Err(no_python(pid, program, images.len(), &failures));
     };
-    let [create, detach, munmap] = threads;
+    let [create, detach, munmap, read] = library;
     let needed = |address: Option<u64>, name| address.ok_or(AttachError::NoFunction { pid, name });
-    let munmap = needed(munmap, THREADS[2])?;
+    let munmap = needed(munmap, LIBRARY[2])?;
     Ok(Functions {
         is_initialized,
         ensure,
         run,
         release,
-        pthread_create: needed(create, THREADS[0])?,
-        pthread_detach: needed(detach, THREADS[1])?,
+        pthread_create: needed(create, LIBRARY[0])?,
+        pthread_detach: needed(detach, LIBRARY[1])?,
         munmap,
+        read: needed(read, LIBRARY[3])?,
         system_call: system_call(pid, munmap, maps)?,
         forbidden,
         interpreter,
