@@ -18,9 +18,14 @@ import sys
 import types
 import zipimport
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import CodeType, TracebackType
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+    from typing import Any
+else:
+    from hotswap._plain import dataclass
 
 _CACHED_LAST = (3, 14)
 """The last version whose `__main__` has `__cached__`."""

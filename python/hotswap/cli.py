@@ -10,8 +10,7 @@ import platform
 import sys
 import sysconfig
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from hotswap import _run
 from hotswap._config import CONSISTENCIES, STRATEGIES, enabled, resolve
@@ -20,6 +19,11 @@ from hotswap._logging import watch_logger
 from hotswap._run import Target
 from hotswap._session import open_session
 from hotswap._stream_log import StreamLog, wants_colour
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+else:
+    from hotswap._plain import dataclass
 
 _USAGE = """\
 usage: hotswap [run] [options] script.py [arguments]
