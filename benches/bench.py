@@ -22,6 +22,7 @@ from pathlib import Path
 
 import checkout
 import costs
+from attach import attaches
 from engines import PACKAGES, TITLES, Seen, Setting, compare, python_of
 from plot import plot
 from text import page
@@ -116,6 +117,10 @@ def checkouts(quick: bool) -> dict:
     return checkout.checkouts(*((500, 50, 10, 4) if quick else (5_000, 500, 10, 8)))
 
 
+def attach(quick: bool) -> dict:
+    return attaches(10 if quick else 100)
+
+
 PARTS = {
     "file": file,
     "project": project,
@@ -126,6 +131,7 @@ PARTS = {
     "steady_state": steady_state,
     "wake_ups": wake_ups,
     "checkout": checkouts,
+    "attach": attach,
 }
 
 

@@ -146,6 +146,14 @@ def page(results: dict) -> str:
             f"## Steady state\n\nInstructions (valgrind) that the main thread of a CPU-bound program executes,"
             f" {found['instructions']:,} with plain `python`.\n\n" + table(["", "more"], rows)
         )
+    if "attach" in results:
+        found = results["attach"]["found"]
+        parts.append(
+            f"## Attach\n\n`hotswap attach PID`, {found['count']} times into one idle asyncio program, each time a command of its own:"
+            f" {found['watching_p50']:.0f} ms from the start of the command until the program is watched (median; at most"
+            f" {found['watching_max']:.0f}). One thread of the program stood still for {found['pause_p50']:.2f} ms (median;"
+            f" 95 %: {found['pause_p95']:.2f}, at most {found['pause_max']:.2f})."
+        )
     if "wake_ups" in results:
         found = results["wake_ups"]["found"]
         rows = [[name, str(count)] for name, count in sorted(found["wake_ups"].items())]

@@ -81,7 +81,12 @@ while True:
     rounds += 1
     print('rounds', rounds, flush=True)
 """
-KINDS = {"allocating in four threads": ALLOCATING, "checking itself": CHECKING, "asyncio": ASYNCIO, "embedded": None}
+KINDS = {
+    "allocating in four threads": ALLOCATING,
+    "checking itself": CHECKING,
+    "asyncio": ASYNCIO,
+    "embedded": None,
+}
 
 
 def start(kind: str, folder: Path) -> Process:
@@ -163,7 +168,9 @@ def main() -> int:
     parser.add_argument("--kind", choices=KINDS, action="append")
     options = parser.parse_args()
     print(f"CPython {'.'.join(map(str, sys.version_info[:3]))}; milliseconds")
-    print("| target | attached | refused | answer, median | pause, median | 95 % | most | looks, most | mappings |")
+    print(
+        "| target | attached | refused | answer, median | pause, median | 95 % | most | looks, most | mappings |"
+    )
     print("|---|---|---|---|---|---|---|---|---|", flush=True)
     for kind in options.kind or KINDS:
         with tempfile.TemporaryDirectory() as folder:
