@@ -21,8 +21,10 @@ use crate::judge::Position;
 
 /// How long a thread is waited for, once it was told to stop.
 const STOP: Duration = Duration::from_secs(2);
-/// How often it is asked for.
+/// How often it is asked for, after the time in which most steps are done.
 const LOOK: Duration = Duration::from_micros(50);
+/// How long it is asked for without a sleep in between: the thread stands still meanwhile.
+const AT_ONCE: Duration = Duration::from_micros(500);
 /// `NT_X86_XSTATE` of `elf.h`: all registers but the general ones.
 const EXTENDED_STATE: usize = 0x202;
 /// `PTRACE_EVENT_STOP` of `linux/ptrace.h`.
@@ -360,10 +362,15 @@ fn wait(thread: Pid, limit: Duration) -> Result<WaitStatus, Refusal> {
             Err(Errno::EINTR) => {}
             Err(error) => return Err(not_now(error)),
         }
-        if start.elapsed() > limit {
+        let waited = start.elapsed();
+        if waited > limit {
             return Err(Refusal::NotNow("did not come back in time".to_owned()));
         }
-        std::thread::sleep(LOOK);
+        if waited < AT_ONCE {
+            std::thread::yield_now();
+        } else {
+            std::thread::sleep(LOOK);
+        }
     }
 }
 
