@@ -36,12 +36,12 @@ def caller():
 class Program:
     """A module that is watched, with threads that call it without a pause."""
 
-    def __init__(self, folder: Path, rest: str = "") -> None:
+    def __init__(self, folder: Path, rest: str = "", seconds: float = 1.0) -> None:
         self.rest = textwrap.dedent(rest)
         self.name = f"gated_{next(_numbers)}"
         self.file = folder / f"{self.name}.py"
         self.file.write_text(self.source(0))
-        self.session = hotswap.watch(folder, consistency="quiescent")
+        self.session = hotswap.watch(folder, consistency="quiescent", quiescence_timeout=seconds)
         self.session.pause()
         self.module: Any = __import__(self.name)
         hotswap.sync()
@@ -91,8 +91,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def run(folder: Path) -> Iterator[Any]:
     programs: list[Program] = []
 
-    def start(rest: str = "") -> Program:
-        programs.append(Program(folder, rest))
+    def start(rest: str = "", seconds: float = 1.0) -> Program:
+        programs.append(Program(folder, rest, seconds))
         return programs[-1]
 
     yield start
@@ -104,7 +104,8 @@ def run(folder: Path) -> Iterator[Any]:
 
 @pytest.mark.parametrize("interval", [1e-6, 0.005])
 def test_a_quiet_moment_is_found_among_threads_that_never_rest(run: Any, interval: float) -> None:
-    program = run()
+    # Longer than is needed where the machine has nothing else to do.
+    program = run(seconds=10.0)
     sys.setswitchinterval(interval)
     # Looked for without a gate, a moment at which all are out would come once in thousands of looks.
     program.call("caller", 12)
@@ -126,7 +127,8 @@ def test_a_call_that_waits_sees_its_caller_as_ever(run: Any) -> None:
 
         def through():
             look()
-        """
+        """,
+        seconds=10.0,
     )
     sys.setswitchinterval(1e-6)
     program.call("through", 6)
