@@ -130,7 +130,7 @@ def begin():
         say("hotswap", "PROTOCOL", "%d.%d.%d" % sys.version_info[:3], _imp.extension_suffixes()[0],
             getattr(native, "__version__", "unknown") if own is not None and native is not None else "-",
             "installed" if installed else "-", "main-thread" if stolen else "-")
-        data, extra, _, _ = channel.recvmsg(8, _socket.CMSG_SPACE(4))
+        data, extra, _, _ = channel.recvmsg(8, _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC)
         if not data:
             raise EOFError
         extension = int.from_bytes(extra[0][2][:4], sys.byteorder) if extra else None

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -265,9 +266,24 @@ struct Start<'a> {
     functions: &'a Functions,
 }
 
+/// Why no thread was started, and whether one may have been all the same: then what it needs stays.
+struct Failure {
+    error: AttachError,
+    may_run: bool,
+}
+
+impl From<AttachError> for Failure {
+    fn from(error: AttachError) -> Self {
+        Self {
+            error,
+            may_run: false,
+        }
+    }
+}
+
 impl Start<'_> {
     /// Starts the new thread. On failure nothing of ours is left.
-    fn start(&self, source: &str) -> Result<std::os::fd::OwnedFd, AttachError> {
+    fn start(&self, source: &str) -> Result<OwnedFd, AttachError> {
         const READ_WRITE: u64 = 3;
         const PRIVATE_ANONYMOUS: u64 = 0x22;
         self.stopped.block_signals()?;
@@ -277,18 +293,16 @@ impl Start<'_> {
         let arguments = [0, size, READ_WRITE, PRIVATE_ANONYMOUS, u64::MAX, 0];
         let start = self.system_call("mapping memory", libc::SYS_mmap, arguments)?;
         let region = Region { start, size };
-        let outcome = self.start_in(region, source);
-        if outcome.is_err() {
-            let _ = self.system_call(
-                "unmapping memory",
-                libc::SYS_munmap,
-                [start, size, 0, 0, 0, 0],
-            );
-        }
-        outcome
+        self.start_in(region, source).map_err(|failure| {
+            if !failure.may_run {
+                let arguments = [start, size, 0, 0, 0, 0];
+                let _ = self.system_call("unmapping memory", libc::SYS_munmap, arguments);
+            }
+            failure.error
+        })
     }
 
-    fn start_in(&self, region: Region, source: &str) -> Result<std::os::fd::OwnedFd, AttachError> {
+    fn start_in(&self, region: Region, source: &str) -> Result<OwnedFd, Failure> {
         const LOCAL: u64 = 1;
         const STREAM_CLOSED_ON_EXEC: u64 = 1 | 0o2_000_000;
         let arguments = [LOCAL, STREAM_CLOSED_ON_EXEC, 0, region.results(), 0, 0];
@@ -296,16 +310,16 @@ impl Start<'_> {
         let pair = tracee::read(self.pid, region.results(), 8)?;
         let [theirs, ours] = [0, 4]
             .map(|at| i32::from_le_bytes([pair[at], pair[at + 1], pair[at + 2], pair[at + 3]]));
-        let outcome = self.start_with(region, source, theirs, ours);
         let close = |descriptor: i32| {
             let arguments = [u64::from(descriptor.cast_unsigned()), 0, 0, 0, 0, 0];
-            self.system_call("closing a socket", libc::SYS_close, arguments)
+            let _ = self.system_call("closing a socket", libc::SYS_close, arguments);
         };
-        let closed = close(ours);
-        if outcome.is_err() {
-            let _ = close(theirs);
+        let outcome = self.start_with(region, source, theirs, ours);
+        close(ours);
+        if outcome.as_ref().is_err_and(|failure| !failure.may_run) {
+            close(theirs);
         }
-        outcome.and_then(|channel| closed.map(|_| channel))
+        outcome
     }
 
     fn start_with(
@@ -314,7 +328,7 @@ impl Start<'_> {
         source: &str,
         theirs: i32,
         ours: i32,
-    ) -> Result<std::os::fd::OwnedFd, AttachError> {
+    ) -> Result<OwnedFd, Failure> {
         const READ_EXECUTE: u64 = 5;
         let Self {
             pid,
@@ -345,15 +359,20 @@ impl Start<'_> {
             [0; 4],
         )?;
         if started & 0xffff_ffff == 0 {
-            return Err(AttachError::NotInitialised { pid });
+            return Err(AttachError::NotInitialised { pid }.into());
         }
         let arguments = [region.results(), 0, region.entry(), region.context()];
-        let error = self.call(
-            "starting a thread",
-            region,
-            functions.pthread_create,
-            arguments,
-        )? & 0xffff_ffff;
+        let error =
+            self.call(
+                "starting a thread",
+                region,
+                functions.pthread_create,
+                arguments,
+            )
+            .map_err(|error| Failure {
+                error,
+                may_run: true,
+            })? & 0xffff_ffff;
         if error != 0 {
             let reason = Errno::from_raw(i32::try_from(error).unwrap_or_default())
                 .desc()
@@ -362,17 +381,20 @@ impl Start<'_> {
                 pid,
                 step: "starting a thread",
                 reason,
-            });
+            }
+            .into());
         }
-        let handle = tracee::read(pid, region.results(), 8)?;
-        let handle = u64::from_le_bytes(handle.try_into().unwrap_or_default());
-        // From here on the thread is there, and takes the mapping with it once it was let go.
-        let _ = self.call(
-            "detaching the thread",
-            region,
-            functions.pthread_detach,
-            [handle, 0, 0, 0],
-        );
+        // From here on the thread is there, and takes the mapping with it once it was let go: nothing
+        // that fails now may fail the whole. A thread that is not detached leaks its descriptor.
+        if let Ok(handle) = tracee::read(pid, region.results(), 8) {
+            let handle = u64::from_le_bytes(handle.try_into().unwrap_or_default());
+            let _ = self.call(
+                "detaching the thread",
+                region,
+                functions.pthread_detach,
+                [handle, 0, 0, 0],
+            );
+        }
         Ok(channel)
     }
 
