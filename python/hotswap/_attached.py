@@ -32,6 +32,9 @@ PROTOCOL = 1
 """Changed when the two ends would not understand each other any more."""
 
 
+_attachments: set[Attached] = set()
+
+
 def start(channel: socket) -> None:
     """Answer on this channel, in a thread of our own, so that the one that was injected can end."""
     _loop.start_thread(Attached(channel).run, "hotswap attach")
@@ -48,11 +51,22 @@ class Attached:
 
     def run(self) -> None:
         """Answer until the other end hangs up; then see to it that nothing is left."""
+        commands = {"watch": self._watch, "detach": self._detach, "end": self._end}
+        _attachments.add(self)
         try:
-            _control.serve(self._channel, {"watch": self._watch, "detach": self._detach, "end": self._end})
+            _control.serve(self._channel, commands)
         finally:
-            if os.getpid() == self._pid:
-                self._leave(self._session)
+            _attachments.discard(self)
+            session, self._session = self._session, None
+            self._leave(session)
+
+    def forget(self) -> None:
+        """In a forked child, which has neither the thread of this attachment nor anybody at the other end."""
+        session, self._session = self._session, None
+        self._handler = (
+            None  # it has nobody to tell, and a lock of the logging module may be another thread's
+        )
+        self._leave(session)
 
     def _watch(self, request: dict[str, Any]) -> dict[str, Any]:
         if self._session is not None:
@@ -98,6 +112,13 @@ class Attached:
         if self._handler is not None:
             logger.made().removeHandler(self._handler)
             self._handler = None
+
+
+def after_fork_in_child() -> None:
+    """An attachment is to one process: its children have the code that was updated, and go on without it."""
+    for attached in tuple(_attachments):
+        attached.forget()
+    _attachments.clear()
 
 
 def _handler(tell: Callable[[dict[str, Any]], None]) -> Handler:

@@ -615,3 +615,6 @@ def _after_fork_in_child() -> None:
         control.after_fork_in_child()
     if current is not None:
         current.after_fork_in_child()
+    attached = sys.modules.get("hotswap._attached")
+    if attached is not None:
+        attached.after_fork_in_child()

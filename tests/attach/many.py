@@ -16,10 +16,9 @@ import time
 from pathlib import Path
 
 from hosts import compile_host
-from processes import PLAIN_PYTHON, Process, clean_environment, until
-
 from hotswap._attach import connect
 from hotswap._errors import AttachError
+from processes import PLAIN_PYTHON, Process, clean_environment, until
 
 PROGRESS = """
 import threading, time

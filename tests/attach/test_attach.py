@@ -211,6 +211,51 @@ threading.Thread(target=late).start()
     assert target.lines.empty()
 
 
+FORKING = """
+import os, sys, time
+def answer():
+    return "old"
+print("up")
+for line in sys.stdin:
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(0.4)
+        print("child", answer(), len(os.listdir("/proc/self/task")), sum("hotswap" in str(one) for one in sys.meta_path))
+        os._exit(0)
+    os.waitpid(pid, 0)
+"""
+
+
+def test_a_child_that_is_forked_meanwhile_has_the_code_and_no_attachment(
+    start: Start, attach: Attach, tmp_path: Path
+) -> None:
+    target = start(FORKING)
+    attachment = attach(target)
+    attachment.event("watching")
+    edit(tmp_path / "program.py", '"old"', '"new"')
+    attachment.report()
+    assert target.process.stdin is not None
+    target.process.stdin.write("\n")
+    target.process.stdin.flush()
+    assert target.line(lambda line: line.startswith("child")) == "child new 1 0"
+    edit(tmp_path / "program.py", '"new"', '"newer"')
+    assert attachment.report()["generation"] == 2
+    assert attachment.end() == 0
+
+
+def test_a_child_of_a_detached_one_watches(start: Start, attach: Attach, tmp_path: Path) -> None:
+    target = start(FORKING.replace("time.sleep(0.4)", "time.sleep(0.3); input(); time.sleep(0.5)"))
+    assert "goes on watching" in attach(target, "--detach").ended()
+    assert target.process.stdin is not None
+    target.process.stdin.write("\n")
+    target.process.stdin.flush()
+    until(lambda: Path(f"/proc/{target.pid}/task/{target.pid}/children").read_text(), bool)
+    edit(tmp_path / "program.py", '"old"', '"new"')
+    target.process.stdin.write("\n")
+    target.process.stdin.flush()
+    assert target.line(lambda line: line.startswith("child")).startswith("child new ")
+
+
 def test_ps_lists_it(start: Start, attach: Attach) -> None:
     target = start(ANSWERS)
 
