@@ -75,7 +75,7 @@ class UpdateLoop:
     def start(self) -> None:
         """Read the sources, watch them, and apply what changes from now on."""
         if self.options.control:
-            # Here, not in the thread that listens: a program that goes through sys.modules has no lock for it.
+            # Here, not in the thread that listens: a program may be going through sys.modules.
             import hotswap._control  # noqa: F401
         self._engine = _new_engine(self.options)
         self._finder.install()

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from hosts import compile_host
+from embedded import compile_host
 from hotswap._attach import connect
 from hotswap._errors import AttachError
 from processes import PLAIN_PYTHON, Process, clean_environment, until
