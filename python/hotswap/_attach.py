@@ -23,7 +23,7 @@ from pathlib import Path
 from types import CodeType
 
 from hotswap._attached import PROTOCOL
-from hotswap._errors import AttachError
+from hotswap._errors import AttachError, TraceError
 from hotswap._report import Report
 from hotswap._stream_log import StreamLog
 
@@ -258,8 +258,12 @@ def connect(
 
     source = _BOOTSTRAP.replace("PROTOCOL", str(PROTOCOL))
     source = source.replace("ASKER_PID", str(os.getpid())).replace("ASKER_UID", str(os.getuid()))
-    found = attach(pid, source, PATIENCE, despite_seccomp)
-    target = Target(pid, socket.socket(fileno=found["channel"]), dict(found))
+    try:
+        found: dict[str, Any] = {**attach(pid, source, PATIENCE, despite_seccomp)}
+        connection = socket.socket(fileno=found["channel"])
+    except TraceError as error:
+        connection, found = _ask_interpreter(pid, source, timeout, error)
+    target = Target(pid, connection, found)
     try:
         _hand_over(target, wheels, timeout, tell)
     except EOFError:
@@ -269,6 +273,58 @@ def connect(
         target.close()
         raise
     return target
+
+
+_FROM_SCRIPT = """
+import _socket, _thread
+connection = _socket.socket(_socket.AF_UNIX)
+connection.connect({path!r})
+names = {{"CHANNEL": connection.detach(), "SIGNALS": ()}}
+_thread.start_new_thread(exec, ({source!r}, names))
+"""
+
+
+def _ask_interpreter(
+    pid: int, source: str, timeout: float, refusal: TraceError
+) -> tuple[socket.socket, dict[str, Any]]:
+    """The way of PEP 768, for where threads may not be stopped: the interpreter runs a script by itself.
+
+    From CPython 3.14, of the same minor version at both ends. It comes to that when its main thread next runs
+    Python code. Raises `refusal` where this way is not open either.
+    """
+    remote_exec = getattr(sys, "remote_exec", None)
+    if remote_exec is None:
+        raise refusal
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="hotswap-") as folder:  # for this user only
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(os.path.join(folder, "channel"))
+        listener.listen(1)
+        script = os.path.join(folder, "start.py")
+        with open(script, "x", encoding="ascii") as file:
+            file.write(_FROM_SCRIPT.format(path=listener.getsockname(), source=source))
+        try:
+            remote_exec(pid, script)
+        except (OSError, RuntimeError):
+            raise refusal from None
+        listener.settimeout(timeout)
+        try:
+            connection, _ = listener.accept()
+        except TimeoutError:
+            raise AttachError(
+                f"{refusal}. Its interpreter was asked to let hotswap in, but its main thread ran no Python "
+                f"code within {timeout:g} s"
+            ) from None
+        finally:
+            listener.close()
+    peer = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    if peer[0] != pid:
+        connection.close()
+        raise AttachError(f"process {peer[0]} has answered in the place of {pid}")
+    connection.settimeout(None)
+    how = {"thread": pid, "reason": "the interpreter let hotswap in by itself", "tries": 0, "pause": 0.0}
+    return connection, {**how, "interpreter": ""}
 
 
 def _hand_over(target: Target, wheels: Sequence[str], timeout: float, tell: Any) -> None:

@@ -37,3 +37,7 @@ class RollbackError(HotswapError):
 
 class AttachError(HotswapError):
     """hotswap could not be started in another process, which runs on as it was."""
+
+
+class TraceError(AttachError):
+    """The kernel does not let this process trace the other one."""

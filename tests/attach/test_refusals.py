@@ -174,6 +174,37 @@ def test_a_filter_for_system_calls(start: Start, attach: Attach) -> None:
     attach(target, "--despite-seccomp").event("watching")
 
 
+WITHOUT_PTRACE = """
+import ctypes, struct, sys
+import hotswap._attach, hotswap._hotswap
+code = [(0x20, 0, 0, 0), (0x15, 0, 1, 101), (0x06, 0, 0, 0x50001), (0x06, 0, 0, 0x7FFF0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *words) for words in code))
+program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", 4, ctypes.addressof(code)))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.byref(program), 0, 0) == 0
+sys.exit(hotswap._attach.attach_command(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="there is another way from 3.14 on")
+def test_a_filter_on_the_one_who_asks(start: Start, tmp_path: Path) -> None:
+    target = start(SLEEPS)
+    words = [sys.executable, "-c", WITHOUT_PTRACE, str(target.pid)]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert f"a seccomp filter keeps this process from tracing {target.pid}" in done.stderr
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="PEP 768 is of 3.14")
+def test_where_threads_may_not_be_stopped_the_interpreter_is_asked(start: Start, tmp_path: Path) -> None:
+    target = start("import time\nprint('up')\nwhile True:\n    time.sleep(0.01)\n")
+    words = [sys.executable, "-c", WITHOUT_PTRACE, str(target.pid), "--detach"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "the interpreter let hotswap in by itself" in done.stdout
+
+
 IN_THE_C_LIBRARY = """
 import ctypes
 libc = ctypes.CDLL(None)

@@ -181,6 +181,21 @@ pub enum AttachError {
     },
 }
 
+impl AttachError {
+    /// Whether it is the kernel's rules that do not let this process trace the other one.
+    #[must_use]
+    pub fn is_about_rights(&self) -> bool {
+        matches!(
+            self,
+            Self::OtherUser { .. }
+                | Self::NotDumpable { .. }
+                | Self::NoCapability { .. }
+                | Self::Yama { .. }
+                | Self::FilteredHere { .. }
+        )
+    }
+}
+
 fn yama_advice(scope: u8) -> &'static str {
     match scope {
         1 => {

@@ -27,9 +27,14 @@ pub(crate) fn attach<'py>(
         patience,
         despite_seccomp,
     };
-    let done = py
-        .detach(|| attach_to(&request))
-        .map_err(|error| raise(py, "AttachError", error.to_string()))?;
+    let done = py.detach(|| attach_to(&request)).map_err(|error| {
+        let class = if error.is_about_rights() {
+            "TraceError"
+        } else {
+            "AttachError"
+        };
+        raise(py, class, error.to_string())
+    })?;
     let result = PyDict::new(py);
     result.set_item("thread", done.thread)?;
     result.set_item("reason", done.reason)?;
