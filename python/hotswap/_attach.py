@@ -547,7 +547,9 @@ class _Output:
             f"attached to process {target.pid} (Python {target.version}{more}); thread {found['thread']} "
             f"stood still for {found['pause'] * 1000:.1f} ms: {found['reason']}"
         )
-        self.say(f"{message.get('files')} files are watched; Ctrl-C ends the attachment")
+        files = message.get("files")
+        watched = "1 file is watched" if files == 1 else f"{files} files are watched"
+        self.say(f"{watched}; Ctrl-C ends the attachment")
 
 
 def ps_command(words: Sequence[str]) -> int:

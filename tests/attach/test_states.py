@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from processes import PLAIN_PYTHON, Attachment, Process, clean_environment, until
+from processes import PLAIN_PYTHON, Attachment, Process, clean_environment, edit, until
 
 Start = Callable[..., Process]
 Attach = Callable[..., Attachment]
@@ -135,6 +136,25 @@ for _ in range(1000):
     for _ in range(3):
         os.kill(target.pid, signal.SIGUSR1)
         assert target.line(lambda line: line.startswith("signals")) == "signals 1"
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="needs root and unshare")
+def test_in_namespaces_of_its_own(attach: Attach, processes: list[Process], tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(
+        "import os, time\ndef answer():\n    return 'old'\nwhile True:\n    print(os.getpid(), answer())\n    time.sleep(0.05)\n"
+    )
+    apart = ["unshare", "--pid", "--fork", "--mount-proc", "--net", "--ipc", "--uts"]
+    outer = Process([*apart, PLAIN_PYTHON, "-u", "program.py"], tmp_path, clean_environment())
+    processes.append(outer)
+    assert outer.line(lambda line: line) == "1 old"
+    pid = int(Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()[0])
+    attachment = attach(pid)
+    attachment.event("watching")
+    edit(tmp_path / "program.py", "'old'", "'new'")
+    assert attachment.report()["status"] == "applied"
+    outer.line(lambda line: line == "1 new")
+    assert attachment.end() == 0
+    os.kill(pid, signal.SIGKILL)
 
 
 def test_just_started(start: Start, attach: Attach, tmp_path: Path) -> None:
