@@ -265,7 +265,8 @@ def _running() -> _loop.UpdateLoop:
 
 def _status(request: dict[str, Any]) -> dict[str, Any]:
     loop = _running()
-    return {"status": {**process_facts(), **loop.status()}}
+    last = loop.history[-1] if loop.history else None
+    return {"status": {**process_facts(), **loop.status(), "last": None if last is None else last.status}}
 
 
 def _log(request: dict[str, Any]) -> dict[str, Any]:
@@ -340,6 +341,7 @@ def process_facts() -> dict[str, Any]:
     return {
         "pid": os.getpid(),
         "ppid": os.getppid(),
+        "family": _loop.family or os.getpid(),
         "command": _command_line(),
         "python": ".".join(map(str, sys.version_info[:3])),
     }

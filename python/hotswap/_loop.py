@@ -74,6 +74,7 @@ class UpdateLoop:
 
     def start(self) -> None:
         """Read the sources, watch them, and apply what changes from now on."""
+        global family
         if self.options.control:
             # Here, not in the thread that listens: a program may be going through sys.modules.
             import hotswap._control  # noqa: F401
@@ -84,6 +85,8 @@ class UpdateLoop:
         except BaseException:
             self._finder.remove()
             raise
+        if family is None:
+            family = os.getpid()
         self._thread = start_thread(self._run)
         _arrange_process_events()
 
@@ -559,6 +562,8 @@ _unfinished: list[UpdateLoop] = []
 """Loops that were stopped while their thread was busy, and that may still be."""
 process_lock = threading.RLock()
 """Held while the loop of this process is made or given up."""
+family: int | None = None
+"""The first process that watched, of which this one is a fork or a worker."""
 current: UpdateLoop | None = None
 """The loop of this process. There is one at most: an edit may concern modules of every watched path."""
 

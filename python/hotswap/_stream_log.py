@@ -71,12 +71,7 @@ class StreamLog(logging.Handler):
     def _dressed(self, text: str, level: int) -> str:
         if os.getpid() != self._pid:  # a forked child of the program
             text = f"hotswap[{os.getpid()}]{text[len('hotswap') :]}"
-        match = _HEAD.fullmatch(text)
-        if not self._colour or match is None:
-            return text
-        colour = "31" if level >= logging.ERROR else "33" if level >= logging.WARNING else "32"
-        duration = f"\x1b[2m{match[3]}\x1b[0m" if match[3] else ""
-        return f"\x1b[1;{colour}m{match[1]}\x1b[0m{match[2]}{duration}"
+        return dressed(text, level, self._colour)
 
     def flush(self) -> None:
         """Show the lines that were held back, if the terminal can take them by now."""
@@ -105,6 +100,16 @@ class StreamLog(logging.Handler):
             self._stream.flush()
         except (OSError, ValueError, AttributeError):  # closed, or there never was one
             pass
+
+
+def dressed(text: str, level: int, colour: bool) -> str:
+    """A line as it is shown, in colour or not."""
+    match = _HEAD.fullmatch(text)
+    if not colour or match is None:
+        return text
+    hue = "31" if level >= logging.ERROR else "33" if level >= logging.WARNING else "32"
+    duration = f"\x1b[2m{match[3]}\x1b[0m" if match[3] else ""
+    return f"\x1b[1;{hue}m{match[1]}\x1b[0m{match[2]}{duration}"
 
 
 def wants_colour(stream: TextIO) -> bool:

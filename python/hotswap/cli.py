@@ -32,6 +32,7 @@ usage: hotswap [run] [options] script.py [arguments]
        hotswap [run] [options] - [arguments]          the program is read from stdin
        hotswap attach [options] PID                   brings hotswap into a running process
        hotswap ps [--json]                            lists the processes one may attach to
+       hotswap status | log | history | diff | rollback | pause | resume [PID] [--json]
        hotswap doctor [--json]
        hotswap --version | --help
 """
@@ -40,6 +41,8 @@ Python's own flags (-b -B -d -E -i -I -O -P -q -s -S -u -v -W -X) may stand befo
 Settings are read from [tool.hotswap] in pyproject.toml, then HOTSWAP_* variables, then these options.
 HOTSWAP=0 turns everything off.
 """
+_ASKING = frozenset(("status", "log", "history", "diff", "rollback", "pause", "resume"))
+"""The commands that ask a running process; a word behind them and --help says more."""
 _PYTHON_FLAGS = frozenset("bBdEiIOPqRsSuv")
 _PYTHON_FLAGS_WITH_VALUE = frozenset("WX")
 _HIDING_FLAGS = frozenset("EIsS")
@@ -62,6 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         from hotswap import _attach
 
         return (_attach.attach_command if words[0] == "attach" else _attach.ps_command)(words[1:])
+    if words and words[0] in _ASKING:
+        from hotswap import _commands
+
+        return _commands.main(words)
     if words and words[0] == "run":
         return _run_command(words[1:])
     if not words or words[0] in ("-h", "--help"):

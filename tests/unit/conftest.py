@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,3 +33,13 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[fake_engine.FakeEn
     hotswap.stop()
     _loop.before_callbacks.clear()
     _loop.after_callbacks.clear()
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A runtime directory of this test's own, with a short name."""
+    folder = tempfile.mkdtemp(prefix="hotswap-test-")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+    yield Path(folder)
+    hotswap.stop()
+    shutil.rmtree(folder)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import stat
 import subprocess
 import sys
-import tempfile
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +28,8 @@ ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebo
 
 
 @pytest.fixture(autouse=True)
-def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A runtime directory of this test's own, with a short name."""
-    folder = tempfile.mkdtemp(prefix="hotswap-test-")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
-    yield Path(folder)
-    hotswap.stop()
-    shutil.rmtree(folder)
+def own_directory(runtime: Path) -> None:
+    """No test meets the sockets of the machine."""
 
 
 class Asker:
