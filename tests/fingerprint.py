@@ -331,7 +331,8 @@ def _process(where: str, modules: dict[str, Any], walk: _Walk) -> Fields:
         "path hooks": [id(each) for each in sys.path_hooks],
         "path": list(sys.path),
         "exit callbacks": atexit._ncallbacks() if hasattr(atexit, "_ncallbacks") else 0,
-        "threads": sorted(thread.name for thread in threading.enumerate()),
+        # The control channel opens in its own time, with or without an update.
+        "threads": sorted(thread.name for thread in threading.enumerate() if thread.name != "hotswap control"),
         "log handlers": [id(each) for each in logging.getLogger().handlers],
         "excepthook": id(sys.excepthook),
         "folder": os.getcwd(),
