@@ -24,7 +24,9 @@ STRATEGIES = ("patch", "reload")
 APPLY = ("immediate", "checkpoint")
 CONSISTENCIES = ("auto", "immediate", "quiescent")
 _OFF = frozenset(("0", "off", "false", "no"))
-_SWITCHES = frozenset(("HOTSWAP_NO_ATTACH", "HOTSWAP_CHILDREN", "HOTSWAP_WHEELS"))
+CHILDREN = "HOTSWAP_CHILDREN"
+"""Set by `hotswap run`, for the workers that its program starts."""
+_SWITCHES = frozenset(("HOTSWAP_NO_ATTACH", "HOTSWAP_WHEELS", CHILDREN))
 """Variables that are no settings."""
 _TRUE = frozenset(("1", "on", "true", "yes"))
 

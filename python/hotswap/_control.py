@@ -71,21 +71,23 @@ _NO_WAIT = getattr(_socket, "MSG_DONTWAIT", 0)
 _connections: dict[Connection, _Follower] = {}
 """Those that are served now; a forked child lets go of them."""
 _servers: set[Server] = set()
+commands: dict[str, Command] = {}
+"""Further commands of this process, by name."""
 
 
 # ---------------------------------------------------------------------------------------- serving
 
 
-def serve(connection: Connection, commands: Mapping[str, Command] | None = None) -> None:
+def serve(connection: Connection, further: Mapping[str, Command] | None = None) -> None:
     """Answer the requests that come over a connected stream socket until it ends; then close it.
 
-    Blocks: call it in a thread of its own. Whom to let in is the caller's decision. `commands` are further
+    Blocks: call it in a thread of its own. Whom to let in is the caller's decision. `further` are more
     commands by name, or others in the place of these: each is called with the request and returns what
     the answer holds beside `ok`; what it raises below `HotswapError` becomes the answer's `error`.
     """
     quiet_socket(connection)
     follower = _connections[connection] = _Follower(connection)
-    all_commands = {**_COMMANDS, **(commands or {})}
+    all_commands = {**_COMMANDS, **commands, **(further or {})}
     peer = peer_of(connection) or (0, -1)
     try:
         for line in _lines(connection):
@@ -111,7 +113,7 @@ def tell(connection: Connection, line: dict[str, Any]) -> None:
 
 
 def _answer(
-    line: bytes, commands: Mapping[str, Command], peer: tuple[int, int]
+    line: bytes, all_commands: Mapping[str, Command], peer: tuple[int, int]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     import json
 
@@ -122,9 +124,9 @@ def _answer(
             raise ValueError("a request is a JSON object")
         request = parsed
         name = request.get("command", "log" if request.get("follow") else None)
-        command = commands.get(name) if isinstance(name, str) else None
+        command = all_commands.get(name) if isinstance(name, str) else None
         if command is None:
-            raise ValueError(f"there is no command {name!r}; there are {', '.join(sorted(commands))}")
+            raise ValueError(f"there is no command {name!r}; there are {', '.join(sorted(all_commands))}")
     except (ValueError, RecursionError) as error:
         return {}, _refusal(error)
     try:
@@ -397,14 +399,18 @@ class Server:
 
     def stop(self) -> None:
         """Listen no more, and end what is being served. Idempotent."""
-        if self._stopping or self._pid != os.getpid():
+        if self._pid != os.getpid():
             return
+        # May come in the middle of `start`, whose caller then calls it once more.
         self._stopping = True
         _servers.discard(self)
-        if self._listener is None or self.path is None:
+        listener = self._listener
+        path, self.path = self.path, None
+        if path is None:
             return
-        _wake(self._listener, self.path)
-        _remove(self.path, self._inode)
+        if listener is not None:
+            _wake(listener, path)
+        _remove(path, self._inode)
         for connection in tuple(self._served):
             _shut(connection)
         if self._thread is not None and not _loop.in_thread(self._thread):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import BuiltinFunctionType
 
 from hotswap import _plugins
-from hotswap._config import Options
+from hotswap._config import CHILDREN, Options
 from hotswap._errors import RollbackError
 from hotswap._finder import NotingFinder
 from hotswap._logging import apply_logger, log_report, watch_logger
@@ -45,6 +45,8 @@ BEFORE_AFTER_ERROR = "a callback for updates failed"
 
 before_callbacks: list[Callable[[], object]] = []
 after_callbacks: list[Callable[[Report], object]] = []
+listening_callbacks: list[Callable[[], object]] = []
+"""Called, in this process and in its forks, before others can ask it."""
 followers: list[Callable[[Report, float], object]] = []
 """Who follows the reports from outside of the program; called with the time as well, must not raise."""
 
@@ -339,6 +341,8 @@ class UpdateLoop:
             return
         from hotswap._control import Server
 
+        for callback in tuple(listening_callbacks):
+            _call(callback)
         self._server = server = Server()
         server.start()
         if self.stopped:
@@ -562,6 +566,8 @@ _unfinished: list[UpdateLoop] = []
 """Loops that were stopped while their thread was busy, and that may still be."""
 process_lock = threading.RLock()
 """Held while the loop of this process is made or given up."""
+last_fork: float | None = None
+"""When this process has forked."""
 family: int | None = None
 """The first process that watched, of which this one is a fork or a worker."""
 current: UpdateLoop | None = None
@@ -607,6 +613,8 @@ def _before_fork() -> None:
 
 
 def _after_fork() -> None:
+    global last_fork
+    last_fork = time.monotonic()
     if current is not None:
         current.after_fork()
 
@@ -615,6 +623,10 @@ def _after_fork_in_child() -> None:
     global process_lock
     process_lock = threading.RLock()
     _plugins.after_fork_in_child()
+    told = os.environ.get(CHILDREN)
+    if told is not None:
+        # What this process starts is its own.
+        os.environ[CHILDREN] = f"{os.getpid()} {told.partition(' ')[2]}"
     control = sys.modules.get("hotswap._control")
     if control is not None:
         control.after_fork_in_child()

@@ -10,9 +10,11 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING, TextIO
 
+from hotswap import _family
 from hotswap._logging import details_of, level_of, logger
 
 if TYPE_CHECKING:
+    from hotswap._family import Outcome
     from hotswap._report import Report
 
 _HELD_LINES = 200
@@ -28,11 +30,16 @@ class StreamLog(logging.Handler):
     """
 
     def __init__(
-        self, level: int = logging.INFO, as_json: bool = False, stream: TextIO | None = None
+        self,
+        level: int = logging.INFO,
+        as_json: bool = False,
+        stream: TextIO | None = None,
+        first: int | None = None,
     ) -> None:
         super().__init__(level)
         self._stream = sys.stderr if stream is None else stream
-        self._pid = os.getpid()
+        # Lines of other processes than this one bear their number.
+        self._pid = os.getpid() if first is None else first
         self._held: deque[str] = deque(maxlen=_HELD_LINES)
         self._json = as_json
         self._colour = not as_json and self._stream is not None and wants_colour(self._stream)
@@ -45,19 +52,42 @@ class StreamLog(logging.Handler):
         # The program's own handlers shall not print the same lines again.
         hotswap_logger.propagate = False
 
-    def write_report(self, report: Report) -> None:
-        """Write the line of one update; fits `watch(on_update=...)`."""
+    def write_report(self, report: Report, pid: int | None = None) -> None:
+        """Write the line of one update, of this process or another; fits `watch(on_update=...)`."""
         if level_of(report) < self.level:
             return
+        pid = os.getpid() if pid is None else pid
         if self._json:
-            self._write(json.dumps({"pid": os.getpid(), **report.to_dict()}))
+            self._write(json.dumps({"pid": pid, **report.to_dict()}))
             return
-        self._write(self._dressed(str(report), level_of(report)))
+        self._write(self._dressed(str(report), level_of(report), pid))
+        self._write_more(report, pid)
+
+    def write_edit(self, edit: list[Outcome]) -> None:
+        """Write the line of an edit that one or several processes of the program have taken."""
+        if len(edit) == 1:
+            self.write_report(edit[0][2], edit[0][0])
+            return
+        level = _family.level_of_edit(edit)
+        if level < self.level:
+            return
+        if self._json:
+            self._write(json.dumps({"pid": self._pid, **_family.to_dict(edit)}))
+            return
+        self._write(self._dressed(_family.line_of(edit), level, self._pid))
+        told: set[object] = set()
+        for pid, _, report in edit:
+            # The same in each worker; once is enough.
+            if (report.status, report.error, report.pending) not in told:
+                told.add((report.status, report.error, report.pending))
+                self._write_more(report, pid)
+
+    def _write_more(self, report: Report, pid: int) -> None:
         if report.error is not None and report.error.type != "SyntaxError" and report.error.traceback:
             self._write(report.error.traceback.rstrip())
         if self.level <= logging.DEBUG:
             for line in details_of(report):
-                self._write(self._dressed(f"hotswap: {line}", logging.INFO))
+                self._write(self._dressed(f"hotswap: {line}", logging.INFO, pid))
 
     def emit(self, record: logging.LogRecord) -> None:
         if hasattr(record, "report"):
@@ -66,11 +96,11 @@ class StreamLog(logging.Handler):
         if self._json:
             self._write(json.dumps({"pid": os.getpid(), "level": record.levelname.lower(), "message": text}))
         else:
-            self._write(self._dressed(f"hotswap: {text}", record.levelno))
+            self._write(self._dressed(f"hotswap: {text}", record.levelno, os.getpid()))
 
-    def _dressed(self, text: str, level: int) -> str:
-        if os.getpid() != self._pid:  # a forked child of the program
-            text = f"hotswap[{os.getpid()}]{text[len('hotswap') :]}"
+    def _dressed(self, text: str, level: int, pid: int) -> str:
+        if pid != self._pid:  # a worker of the program
+            text = f"hotswap[{pid}]{text[len('hotswap') :]}"
         return dressed(text, level, self._colour)
 
     def flush(self) -> None:

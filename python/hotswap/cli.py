@@ -13,12 +13,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from hotswap import _run
-from hotswap._config import CONSISTENCIES, STRATEGIES, enabled, resolve
+from hotswap._config import CHILDREN, CONSISTENCIES, STRATEGIES, enabled, resolve
 from hotswap._errors import HotswapError
 from hotswap._logging import watch_logger
+from hotswap._plain import asdict
 from hotswap._run import Target
 from hotswap._session import open_session
 from hotswap._stream_log import StreamLog, wants_colour
+from hotswap._workers import WorkersLog
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
@@ -163,6 +165,7 @@ def _run_command(words: Sequence[str]) -> int | None:
 def _watch(target: Target, options: argparse.Namespace) -> None:
     level = logging.DEBUG if options.verbose else logging.INFO
     log = StreamLog(level, options.json, _log_file(options.log) if options.log else None)
+    workers = WorkersLog(log)
     if not options.quiet:
         log.attach()
     arguments = {
@@ -181,9 +184,18 @@ def _watch(target: Target, options: argparse.Namespace) -> None:
         root = os.getcwd()
     try:
         settings = resolve([root, *options.watch], arguments, with_configured_paths=True)
-        open_session(settings, None if options.quiet else log.write_report)
+        open_session(settings, None if options.quiet else workers.write_report)
     except HotswapError as error:
         _fail(str(error))
+    told = {
+        "first": os.getpid(),
+        "options": asdict(settings),
+        "level": level,
+        "json": options.json,
+        "quiet": options.quiet,
+        "log": os.path.abspath(options.log) if options.log else None,
+    }
+    os.environ[CHILDREN] = f"{os.getpid()} {json.dumps(told)}"
 
 
 def _log_file(path: str) -> TextIO:
