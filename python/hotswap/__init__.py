@@ -4,6 +4,7 @@ import hotswap
 hotswap.watch("src")
 """
 
+from hotswap import _main_thread as _main_thread  # first: it sees to the import of threading
 from hotswap._errors import (
     ApplyError,
     AttachError,

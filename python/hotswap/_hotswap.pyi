@@ -127,6 +127,9 @@ def restore_order(container: dict[Any, Any], order: dict[Any, Any]) -> None:
 def thread_ident() -> int:
     """The number of this thread of the system."""
 
+def first_thread_ident() -> int | None:
+    """The number of the thread that initialised the interpreter; None: it cannot be told."""
+
 def park() -> None:
     """Let go of the interpreter for ever: this thread never returns."""
 

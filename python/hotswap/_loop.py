@@ -13,7 +13,7 @@ from types import BuiltinFunctionType
 
 from hotswap import _plugins
 from hotswap._config import CHILDREN, Options
-from hotswap._errors import RollbackError
+from hotswap._errors import HotswapError, RollbackError
 from hotswap._finder import NotingFinder
 from hotswap._logging import apply_logger, log_report, watch_logger
 from hotswap._plain import replace
@@ -84,12 +84,18 @@ class UpdateLoop:
         self._finder.install()
         try:
             self._engine.start()
-        except BaseException:
+            self._thread = start_thread(self._run)
+        except BaseException as error:
             self._finder.remove()
+            self._engine.stop()
+            if isinstance(error, RuntimeError):
+                # An isolated interpreter may forbid threads, or those that do not keep it from ending.
+                raise HotswapError(
+                    f"hotswap needs a thread of its own, which cannot be started: {error}"
+                ) from error
             raise
         if family is None:
             family = os.getpid()
-        self._thread = start_thread(self._run)
         _arrange_process_events()
 
     def widen(self, options: Options, open_paths: list[tuple[str, ...] | None]) -> None:
@@ -467,6 +473,19 @@ class ProcessEnds(BaseException):
         from hotswap._hotswap import park
 
         park()
+
+
+def require_native() -> None:
+    """Say why, in an interpreter that cannot have the native part."""
+    try:
+        import hotswap._hotswap  # noqa: F401
+    except ImportError as error:
+        if "subinterpreters" not in str(error):
+            raise
+        raise HotswapError(
+            "hotswap cannot run in an interpreter with a lock (GIL) of its own: its native part serves the lock "
+            "of the main interpreter only. Call hotswap.watch() there, or make this interpreter with that lock"
+        ) from error
 
 
 def _new_engine(options: Options) -> Engine:

@@ -198,6 +198,7 @@ def open_session(options: Options, on_update: Callable[[Report], object] | None 
             raise WatchError(f"no such path: {path}")
         if not options.allow_world_writable:
             _refuse_what_everybody_writes(path)
+    _loop.require_native()
     with _loop.process_lock:
         if _loop.current is None:
             loop = UpdateLoop(options)

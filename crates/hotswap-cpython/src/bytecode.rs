@@ -4,8 +4,10 @@
 
 use std::collections::BTreeSet;
 
+use pyo3::exceptions::PyValueError;
+use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCode, PyDict, PyModule, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyCode, PyModule, PyString, PyTuple};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::once::intern;
@@ -79,16 +81,8 @@ impl Listing {
                 continue;
             }
             let argument = item.getattr(intern!(py, "arg"))?;
-            let effect = |jump: bool| -> PyResult<i32> {
-                let options = PyDict::new(py);
-                options.set_item(intern!(py, "jump"), jump)?;
-                dis.call_method(
-                    intern!(py, "stack_effect"),
-                    (opcode, &argument),
-                    Some(&options),
-                )?
-                .extract()
-            };
+            let number: Option<i32> = argument.extract()?;
+            let effect = |jump: bool| stack_effect(opcode, number, jump);
             let value = item.getattr(intern!(py, "argval"))?;
             let target = match jumps.contains(&opcode) {
                 true => Some(value.extract()?),
@@ -265,6 +259,23 @@ impl Listing {
                 self.depths.insert(each.offset, depth);
             }
         }
+    }
+}
+
+/// How many values more there are on the stack behind an instruction.
+///
+/// Not by `dis.stack_effect`: a function of an extension module that is called with a keyword
+/// crashes CPython 3.12 once it was finalised and initialised again.
+fn stack_effect(opcode: u32, argument: Option<i32>, jump: bool) -> PyResult<i32> {
+    let (code, argument) = (opcode.cast_signed(), argument.unwrap_or(0));
+    // SAFETY: the call looks numbers up in a table; it says so where there is no entry.
+    let effect =
+        unsafe { ffi::PyCompile_OpcodeStackEffectWithJump(code, argument, i32::from(jump)) };
+    match effect {
+        i32::MAX => Err(PyValueError::new_err(format!(
+            "instruction {opcode} is not known to this interpreter"
+        ))),
+        effect => Ok(effect),
     }
 }
 

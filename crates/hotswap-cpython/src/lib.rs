@@ -14,7 +14,8 @@
 //! frames      code that is on a stack now
 //! moving      calls in progress that go on in another code object
 //! gate        functions that other threads do not enter for a moment
-//! threads     the end of a thread that never ends by itself
+//! threads     the end of a thread that never ends by itself; which thread came first
+//! owner       which interpreter this copy of the library belongs to
 //! commit      a stretch in which no other Python code runs
 //! audit       whether an audit hook looks on
 //! versions    numbers of functions, which CPython 3.12 gives out twice
@@ -55,6 +56,7 @@ pub mod lines;
 pub mod moving;
 mod names;
 mod once;
+pub mod owner;
 pub mod references;
 mod rings;
 pub mod support;

@@ -20,6 +20,53 @@ pub fn own_ident(_py: Python<'_>) -> u64 {
     unsafe { ffi::PyThread_get_thread_ident() as u64 }
 }
 
+/// How far into the state of a thread its number is looked for; each state is longer.
+const WORDS: usize = 30;
+
+/// The number of the thread that initialised Python, as `threading.get_ident` would give
+/// it there. `None`: it cannot be told, that thread's state is gone, or this is not the
+/// interpreter which that thread is the main thread of.
+///
+/// The first state that an interpreter makes is numbered 1. Where a state keeps the
+/// number of its thread is looked up in the state of this thread, whose number is known.
+#[must_use]
+pub fn first_ident(py: Python<'_>) -> Option<u64> {
+    // SAFETY: this thread is attached.
+    let present = unsafe { ffi::PyInterpreterState_Get() };
+    // SAFETY: the call has no conditions while Python is initialised.
+    let main = unsafe { ffi::PyInterpreterState_Main() };
+    if present != main {
+        return None;
+    }
+    let own = usize::try_from(own_ident(py)).ok()?;
+    // SAFETY: this thread is attached.
+    let state = unsafe { ffi::PyThreadState_Get() };
+    let mut equal = (0..WORDS).filter(|&at| word_of(state, at) == own);
+    let (Some(place), None) = (equal.next(), equal.next()) else {
+        return None;
+    };
+    // SAFETY: the main interpreter lives as long as there are attached threads.
+    let mut state = unsafe { ffi::PyInterpreterState_ThreadHead(main) };
+    while !state.is_null() {
+        // SAFETY: a state leaves the list, and is freed, by a thread that holds the lock
+        // of the interpreter, as this one does now.
+        if unsafe { ffi::PyThreadState_GetID(state) } == 1 {
+            return u64::try_from(word_of(state, place)).ok();
+        }
+        // SAFETY: as above.
+        state = unsafe { ffi::PyThreadState_Next(state) };
+    }
+    None
+}
+
+/// A word of a state that is alive; `at` is below [`WORDS`].
+fn word_of(state: *mut ffi::PyThreadState, at: usize) -> usize {
+    let place = state.cast::<usize>().wrapping_add(at);
+    // SAFETY: inside of the state of a thread, which is longer than `WORDS` on every
+    // version and consists of words and parts of words.
+    unsafe { place.read() }
+}
+
 /// Raises an exception of this class in another thread, at its next bytecode.
 /// False: there is no such thread.
 pub fn raise_in(ident: u64, kind: &Bound<'_, PyAny>) -> bool {

@@ -32,12 +32,19 @@ use pyo3::prelude::*;
 /// The native part of hotswap.
 #[pymodule]
 fn _hotswap(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    if !hotswap_cpython::owner::claim(module.py())? {
+        // Another interpreter of this process has this copy, or had it before it ended.
+        let another = module.py().import("hotswap._another_copy")?;
+        another.call_method1("load", (module,))?;
+        return Ok(());
+    }
     hotswap_cpython::prepare_pyo3(module.py());
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<engine::Engine>()?;
     module.add_class::<native::Event>()?;
     module.add_function(wrap_pyfunction!(native::start_thread, module)?)?;
     module.add_function(wrap_pyfunction!(native::thread_ident, module)?)?;
+    module.add_function(wrap_pyfunction!(native::first_thread_ident, module)?)?;
     module.add_function(wrap_pyfunction!(doctor::doctor, module)?)?;
     module.add_function(wrap_pyfunction!(process::park, module)?)?;
     module.add_function(wrap_pyfunction!(process::park_other, module)?)?;

@@ -88,3 +88,9 @@ pub(crate) fn start_thread(target: Py<PyAny>) -> PyResult<()> {
 pub(crate) fn thread_ident(py: Python<'_>) -> u64 {
     hotswap_cpython::threads::own_ident(py)
 }
+
+/// The number of the thread that initialised the interpreter, if that can be told.
+#[pyfunction]
+pub(crate) fn first_thread_ident(py: Python<'_>) -> Option<u64> {
+    hotswap_cpython::threads::first_ident(py)
+}
