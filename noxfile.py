@@ -254,6 +254,12 @@ def add_sessions(version: str, python: str) -> None:
         build(session)
         session.run("python", "-X", "faulthandler", "tests/reliability/soak.py", *session.posargs)
 
+    @nox.session(name=f"exits-{version}", python=python)
+    def exits(session: nox.Session) -> None:
+        """20 ends of an interpreter in each mode: idle, in the middle of an update, forked (a minute)."""
+        build(session)
+        session.run("python", "tests/reliability/exits.py", *session.posargs)
+
     @nox.session(name=f"rounds-{version}", python=python)
     def rounds(session: nox.Session) -> None:
         """`threads/*` and `failure/*` of the corpus 20 times in a row (minutes)."""
@@ -288,6 +294,13 @@ def soak(session: nox.Session) -> None:
     """`soak-3.x` for each CPython found."""
     for version in PYTHONS:
         session.notify(f"soak-{version}")
+
+
+@nox.session(python=False)
+def exits(session: nox.Session) -> None:
+    """`exits-3.x` for each CPython found."""
+    for version in PYTHONS:
+        session.notify(f"exits-{version}")
 
 
 for found_version, found_python in PYTHONS.items():

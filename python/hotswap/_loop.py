@@ -483,8 +483,8 @@ def require_native() -> None:
         if "subinterpreters" not in str(error):
             raise
         raise HotswapError(
-            "hotswap cannot run in an interpreter with a lock (GIL) of its own: its native part serves the lock "
-            "of the main interpreter only. Call hotswap.watch() there, or make this interpreter with that lock"
+            "hotswap cannot run in an interpreter with a lock (GIL) of its own: its native part serves the "
+            "main interpreter's lock only. Call hotswap.watch() there, or make this one with that lock"
         ) from error
 
 
