@@ -130,6 +130,7 @@ def thread_ident() -> int:
 def first_thread_ident() -> int | None:
     """The number of the thread that initialised the interpreter; None: it cannot be told."""
 
+def is_main_interpreter() -> bool: ...
 def park() -> None:
     """Let go of the interpreter for ever: this thread never returns."""
 

@@ -234,15 +234,25 @@ class UpdateLoop:
                 _unfinished.append(self)
 
     def abandon(self) -> None:
-        """At the end of the interpreter: who is still in the middle of an update stands still for ever."""
-        from hotswap._hotswap import park_other, thread_ident
+        """At the end of the interpreter: who is still in the middle of an update stands still for ever.
+
+        Not in a sub-interpreter, whose end allows no thread that is still there: the update ends with an
+        exception, as if its statement had raised it.
+        """
+        from hotswap._hotswap import is_main_interpreter, park_other, thread_ident
 
         busy = {self._engine.worker} if self._engine is not None else set()
         if self._thread is not None and self._thread.is_alive():
             busy.add(self._thread.ident)
         for ident in busy - {thread_ident()}:
-            if ident is not None:
+            if ident is None:
+                continue
+            if is_main_interpreter():
                 park_other(ident, ProcessEnds, PARK_SECONDS)
+            else:
+                park_other(ident, InterpreterEnds, 0)
+                if self._thread is not None:
+                    self._thread.join(PARK_SECONDS)
 
     def before_fork(self) -> None:
         """See to it that no update of another thread is under way, if it does not take long."""
@@ -460,6 +470,10 @@ class UpdateLoop:
             _call(callback, report)
         for follower in tuple(followers):
             follower(report, when)
+
+
+class InterpreterEnds(BaseException):
+    """Raised in a thread that is in the middle of an update when its sub-interpreter ends."""
 
 
 class ProcessEnds(BaseException):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from embed.hosts import surroundings
 
 BEGIN = """\
@@ -104,6 +105,24 @@ exec(CODE.format(folder=folders["third"]) + EDIT.format(answer=2, name="third"))
 """,
     )
     assert out.splitlines() == [f"{name} applied 2" for name in ("first", "second", "third")]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="see STOP")
+def test_a_sub_interpreter_ends_while_an_update_of_it_is_busy(tmp_path: Path) -> None:
+    out = program(
+        tmp_path,
+        """
+import os, time
+interpreter = make(False)
+busy = "open('begun', 'w').close()\\nwhile True: pass\\n"
+run(interpreter, CODE.format(folder=folders["first"]) + f"open(part.__file__, 'w').write({busy!r})\\n")
+while not os.path.exists("begun"):
+    time.sleep(0.002)
+api.destroy(interpreter)
+exec(CODE.format(folder=folders["second"]) + EDIT.format(answer=2, name="second"))
+""",
+    )
+    assert out.splitlines() == ["second applied 2"]
 
 
 def test_an_isolated_interpreter_is_told_why_it_cannot_be_watched(tmp_path: Path) -> None:

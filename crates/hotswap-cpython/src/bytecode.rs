@@ -402,6 +402,8 @@ fn handlers(code: &Bound<'_, PyCode>) -> PyResult<Vec<Handler>> {
 
 #[cfg(test)]
 mod tests {
+    use pyo3::types::PyDict;
+
     use super::*;
 
     fn code<'py>(py: Python<'py>, text: &str) -> Bound<'py, PyCode> {

@@ -20,6 +20,15 @@ pub fn own_ident(_py: Python<'_>) -> u64 {
     unsafe { ffi::PyThread_get_thread_ident() as u64 }
 }
 
+/// Whether this is not a sub-interpreter.
+#[must_use]
+pub fn is_main_interpreter(_py: Python<'_>) -> bool {
+    // SAFETY: this thread is attached.
+    let present = unsafe { ffi::PyInterpreterState_Get() };
+    // SAFETY: the call has no conditions while Python is initialised.
+    present == unsafe { ffi::PyInterpreterState_Main() }
+}
+
 /// How far into the state of a thread its number is looked for; each state is longer.
 const WORDS: usize = 30;
 
@@ -31,11 +40,7 @@ const WORDS: usize = 30;
 /// number of its thread is looked up in the state of this thread, whose number is known.
 #[must_use]
 pub fn first_ident(py: Python<'_>) -> Option<u64> {
-    // SAFETY: this thread is attached.
-    let present = unsafe { ffi::PyInterpreterState_Get() };
-    // SAFETY: the call has no conditions while Python is initialised.
-    let main = unsafe { ffi::PyInterpreterState_Main() };
-    if present != main {
+    if !is_main_interpreter(py) {
         return None;
     }
     let own = usize::try_from(own_ident(py)).ok()?;
@@ -45,6 +50,8 @@ pub fn first_ident(py: Python<'_>) -> Option<u64> {
     let (Some(place), None) = (equal.next(), equal.next()) else {
         return None;
     };
+    // SAFETY: the call has no conditions while Python is initialised.
+    let main = unsafe { ffi::PyInterpreterState_Main() };
     // SAFETY: the main interpreter lives as long as there are attached threads.
     let mut state = unsafe { ffi::PyInterpreterState_ThreadHead(main) };
     while !state.is_null() {

@@ -45,6 +45,7 @@ fn _hotswap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(native::start_thread, module)?)?;
     module.add_function(wrap_pyfunction!(native::thread_ident, module)?)?;
     module.add_function(wrap_pyfunction!(native::first_thread_ident, module)?)?;
+    module.add_function(wrap_pyfunction!(native::is_main_interpreter, module)?)?;
     module.add_function(wrap_pyfunction!(doctor::doctor, module)?)?;
     module.add_function(wrap_pyfunction!(process::park, module)?)?;
     module.add_function(wrap_pyfunction!(process::park_other, module)?)?;

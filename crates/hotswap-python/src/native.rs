@@ -94,3 +94,9 @@ pub(crate) fn thread_ident(py: Python<'_>) -> u64 {
 pub(crate) fn first_thread_ident(py: Python<'_>) -> Option<u64> {
     hotswap_cpython::threads::first_ident(py)
 }
+
+/// Whether this is not a sub-interpreter.
+#[pyfunction]
+pub(crate) fn is_main_interpreter(py: Python<'_>) -> bool {
+    hotswap_cpython::threads::is_main_interpreter(py)
+}
