@@ -22,6 +22,12 @@ def c_host(folder_of_hosts: Path) -> str:
 
 
 @pytest.fixture(scope="session")
+def static_host(folder_of_hosts: Path) -> str:
+    """The interpreter inside the program itself, of whose symbols extension modules make use."""
+    return compile_c(HERE / "host.c", folder_of_hosts / "static-host", static=True)
+
+
+@pytest.fixture(scope="session")
 def rust_host(folder_of_hosts: Path) -> str:
     if shutil.which("rustc") is None:
         pytest.fail("one of the hosts is a Rust program; there is no rustc on PATH")

@@ -116,24 +116,47 @@ def surroundings() -> dict[str, str]:
     return {**clean, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHOME": sys.base_prefix}
 
 
-def linking() -> list[str]:
-    """What links a program with this interpreter, whose library may be shared or static."""
-    name = f"python{sysconfig.get_config_var('LDVERSION')}"
-    if sysconfig.get_config_var("Py_ENABLE_SHARED"):
-        libdir = sysconfig.get_config_var("LIBDIR")
-        return [f"-L{libdir}", f"-Wl,-rpath,{libdir}", f"-l{name}"]
-    libdir = sysconfig.get_config_var("LIBPL")
-    if not Path(libdir, f"lib{name}.a").is_file():
-        pytest.fail(f"this interpreter has neither a shared library nor {libdir}/lib{name}.a to embed")
-    rest = " ".join(sysconfig.get_config_var(key) or "" for key in ("LIBS", "SYSLIBS", "LINKFORSHARED"))
-    return [f"-L{libdir}", "-Wl,--whole-archive", f"-l{name}", "-Wl,--no-whole-archive", *rest.split()]
+def kinds() -> list[str]:
+    """The hosts that can be made for this interpreter."""
+    return ["c", "rust", *(["static"] if archive() else [])]
 
 
-def compile_c(source: Path, output: Path) -> str:
+def archive() -> Path | None:
+    """The static library of this interpreter, where it came with one, beside a shared one or alone."""
+    path = Path(sysconfig.get_config_var("LIBPL") or "", sysconfig.get_config_var("LIBRARY") or "")
+    return path if path.is_file() else None
+
+
+def shared() -> Path | None:
+    """The shared library. What the build says of itself is not asked: Debian's executables are static all the same."""
+    path = Path(sysconfig.get_config_var("LIBDIR") or "", sysconfig.get_config_var("INSTSONAME") or "")
+    return path if path.suffix != ".a" and path.is_file() else None
+
+
+def linking(*, static: bool = False) -> list[str]:
+    """What links a program with this interpreter."""
+    library = None if static else shared()
+    if library is not None:
+        return [str(library), f"-Wl,-rpath,{library.parent}"]
+    library = archive()
+    if library is None:
+        pytest.fail(
+            f"this interpreter has no library to embed: neither {sysconfig.get_config_var('INSTSONAME')} in "
+            f"{sysconfig.get_config_var('LIBDIR')} nor {sysconfig.get_config_var('LIBRARY')} in "
+            f"{sysconfig.get_config_var('LIBPL')}"
+        )
+    rest = " ".join(sysconfig.get_config_var(key) or "" for key in ("MODLIBS", "LIBS", "SYSLIBS"))
+    # Extension modules find what they need of the interpreter in the program.
+    return [str(library), "-no-pie", "-Wl,--export-dynamic", *rest.split()]
+
+
+def compile_c(source: Path, output: Path, *, static: bool = False) -> str:
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         pytest.fail("the hosts are C programs; there is no C compiler on PATH (cc, gcc, clang)")
     include = sysconfig.get_path("include")
+    if not Path(include, "Python.h").is_file():
+        pytest.fail(f"this interpreter came without the headers that a host needs: no Python.h in {include}")
     words = [
         compiler,
         "-O1",
@@ -143,7 +166,7 @@ def compile_c(source: Path, output: Path) -> str:
         str(source),
         "-o",
         str(output),
-        *linking(),
+        *linking(static=static),
         "-lpthread",
     ]
     done = subprocess.run(words, capture_output=True, text=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from embed.hosts import PART, Host
+from embed.hosts import PART, Host, kinds
 
 Start = Callable[..., Host]
 BROKEN = "def answer(:\n"
@@ -22,7 +22,7 @@ def three_edits_and_a_rejected_one(host: Host) -> None:
     host.until("plug: answer 4")
 
 
-@pytest.fixture(params=["c", "rust"])
+@pytest.fixture(params=kinds())
 def host(request: pytest.FixtureRequest) -> str:
     return request.getfixturevalue(f"{request.param}_host")
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from embed.hosts import Host
+from embed.hosts import Host, kinds
 
 Start = Callable[..., Host]
 
@@ -17,7 +17,7 @@ session = hotswap.watch(plug.HERE, on_update=lambda report: plug.say("plug:", re
 """
 
 
-@pytest.fixture(params=["c", "rust"])
+@pytest.fixture(params=kinds())
 def host(request: pytest.FixtureRequest) -> str:
     return request.getfixturevalue(f"{request.param}_host")
 
