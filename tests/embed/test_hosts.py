@@ -35,6 +35,23 @@ def test_three_edits_and_a_rejected_one_reach_the_plug_in(start: Start, host: st
     assert "host: finalised 0" in running.ends_with()
 
 
+BARE = """\
+import sys
+del sys.argv, sys.executable, sys.modules["__main__"]
+sys.stdin = sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = None
+import plug
+plug.run()
+"""
+
+
+def test_no_word_of_a_command_line_is_needed(start: Start, host: str) -> None:
+    running = start(host, BARE)
+    three_edits_and_a_rejected_one(running)
+    running.say("end")
+    running.until("plug: ended after True")
+    assert "host: finalised 0" in running.ends_with()
+
+
 def test_monitor_dir_blocks_in_a_thread_of_the_host(start: Start, host: str) -> None:
     running = start(host, "import plug; plug.monitor()")
     running.until("plug: answer 1")
