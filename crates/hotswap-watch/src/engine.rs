@@ -55,6 +55,12 @@ impl Shared {
         self.stopping.store(true, Ordering::Release);
     }
 
+    /// Tells whether the thread has something to do that no wake-up will tell again.
+    fn has_word(&self) -> bool {
+        let commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        !commands.is_empty() || self.stopping.load(Ordering::Acquire)
+    }
+
     fn take(&self) -> Vec<Command> {
         let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut commands)
@@ -147,9 +153,13 @@ impl Engine {
                     let _ = settled.send(());
                 }
             }
-            let timeout = self
-                .next_moment()
-                .map(|moment| moment.saturating_duration_since(Instant::now()));
+            // The look above takes events in, and a wake-up with them: what it was for must not wait.
+            let timeout = if self.shared.has_word() {
+                Some(Duration::ZERO)
+            } else {
+                self.next_moment()
+                    .map(|moment| moment.saturating_duration_since(Instant::now()))
+            };
             if let Err(reason) = self.backend.wait(timeout, &mut events) {
                 self.lose_all_events(reason);
             }

@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use tempfile::TempDir;
 
-use super::Shared;
+use super::{Command, Shared};
 use crate::backend::{
     self, Backend, Bell, Interest, NoEvents, RawEvent, Wake, WatchFailure, WatchId,
 };
@@ -26,6 +26,8 @@ struct Faults {
     deaf: AtomicBool,
     broken: AtomicBool,
     shared_mount: AtomicBool,
+    /// Asked while the thread takes events in without waiting, with the wake-up taken in too.
+    meanwhile: Mutex<Option<(Arc<Shared>, Command)>>,
 }
 
 struct Faulty {
@@ -52,6 +54,11 @@ impl Backend for Faulty {
         events: &mut Vec<RawEvent>,
     ) -> Result<(), String> {
         let result = self.inner.wait(timeout, events);
+        if timeout == Some(Duration::ZERO)
+            && let Some((shared, command)) = self.faults.meanwhile.lock().unwrap().take()
+        {
+            shared.push(command);
+        }
         if self.faults.deaf.load(Ordering::SeqCst) {
             events.clear();
         }
@@ -79,6 +86,7 @@ struct Setup {
     faults: Arc<Faults>,
     inject: Sender<RawEvent>,
     wake: Arc<dyn Wake>,
+    shared: Arc<Shared>,
     watcher: Watcher,
     events: Receiver<ChangeEvent>,
 }
@@ -101,11 +109,12 @@ fn start(poll: PollMode, prepare: impl Fn(&Faults)) -> Setup {
         poll_interval: Duration::from_millis(20),
         ..WatchConfig::default()
     };
+    let shared = Arc::new(Shared::default());
     let (watcher, events) = Watcher::start_with(
         config,
         Box::new(backend),
         Arc::clone(&wake),
-        Arc::new(Shared::default()),
+        Arc::clone(&shared),
     )
     .unwrap();
     watcher.track(&root.path().join("m.py"), Some(content_hash(OLD)));
@@ -116,6 +125,7 @@ fn start(poll: PollMode, prepare: impl Fn(&Faults)) -> Setup {
         faults,
         inject,
         wake,
+        shared,
         watcher,
         events,
     }
@@ -193,6 +203,18 @@ fn an_overflow_is_followed_by_a_rescan_of_files_and_directories() {
     setup.wake.wake();
     setup.expect(&["m.py", "new/n.py"]);
     assert_eq!(setup.watcher.status().counters.overflows, 1);
+}
+
+#[test]
+fn a_command_whose_wake_up_a_look_has_taken_in_does_not_wait_for_another() {
+    let setup = start(PollMode::Auto, |_| {});
+    let (sender, settled) = unbounded();
+    let asked = (Arc::clone(&setup.shared), Command::Settle(sender));
+    *setup.faults.meanwhile.lock().unwrap() = Some(asked);
+    setup.save("m.py");
+    setup.expect(&["m.py"]);
+    // The next thing to wake the thread would be the sweep.
+    assert!(settled.recv_timeout(DEADLINE / 2).is_ok());
 }
 
 #[test]
