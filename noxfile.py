@@ -155,6 +155,12 @@ def cross(session: nox.Session) -> None:
         )
 
 
+@nox.session(python=False)
+def wine(session: nox.Session) -> None:
+    """The crates that need no Python under Wine, and the extension module linked for Windows (minutes)."""
+    session.run("bash", "ci/wine", *session.posargs, external=True)
+
+
 @nox.session(python=NEWEST)
 def stubs(session: nox.Session) -> None:
     """`_hotswap.pyi` against the built module."""

@@ -262,12 +262,9 @@ fn begin_of(function: &Bound<'_, PyFunction>) -> usize {
 
 #[cfg(Py_3_12)]
 fn set_begin(function: &Bound<'_, PyFunction>, begin: usize) {
-    unsafe extern "C" {
-        fn PyFunction_SetVectorcall(function: *mut ffi::PyObject, begin: usize);
-    }
     // SAFETY: a live function, and a function that begins calls of functions; call sites that
     // were specialised forget it.
-    unsafe { PyFunction_SetVectorcall(function.as_ptr(), begin) }
+    unsafe { crate::linked::PyFunction_SetVectorcall(function.as_ptr(), begin) }
 }
 
 #[cfg(not(Py_3_12))]

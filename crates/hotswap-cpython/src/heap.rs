@@ -18,6 +18,8 @@ use crate::code;
 #[cfg(not(Py_3_12))]
 use crate::commit::AtomicSection;
 use crate::functions::code_of;
+#[cfg(Py_3_12)]
+use crate::linked;
 use crate::names;
 #[cfg(not(Py_3_14))]
 use crate::rings::Anchors;
@@ -391,30 +393,9 @@ fn public_walk(mut visit: &mut dyn FnMut(*mut ffi::PyObject) -> bool) -> bool {
         panic: None,
     };
     // SAFETY: this thread is attached, and the argument outlives the call.
-    unsafe { PyUnstable_GC_VisitObjects(step, (&raw mut walk).cast()) };
+    unsafe { linked::PyUnstable_GC_VisitObjects(step, (&raw mut walk).cast()) };
     if let Some(panic) = walk.panic {
         resume_unwind(panic);
     }
     !walk.stopped
-}
-
-#[cfg(Py_3_12)]
-#[cfg_attr(
-    all(windows, Py_3_12, not(Py_3_13)),
-    link(name = "python312", kind = "raw-dylib")
-)]
-#[cfg_attr(
-    all(windows, Py_3_13, not(Py_3_14)),
-    link(name = "python313", kind = "raw-dylib")
-)]
-#[cfg_attr(
-    all(windows, Py_3_14, not(Py_3_15)),
-    link(name = "python314", kind = "raw-dylib")
-)]
-#[cfg_attr(all(windows, Py_3_15), link(name = "python315", kind = "raw-dylib"))]
-unsafe extern "C" {
-    fn PyUnstable_GC_VisitObjects(
-        callback: extern "C" fn(*mut ffi::PyObject, *mut c_void) -> c_int,
-        argument: *mut c_void,
-    );
 }

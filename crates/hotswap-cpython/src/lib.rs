@@ -53,6 +53,8 @@ pub mod heap;
 pub mod home;
 mod layout;
 pub mod lines;
+#[cfg(Py_3_12)]
+mod linked;
 pub mod moving;
 mod names;
 mod once;

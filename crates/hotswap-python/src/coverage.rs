@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
+use hotswap_watch::paths::{canonical, real};
 use pyo3::prelude::*;
 
 /// Directories that are never entered.
@@ -141,7 +142,7 @@ impl Coverage {
 
 /// A link to a directory above itself.
 fn is_loop(path: &Path) -> bool {
-    std::fs::canonicalize(path).is_ok_and(|target| path.starts_with(&target))
+    real(path).is_ok_and(|target| path.starts_with(&target))
 }
 
 fn globs(py: Python<'_>, patterns: &[String]) -> PyResult<Option<GlobSet>> {
@@ -163,22 +164,6 @@ fn globs(py: Python<'_>, patterns: &[String]) -> PyResult<Option<GlobSet>> {
         .build()
         .map(Some)
         .map_err(|error| crate::error::raise(py, "HotswapConfigError", error.to_string()))
-}
-
-/// The spelling by which files are compared: absolute, the directory without
-/// links, the file's own name as it is (a linked file is watched under its name).
-pub(crate) fn canonical(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
-        return absolute;
-    };
-    if absolute.is_dir() {
-        return std::fs::canonicalize(&absolute).unwrap_or(absolute);
-    }
-    match std::fs::canonicalize(parent) {
-        Ok(parent) => parent.join(name),
-        Err(_) => absolute,
-    }
 }
 
 /// The folders of the standard library, as `sysconfig` names them. Where it is not there yet

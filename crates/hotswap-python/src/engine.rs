@@ -15,11 +15,12 @@ use hotswap_watch::{ChangeEvent, PollMode, WatchConfig, Watcher};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::coverage::{Coverage, canonical};
+use crate::coverage::Coverage;
 use crate::disk;
 use crate::error::raise;
 use crate::report::{ReportData, pending_dict};
 use crate::session::{Session, Settings};
+use hotswap_watch::paths::canonical;
 
 /// The quiet that a single saved file must have: "save all" writes its files closer together.
 const LEAD: Duration = Duration::from_millis(1);

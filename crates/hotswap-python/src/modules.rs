@@ -10,9 +10,9 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyFunction, PyModule, PyString, PyType};
 
-use crate::coverage::canonical;
 use crate::disk::{self, FileState, Stamp};
 use crate::session::Session;
+use hotswap_watch::paths::canonical;
 
 impl Session {
     /// Notes the modules that were loaded since the last look. True: some are being

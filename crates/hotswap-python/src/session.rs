@@ -605,7 +605,7 @@ impl Session {
             .collect();
         let mut best: Option<(usize, String)> = None;
         for folder in folders {
-            let folder = crate::coverage::canonical(Path::new(if folder.is_empty() {
+            let folder = hotswap_watch::paths::canonical(Path::new(if folder.is_empty() {
                 "."
             } else {
                 &folder
@@ -1023,7 +1023,7 @@ impl Session {
             let Some(file) = file else { continue };
             if !self
                 .coverage
-                .covers(&crate::coverage::canonical(Path::new(&file)))
+                .covers(&hotswap_watch::paths::canonical(Path::new(&file)))
             {
                 continue;
             }

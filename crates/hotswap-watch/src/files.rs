@@ -48,9 +48,18 @@ pub(crate) struct Stamp {
 impl Stamp {
     /// Returns the stamp of the file behind `path`, symlinks followed.
     pub(crate) fn of(path: &Path) -> Option<Stamp> {
-        fs::metadata(path)
-            .ok()
-            .map(|metadata| Stamp::from(&metadata))
+        let metadata = fs::metadata(path).ok()?;
+        #[cfg_attr(
+            not(windows),
+            expect(unused_mut, reason = "Windows says more by a handle")
+        )]
+        let mut stamp = Stamp::from(&metadata);
+        // Without it a directory could not be told from the one that stood there before.
+        #[cfg(windows)]
+        if metadata.is_dir() {
+            stamp.inode = identity(path).unwrap_or_default();
+        }
+        Some(stamp)
     }
 
     pub(crate) fn is_racy(&self) -> bool {
@@ -86,6 +95,20 @@ impl From<&Metadata> for Stamp {
     }
 }
 
+/// What tells one directory from another at the same path: of the volume, and on it.
+#[cfg(windows)]
+pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
+    let handle = winapi_util::Handle::from_path_any(path).ok()?;
+    let information = winapi_util::file::information(&handle).ok()?;
+    Some((information.volume_serial_number(), information.file_index()))
+}
+
+/// What tells one directory from another at the same path: its device, and on it.
+#[cfg(all(unix, not(target_os = "linux")))]
+pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
+    Stamp::of(path).map(|stamp| stamp.inode)
+}
+
 /// What is on disk at one path.
 #[derive(Debug)]
 pub(crate) enum Disk {
@@ -99,6 +122,8 @@ pub(crate) enum Disk {
     Unreadable {
         reason: String,
         stamp: Option<Stamp>,
+        /// Another program has it open and lets nobody else read it.
+        locked: bool,
     },
 }
 
@@ -113,6 +138,7 @@ impl Disk {
             return Disk::Unreadable {
                 reason: "not a regular file".into(),
                 stamp: Some(before),
+                locked: false,
             };
         }
         let mut bytes = Vec::with_capacity(usize::try_from(before.size).unwrap_or(0) + 1);
@@ -140,6 +166,7 @@ impl Disk {
             _ => Disk::Unreadable {
                 reason: error.to_string(),
                 stamp,
+                locked: is_lock(error),
             },
         }
     }
@@ -160,6 +187,12 @@ impl Disk {
             Disk::Unreadable { reason, .. } => Held::Unreadable(reason.clone()),
         }
     }
+}
+
+/// Tells whether a file could not be read only because another program has it open.
+fn is_lock(error: &io::Error) -> bool {
+    // ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION; elsewhere a lock keeps no reader out.
+    cfg!(windows) && matches!(error.raw_os_error(), Some(32 | 33))
 }
 
 /// Tells whether a file of this name can be a module.
@@ -183,6 +216,18 @@ mod tests {
         for other in ["m.pyi", "m.pyc", ".#m.py", ".m.py", "m.py~", "py", ".py"] {
             assert!(!is_source(Path::new(other)), "{other}");
         }
+    }
+
+    #[test]
+    fn a_directory_is_not_another_that_was_at_its_path() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("pkg");
+        fs::create_dir(&path).unwrap();
+        let before = Stamp::of(&path).unwrap();
+        assert_eq!(Stamp::of(&path).unwrap().inode, before.inode);
+        fs::rename(&path, root.path().join("old")).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert_ne!(Stamp::of(&path).unwrap().inode, before.inode);
     }
 
     #[test]

@@ -43,6 +43,7 @@ mod error;
 mod files;
 mod git;
 mod mounts;
+pub mod paths;
 mod signals;
 mod status;
 mod watcher;

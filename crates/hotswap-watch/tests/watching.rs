@@ -19,9 +19,10 @@ const OLD: &[u8] = b"x = 1\n";
 const NEW: &[u8] = b"x = 2\n";
 
 struct Watched {
-    root: TempDir,
     watcher: Watcher,
     events: Receiver<ChangeEvent>,
+    /// Dropped last: before Windows 10, and under Wine, a directory that is watched cannot go.
+    root: TempDir,
 }
 
 /// A watched tree of files with the content `OLD`, all of them loaded.

@@ -10,6 +10,9 @@ use notify::event::{EventKind, ModifyKind};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use rustc_hash::FxHashMap;
 
+use crate::files::{identity, is_source};
+use crate::paths::name_on_disk;
+
 use super::{Backend, EntryEvent, Interest, Opened, RawEvent, Wake, WatchFailure, WatchId};
 
 enum Message {
@@ -22,8 +25,14 @@ struct NotifyBackend {
     messages: Receiver<Message>,
     /// By the real path: macOS reports that one, whatever was asked for.
     ids: FxHashMap<PathBuf, WatchId>,
-    watched: FxHashMap<WatchId, PathBuf>,
+    watched: FxHashMap<WatchId, Watched>,
     next: u64,
+}
+
+struct Watched {
+    real: PathBuf,
+    /// Another directory at the same path is not watched by this.
+    identity: Option<(u64, u64)>,
 }
 
 struct ChannelWake(Sender<Message>);
@@ -46,6 +55,22 @@ pub(super) fn open() -> Result<Opened, WatchFailure> {
     Ok((Box::new(backend), Arc::new(ChannelWake(sender))))
 }
 
+/// Returns the path with the name that its directory has for it, where that can be another.
+fn spelled_as_on_disk(path: &Path) -> PathBuf {
+    match name_on_disk(path) {
+        Some(name) => path.with_file_name(name),
+        None => path.to_path_buf(),
+    }
+}
+
+/// Tells whether a name can be one of those that Windows makes up for old programs.
+fn is_short(path: &Path) -> bool {
+    cfg!(windows)
+        && path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().contains(&b'~'))
+}
+
 fn refused(error: notify::Error) -> WatchFailure {
     match error.kind {
         notify::ErrorKind::PathNotFound => WatchFailure::Missing,
@@ -59,7 +84,25 @@ impl NotifyBackend {
             events.push(RawEvent::Overflow);
             return;
         }
+        let written = !matches!(
+            event.kind,
+            EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
+        );
         for path in &event.paths {
+            // A log file next to the code ends here, without a look at it.
+            if written && !is_source(path) && !is_short(path) {
+                if let Some(id) = self.ids.get(path) {
+                    events.push(RawEvent::Moved(*id));
+                }
+                continue;
+            }
+            let found = fs::symlink_metadata(path);
+            if found.is_err() && is_short(path) {
+                // Whose short name it was can no longer be asked.
+                events.push(RawEvent::Overflow);
+                return;
+            }
+            let path = &spelled_as_on_disk(path);
             match self.ids.get(path).copied() {
                 // The watch ends with the directory; another may stand there already.
                 Some(id) if matches!(event.kind, EventKind::Remove(_)) => {
@@ -82,7 +125,6 @@ impl NotifyBackend {
                     None => continue,
                 },
             };
-            let found = fs::symlink_metadata(path);
             let what = match (&event.kind, &found) {
                 (EventKind::Access(_), _) => continue,
                 (_, Err(_)) => EntryEvent::Left,
@@ -118,8 +160,13 @@ impl Backend for NotifyBackend {
         if !real.is_dir() {
             return Err(WatchFailure::Missing);
         }
-        if let Some(id) = self.ids.get(&real) {
-            return Ok(*id);
+        let identity = identity(&real);
+        if let Some(id) = self.ids.get(&real).copied() {
+            let watched = self.watched.get(&id);
+            if watched.is_some_and(|watched| watched.identity == identity) {
+                return Ok(id);
+            }
+            self.unwatch(id);
         }
         self.watcher
             .watch(&real, RecursiveMode::NonRecursive)
@@ -127,12 +174,12 @@ impl Backend for NotifyBackend {
         self.next += 1;
         let id = WatchId(self.next);
         self.ids.insert(real.clone(), id);
-        self.watched.insert(id, real);
+        self.watched.insert(id, Watched { real, identity });
         Ok(id)
     }
 
     fn unwatch(&mut self, id: WatchId) {
-        if let Some(real) = self.watched.remove(&id) {
+        if let Some(Watched { real, .. }) = self.watched.remove(&id) {
             self.ids.remove(&real);
             // It fails only where the directory is gone already.
             let _ = self.watcher.unwatch(&real);

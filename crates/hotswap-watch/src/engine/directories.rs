@@ -12,6 +12,7 @@ use crate::backend::{Interest, WatchFailure, WatchId};
 use crate::batch::Sign;
 use crate::files::{Held, Known, Stamp, is_source};
 use crate::mounts::changes_behind_our_back;
+use crate::paths::real;
 
 /// Deeper directories are not followed; it ends what the check for cycles misses.
 const DEEPEST: usize = 64;
@@ -435,7 +436,7 @@ impl Engine {
         if !is_link {
             return;
         }
-        let Ok(real) = fs::canonicalize(path) else {
+        let Ok(real) = real(path) else {
             return;
         };
         let spelled = path.to_path_buf();
@@ -539,16 +540,19 @@ fn posts_towards(directory: &Path, missing: bool) -> Vec<PathBuf> {
             .skip(1)
             .find(|ancestor| ancestor.is_dir());
         posts.extend(nearest.map(Path::to_path_buf));
+    } else if cfg!(windows) {
+        // The watch of a directory says nothing there when the directory goes.
+        posts.extend(directory.parent().map(Path::to_path_buf));
     }
     posts
 }
 
 /// Tells whether a symlink leads to a directory that its own path runs through.
 fn leads_back(link: &Path) -> bool {
-    let Ok(target) = fs::canonicalize(link) else {
+    let Ok(target) = real(link) else {
         return true;
     };
     link.ancestors()
         .skip(1)
-        .any(|ancestor| fs::canonicalize(ancestor).is_ok_and(|real| real == target))
+        .any(|ancestor| real(ancestor).is_ok_and(|real| real == target))
 }

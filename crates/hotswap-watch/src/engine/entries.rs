@@ -10,6 +10,7 @@ use super::directories::{Role, below};
 use crate::backend::{EntryEvent, WatchId};
 use crate::batch::Sign;
 use crate::files::{Stamp, is_source};
+use crate::paths::same_name;
 
 impl Engine {
     pub(crate) fn entry(
@@ -52,8 +53,7 @@ impl Engine {
     fn source_entry(&mut self, paths: &[PathBuf], event: EntryEvent, now: Instant) {
         let mut targets: Vec<PathBuf> = paths
             .iter()
-            .filter(|path| self.known.get(*path).is_some_and(|known| known.tracked))
-            .cloned()
+            .filter_map(|path| self.tracked_as(path))
             .collect();
         // Under several spellings, the one by which the program knows it counts.
         if targets.is_empty() {
@@ -73,6 +73,27 @@ impl Engine {
             };
             self.mark(&path, sign, now);
         }
+    }
+
+    /// Returns the path by which the program knows the file at `path`, if it does.
+    fn tracked_as(&self, path: &Path) -> Option<PathBuf> {
+        let tracked = |path: &Path| self.known.get(path).is_some_and(|known| known.tracked);
+        if tracked(path) {
+            return Some(path.to_path_buf());
+        }
+        if !cfg!(any(windows, target_os = "macos")) {
+            return None;
+        }
+        // The program may spell the name with other capitals than the directory does.
+        let (directory, name) = (path.parent()?, path.file_name()?);
+        below(&self.known, directory)
+            .map(|(other, _)| other)
+            .find(|other| {
+                other.parent() == Some(directory)
+                    && other.file_name().is_some_and(|own| same_name(own, name))
+                    && tracked(other)
+            })
+            .cloned()
     }
 
     /// A directory, a symlink or some other file has come.

@@ -129,7 +129,9 @@ impl Engine {
         }
         let moving = match disk {
             Disk::Content { whole, .. } => !whole || (dirty.by_stamp && dirty.stamp != stamp),
-            Disk::Absent | Disk::Unreadable { .. } => false,
+            // Whoever holds it lets go without a sign.
+            Disk::Unreadable { locked, .. } => locked,
+            Disk::Absent => false,
         };
         if moving && now < dirty.first + LONGEST_WRITE {
             dirty.stamp = stamp;

@@ -104,7 +104,7 @@ impl Engine {
             .filter(|(path, known)| {
                 is_followed_up(known)
                     && !self.batch.dirty.contains_key(*path)
-                    && known.stamp != Stamp::of(path)
+                    && (known.stamp != Stamp::of(path) || matches!(known.held, Held::Unreadable(_)))
             })
             .map(|(path, _)| path.clone())
             .collect();

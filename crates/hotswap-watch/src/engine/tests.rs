@@ -82,13 +82,14 @@ impl Backend for Faulty {
 }
 
 struct Setup {
-    root: TempDir,
     faults: Arc<Faults>,
     inject: Sender<RawEvent>,
     wake: Arc<dyn Wake>,
     shared: Arc<Shared>,
     watcher: Watcher,
     events: Receiver<ChangeEvent>,
+    /// Dropped last: before Windows 10, and under Wine, a directory that is watched cannot go.
+    root: TempDir,
 }
 
 /// Starts a watcher with one tracked file `m.py`, and faults that are set before it watches.
