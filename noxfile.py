@@ -161,6 +161,12 @@ def wine(session: nox.Session) -> None:
     session.run("bash", "ci/wine", *session.posargs, external=True)
 
 
+@nox.session(python=False)
+def forky(session: nox.Session) -> None:
+    """Tests and corpus on CPython 3.14 and 3.15 of Debian forky, in a folder (half an hour, 3 GB)."""
+    session.run("bash", "ci/forky", *session.posargs, external=True)
+
+
 @nox.session(python=NEWEST)
 def stubs(session: nox.Session) -> None:
     """`_hotswap.pyi` against the built module."""

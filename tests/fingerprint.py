@@ -52,6 +52,8 @@ CODE_FIELDS = (
 UNSET = "<unset>"
 # What the interpreter keeps in a class for itself.
 CLASS_INTERNALS = ("__dict__", "__weakref__")
+# Whether annotations are evaluated when somebody asks for them (PEP 649).
+DEFERRED = sys.version_info >= (3, 14)
 _wrapper = type(functools.lru_cache(maxsize=None)(lambda: None))
 
 Fields = dict[str, Any]
@@ -131,7 +133,10 @@ def shape(folder: str | os.PathLike[str], skip: Callable[[str], bool] = lambda n
     lines = []
     for name in sorted(name for name, module in sys.modules.items() if _is_below(module, where)):
         seen: dict[int, str] = {}
-        namespace = vars(sys.modules[name])
+        namespace = dict(vars(sys.modules[name]))
+        if DEFERRED:
+            # Evaluated when somebody asks, and then kept.
+            namespace["__annotations__"] = sys.modules[name].__annotations__
         for key in sorted(namespace):
             if (key.startswith("__") and key not in ("__doc__", "__annotations__", "__all__")) or skip(key):
                 continue
@@ -459,6 +464,11 @@ def _words(value: Any, seen: dict[int, str], path: str, where: str, depth: int) 
             for name, member in type.__dict__["__dict__"].__get__(value).items()
             if name not in (*CLASS_INTERNALS, "_abc_impl", "__static_attributes__", "__firstlineno__")
         }
+        if DEFERRED:
+            # The function that evaluates them holds the names the class body had when it was made.
+            for name in ("__annotate_func__", "__annotations_cache__"):
+                members.pop(name, None)
+            members["__annotations__"] = value.__annotations__
         body = "; ".join(f"{name}: {inner(members[name], f'.{name}')}" for name in sorted(members))
         bases = ", ".join(base.__qualname__ for base in value.__bases__)
         subs = ", ".join(sorted(sub.__qualname__ for sub in type.__subclasses__(value)))

@@ -1,6 +1,6 @@
 //! `__annotations__` of modules and classes.
 
-use hotswap_plan::{Change, ClassChange, ClassDef, Outline, Skeleton, Statement};
+use hotswap_plan::{Change, ClassChange, ClassDef, Kind, Outline, Skeleton, Statement};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
@@ -16,7 +16,8 @@ impl<'py> Stage<'_, 'py> {
         new: &Statement,
         outline: &Outline,
     ) -> PyResult<()> {
-        if is_annotated(new) && !cfg!(Py_3_14) {
+        // Where they are evaluated on demand, all of the module are settled at its end.
+        if is_annotated(new) && !are_deferred(outline) {
             let namespace = self.namespace(module)?;
             let text = self.text(module);
             let code = self.compile(
@@ -38,19 +39,24 @@ impl<'py> Stage<'_, 'py> {
     /// then those that the program added. `evaluated` is what its changed statements made.
     pub(crate) fn settle_class_annotations(
         &mut self,
+        module: usize,
         class: &Bound<'py, PyType>,
-        before: &ClassDef,
-        after: &ClassDef,
+        path: &[(&ClassDef, &ClassDef)],
         change: &ClassChange,
+        outline: &Outline,
         evaluated: Option<Bound<'py, PyAny>>,
     ) -> PyResult<()> {
+        let (before, after) = path[path.len() - 1];
         let (had, has) = (annotated(&before.body), annotated(&after.body));
         let grown = change.steps.iter().any(|step| {
             matches!(step.change, Change::Run | Change::Annotation)
                 && is_annotated(&after.body[step.new])
         });
-        if cfg!(Py_3_14) || had == has && !grown {
+        if had == has && !grown {
             return Ok(());
+        }
+        if are_deferred(outline) {
+            return self.defer_class_annotations(module, class, path, outline);
         }
         let annotations = match evaluated {
             Some(annotations) => annotations,
@@ -61,9 +67,94 @@ impl<'py> Stage<'_, 'py> {
         };
         let settled = ordered_annotations(self.py, annotations.cast::<PyDict>()?, &had, &has)?;
         let value = (!settled.is_empty() || !has.is_empty()).then(|| settled.into_any());
+        if cfg!(Py_3_14) {
+            self.drop_class_annotations(class, &["__annotate_func__", "__annotations_cache__"])?;
+        }
         self.transaction
             .set_class_attribute(class, "__annotations__", value);
         Ok(())
+    }
+
+    /// The function that a class of the new source has for its annotations (PEP 649). It
+    /// looks names up in the live class.
+    fn defer_class_annotations(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        path: &[(&ClassDef, &ClassDef)],
+        outline: &Outline,
+    ) -> PyResult<()> {
+        let (_, after) = path[path.len() - 1];
+        if !self.can_be_deferred(module, &after.body) {
+            return Ok(());
+        }
+        let names: Vec<String> = path.iter().map(|(_, class)| class.name.clone()).collect();
+        let text = self.text(module);
+        let mut skeleton = Skeleton::new(&text, outline);
+        for (_, outer) in path {
+            skeleton = skeleton.class(outer);
+        }
+        for member in after.body.iter().filter(|member| is_annotated(member)) {
+            skeleton = skeleton.annotation(member);
+        }
+        let unit = self.compile(module, &skeleton.finish())?;
+        let mut function = None;
+        if let Some(body) = codes::class_body(&unit, &names)? {
+            // Nothing is evaluated: the body only makes the function.
+            let locals = PyDict::new(self.py);
+            codes::execute(&body, &self.live_dict(module), Some(&locals))?;
+            function = locals.get_item("__annotate_func__")?;
+        }
+        if let Some(function) = &function {
+            let names = codes::free_variables(&function.getattr("__code__")?)?;
+            for (at, name) in names.iter().enumerate() {
+                if name == "__classdict__" {
+                    let cell = function.getattr("__closure__")?.get_item(at)?;
+                    cell.setattr("cell_contents", class.getattr("__dict__")?)?;
+                }
+            }
+        }
+        // Whoever deletes annotations deletes the function too, so it is set afterwards.
+        self.drop_class_annotations(class, &["__annotations__", "__annotations_cache__"])?;
+        if function.is_some() || cpython::type_dict(class).contains("__annotate_func__")? {
+            self.transaction
+                .set_class_attribute(class, "__annotate_func__", function);
+        }
+        Ok(())
+    }
+
+    fn drop_class_annotations(
+        &mut self,
+        class: &Bound<'py, PyType>,
+        names: &[&str],
+    ) -> PyResult<()> {
+        for name in names {
+            if cpython::type_dict(class).contains(name)? {
+                self.transaction.set_class_attribute(class, name, None);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether all annotations stand in statements of their own; says so where they do not.
+    fn can_be_deferred(&mut self, module: usize, statements: &[Statement]) -> bool {
+        let in_block = statements.iter().find(|statement| {
+            is_annotated(statement)
+                && !matches!(
+                    statement.kind,
+                    Kind::Assign {
+                        annotation: Some(_),
+                        ..
+                    }
+                )
+        });
+        let Some(statement) = in_block else {
+            return true;
+        };
+        let label = statement.label(&self.text(module));
+        self.entry(module, &label, Some(statement), "statement", "stale")
+            .reason = "annotations beside some in a block stay as they were".to_string();
+        false
     }
 
     /// `__annotations__` of an edited module: the names that the source annotates, in
@@ -74,7 +165,14 @@ impl<'py> Stage<'_, 'py> {
             annotated(&edited.old_outline.statements),
             annotated(&edited.outline.statements),
         );
-        if old == new || cfg!(Py_3_14) {
+        let grown = edited.plan.steps.iter().any(|step| {
+            matches!(step.change, Change::Run | Change::Annotation)
+                && is_annotated(&edited.outline.statements[step.new])
+        });
+        if are_deferred(&edited.outline) && (old != new || grown) {
+            return self.defer_annotations(module);
+        }
+        if old == new {
             return Ok(());
         }
         let namespace = self.namespace(module)?;
@@ -85,6 +183,60 @@ impl<'py> Stage<'_, 'py> {
         let value = (!settled.is_empty() || !new.is_empty()).then(|| settled.into_any());
         self.bind(module, "__annotations__", value)
     }
+
+    /// The function that the new source has for its annotations (PEP 649).
+    fn defer_annotations(&mut self, module: usize) -> PyResult<()> {
+        let outline = self.edits[&module].outline.clone();
+        if !self.can_be_deferred(module, &outline.statements) {
+            return Ok(());
+        }
+        let text = self.text(module);
+        let mut skeleton = Skeleton::new(&text, &outline);
+        for statement in &outline.statements {
+            if is_annotated(statement) {
+                skeleton = skeleton.annotation(statement);
+            }
+        }
+        let unit = self.compile(module, &skeleton.finish())?;
+        // Nothing is evaluated: the statements only make the function.
+        let made = PyDict::new(self.py);
+        codes::execute(&unit, &made, None)?;
+        let function = match made.get_item("__annotate__")? {
+            Some(function) => {
+                let code = function.getattr("__code__")?;
+                let live = self.live_dict(module);
+                Some(function.get_type().call1((code, live))?)
+            }
+            None => None,
+        };
+        let present = made.get_item("__conditional_annotations__")?;
+        for (name, value) in [
+            ("__annotate__", function),
+            ("__conditional_annotations__", present),
+            ("__annotations__", None),
+        ] {
+            if value.is_some() || self.live_dict(module).contains(name)? {
+                self.bind(module, name, value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether annotations of a module are evaluated only when somebody asks for them (PEP 649).
+pub(crate) fn are_deferred(outline: &Outline) -> bool {
+    cfg!(Py_3_14) && !outline.futures.iter().any(|name| name == "annotations")
+}
+
+/// Which attribute of a function that was made has its annotations: the function that
+/// evaluates them, or where there is none the annotations themselves.
+pub(crate) fn attribute_of(made: &Bound<'_, PyAny>) -> PyResult<&'static str> {
+    let deferred = cfg!(Py_3_14) && !made.getattr("__annotate__")?.is_none();
+    Ok(if deferred {
+        "__annotate__"
+    } else {
+        "__annotations__"
+    })
 }
 
 pub(crate) fn is_annotated(statement: &Statement) -> bool {

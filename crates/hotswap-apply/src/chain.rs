@@ -301,7 +301,7 @@ impl<'py> Stage<'_, 'py> {
             && after
                 .iter()
                 .any(|link| crate::annotations::is_annotated(&outline.statements[*link]))
-            && !cfg!(Py_3_14)
+            && !crate::annotations::are_deferred(outline)
         {
             self.bind(module, "__annotations__", Some(annotations))?;
         }

@@ -212,7 +212,7 @@ impl<'py> Stage<'_, 'py> {
                 self.derive_defaults(module, &before.body[old], member, scope)?;
             }
         }
-        self.settle_class_annotations(class, before, after, change, annotations)?;
+        self.settle_class_annotations(module, class, path, change, outline, annotations)?;
         self.remove_members(module, class, before, after, change, &qualname)?;
         self.finish_class(module, class, before, after)
     }

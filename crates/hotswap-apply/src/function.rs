@@ -382,13 +382,9 @@ impl<'py> Stage<'_, 'py> {
             self.pair(&target.code, &new_code, class.clone())?;
             self.merge_defaults(&target.function, made, before, after, change)?;
             if change.annotations {
-                let names: &[&'static str] = if cfg!(Py_3_14) {
-                    &["__annotate__", "__type_params__"]
-                } else {
-                    &["__annotations__", "__type_params__"]
-                };
+                let names = [crate::annotations::attribute_of(made)?, "__type_params__"];
                 for name in names {
-                    if let Ok(value) = made.getattr(*name) {
+                    if let Ok(value) = made.getattr(name) {
                         self.set_metadata(&target.function, name, value)?;
                     }
                 }
@@ -596,6 +592,20 @@ impl<'py> Stage<'_, 'py> {
         name: &'static str,
         value: Bound<'py, PyAny>,
     ) -> PyResult<()> {
+        if name == "__annotations__"
+            && cfg!(Py_3_14)
+            && !function.getattr("__annotate__")?.is_none()
+        {
+            // What is there is not evaluated for that: it may name what no longer exists.
+            let none = self.py.None().into_bound(self.py);
+            self.set_metadata(function, "__annotate__", none)?;
+            self.transaction.push(Write::Attribute {
+                object: function.clone(),
+                name,
+                value: Some(value),
+            });
+            return Ok(());
+        }
         let old = function.getattr(name)?;
         if name == "__annotations__" {
             self.set_annotations(function, value.clone())?;

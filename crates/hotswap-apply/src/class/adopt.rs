@@ -51,7 +51,7 @@ impl<'py> Stage<'_, 'py> {
                 value: Some(value),
             });
         }
-        if cfg!(Py_3_14) {
+        if crate::annotations::attribute_of(made)? == "__annotate__" {
             let value = made.getattr("__annotate__")?;
             self.transaction.push(Write::Attribute {
                 object: live.clone(),
