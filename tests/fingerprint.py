@@ -337,7 +337,11 @@ def _process(where: str, modules: dict[str, Any], walk: _Walk) -> Fields:
         "path": list(sys.path),
         "exit callbacks": atexit._ncallbacks() if hasattr(atexit, "_ncallbacks") else 0,
         # The control channel opens in its own time, with or without an update.
-        "threads": sorted(thread.name for thread in threading.enumerate() if thread.name != "hotswap control"),
+        "threads": sorted(
+            thread.name
+            for thread in threading.enumerate()
+            if thread.name not in ("hotswap control", "hotswap connection")
+        ),
         "log handlers": [id(each) for each in logging.getLogger().handlers],
         "excepthook": id(sys.excepthook),
         "folder": os.getcwd(),
