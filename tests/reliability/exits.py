@@ -23,6 +23,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -100,6 +101,43 @@ save(source(2))
 until(lambda: mod.f() == 2)
 """
 
+UNAWARE = """
+import mod
+open("up", "w").close()
+until(lambda: os.path.exists("attached"))
+save(source(2))
+until(lambda: mod.f() == 2)
+"""
+
+
+def attached(program: str, first_ends: bool = False) -> Mode:
+    """The mode of a program that knows nothing of hotswap, which is brought into it."""
+
+    def start(folder: Path, chance: random.Random) -> subprocess.Popen[str]:
+        path = folder / "program.py"
+        before = PRELUDE.replace("import hotswap\n", "")
+        path.write_text(f"chance = {chance.random()!r}\n" + before + program + END, encoding="utf-8")
+        python = getattr(sys, "_base_executable", sys.executable)
+        process = begin([python, "-X", "faulthandler", str(path)], folder)
+        deadline = time.monotonic() + SECONDS
+        while not (folder / "up").exists() and time.monotonic() < deadline:
+            time.sleep(0.001)
+        words = [sys.executable, "-m", "hotswap", "attach", str(process.pid), "--json"]
+        attachment = begin(words, folder)
+        assert attachment.stdout is not None
+        if '"watching"' not in attachment.stdout.readline():
+            process.kill()
+        if first_ends:
+            attachment.send_signal(signal.SIGINT)
+            attachment.communicate()
+        else:
+            threading.Thread(target=attachment.communicate, daemon=True).start()
+        (folder / "attached").touch()
+        return process
+
+    return start
+
+
 MODES: dict[str, Mode] = {
     "plain": of("from hotswap import _hotswap\n"),
     "stopped": of(WATCHING + "session.stop()\n"),
@@ -158,6 +196,11 @@ for child in children:
 """
     ),
 }
+if sys.platform == "linux" and platform.machine() == "x86_64":
+    MODES["attached"] = attached(UNAWARE + "save(source(3))\ntime.sleep(chance * 0.02)\n")
+    MODES["attached before"] = attached(
+        UNAWARE.replace("save(source(2))\nuntil(lambda: mod.f() == 2)\n", ""), True
+    )
 
 
 class Ended(NamedTuple):
