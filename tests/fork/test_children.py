@@ -124,7 +124,7 @@ def test_other_programs_below_hotswap_run_are_left_alone(tmp_path: Path, run: Ru
     program.reader.join(30)
     # CPython 3.9 does not tell its command line; the package is loaded there to find out.
     modules = program.rest()[0]
-    assert "_session" not in modules if sys.version_info < (3, 10) else modules == "[]"
+    assert "hotswap._hotswap" not in modules if sys.version_info < (3, 10) else modules == "[]"
 
 
 def test_child_that_is_killed_leaves_a_socket_that_the_next_one_clears(tmp_path: Path, run: Run) -> None:
