@@ -38,6 +38,19 @@ KINDS: dict[str, tuple[Sources, Sources, Callable[[Program], object]]] = {
         {"main.py": "def f(a, b=0):\n    'new'\n    return a + b + 1\n\n\nkept = [f]\n"},
         lambda p: (p["main"].kept[0](1), p["main"].f.__doc__, p["main"].f.__code__.co_argcount),
     ),
+    "renamed enum": (
+        {
+            "main.py": "import enum\n\nW = 8\n\n\nclass Old(enum.Enum):\n    A = 1\n\n    def m(self):\n        return W\n\n\nheld = [Old.A]\nkinds = {'a': Old}\n"
+        },
+        {
+            "main.py": "import enum\n\nW = 9\n\n\nclass New(enum.Enum):\n    A = 1\n\n    def m(self):\n        return W\n\n\nheld = [New.A]\nkinds = {'a': New}\n"
+        },
+        lambda p: (
+            p["main"].held[0].m(),
+            p["main"].held[0].__objclass__.__name__,
+            [(key, kind.__name__) for key, kind in p["main"].kinds.items()],
+        ),
+    ),
     "closure": (
         {
             "main.py": "def make(n):\n    def inner():\n        return n\n    return inner\n\n\none, two = make(1), make(2)\n"

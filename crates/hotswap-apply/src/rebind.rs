@@ -3,6 +3,7 @@
 use crate::native as cpython;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
+use rustc_hash::FxHashSet;
 
 use crate::stage::Stage;
 
@@ -49,6 +50,8 @@ impl<'py> Stage<'_, 'py> {
                 }
             }
         }
+        let known = self.objects_before(&made);
+        made.retain(|object| !known.contains(&(object.as_ptr() as usize)));
         if made.is_empty() {
             return Ok(());
         }
@@ -73,5 +76,32 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         Ok(())
+    }
+
+    /// Those of these objects that were there before the update: a definition that got another
+    /// name or module, or one that came back, is new only where it stands now.
+    fn objects_before(&self, objects: &[Bound<'py, PyAny>]) -> FxHashSet<usize> {
+        let asked: FxHashSet<usize> = objects
+            .iter()
+            .map(|object| object.as_ptr() as usize)
+            .collect();
+        let mut known = FxHashSet::default();
+        if asked.is_empty() {
+            return known;
+        }
+        let mut note = |object: usize| {
+            if asked.contains(&object) {
+                known.insert(object);
+            }
+        };
+        for module in self.world.modules.iter() {
+            for value in module.dict.bind(self.py).values() {
+                note(value.as_ptr() as usize);
+            }
+        }
+        for lost in self.world.lost.borrow().iter() {
+            lost.objects().for_each(&mut note);
+        }
+        known
     }
 }

@@ -23,6 +23,13 @@ pub(crate) struct Lost {
     values: Vec<(String, Py<PyAny>)>,
 }
 
+impl Lost {
+    /// The addresses of what its names held.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = usize> {
+        self.values.iter().map(|(_, value)| value.as_ptr() as usize)
+    }
+}
+
 impl<'py> Stage<'_, 'py> {
     /// Remembers what a statement had bound that is about to be taken away.
     pub(crate) fn remember_lost(
