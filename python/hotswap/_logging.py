@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from logging import Logger
     from typing import Any
 
     from hotswap._report import Report
+
+
+on_first_use: list[Callable[[], None]] = []
+"""Called once, when `logging` has been imported."""
 
 
 class LazyLogger:
@@ -23,6 +29,8 @@ class LazyLogger:
         """The logger itself."""
         import logging
 
+        while on_first_use:
+            on_first_use.pop()()
         top = logging.getLogger("hotswap")
         if not any(isinstance(handler, logging.NullHandler) for handler in top.handlers):
             top.addHandler(logging.NullHandler())

@@ -15,7 +15,7 @@ from hotswap import _plugins
 from hotswap._config import CHILDREN, Options
 from hotswap._errors import HotswapError, RollbackError
 from hotswap._finder import NotingFinder
-from hotswap._logging import apply_logger, log_report, watch_logger
+from hotswap._logging import apply_logger, log_report, on_first_use, watch_logger
 from hotswap._plain import replace
 from hotswap._report import Report, merge
 
@@ -259,6 +259,8 @@ class UpdateLoop:
         from hotswap._hotswap import Event
 
         thread = threading.get_ident()
+        if thread in self._forking:  # registered twice
+            return
         engine = self._engine or self._inheriting
         self._forking[thread] = engine
         # No sleep of gevent's, which would let greenlets fork.
@@ -617,6 +619,9 @@ def _arrange_process_events() -> None:
         os.register_at_fork(
             before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
         )
+        # What was registered last is asked first. `logging`, imported since, would take its lock, and then
+        # this would wait for an update that wants to log.
+        on_first_use.append(lambda: os.register_at_fork(before=_before_fork))
 
 
 def forget_process_events() -> None:

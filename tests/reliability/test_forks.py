@@ -38,6 +38,28 @@ def ended(pid):
 """
 
 
+def test_a_fork_waits_for_an_update_that_is_about_to_log(drive: Drive) -> None:
+    out = drive(
+        FORK
+        + """
+import mod
+from hotswap import _loop
+# The first to be registered is the last to be asked before a fork.
+os.register_at_fork(before=lambda: print("busy", _loop.current._busy))
+hotswap.watch(".")
+import logging
+save("mod.py", MOD.format(2))
+until(lambda: mod.f() == 2)
+for number in range(3, 6):
+    save("mod.py", MOD.format(number) + "import time\\nopen('begun{0}', 'w').close()\\ntime.sleep(0.1{0})\\n".format(number))
+    until(lambda: os.path.exists(f"begun{number}"))
+    assert ended(child(lambda: None)) == 0
+    assert mod.f() == number
+"""
+    )
+    assert out == "busy {}\n" * 3
+
+
 def test_fork_while_another_thread_is_in_the_middle_of_an_update(drive: Drive) -> None:
     drive(
         FORK
