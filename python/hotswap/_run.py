@@ -215,7 +215,7 @@ def _compile_file(source: bytes, path: str) -> CodeType:
         raise _null_bytes(source, path)
     undecodable = _undecodable(source, path)
     if undecodable is not None:
-        raise SyntaxError(undecodable)
+        raise undecodable
     return compile(source, path, "exec", dont_inherit=True)
 
 
@@ -225,22 +225,34 @@ def _null_bytes(source: bytes, path: str) -> SyntaxError:
     return SyntaxError("source code cannot contain null bytes", (path, number, 0, before.rpartition("\n")[2]))
 
 
-def _undecodable(source: bytes, path: str) -> str | None:
+def _undecodable(source: bytes, path: str) -> SyntaxError | None:
     """What the interpreter says of a file that it cannot decode; `compile` has other words for bytes."""
+    shows_line = sys.version_info >= (3, 14)
     cookie = _coding_cookie(source)
     if cookie is not None:
-        return None if _is_codec(cookie) else f"encoding problem: {cookie}"
+        # Where lines are shown, `compile` says the same.
+        known = shows_line or _is_codec(cookie)
+        return None if known else SyntaxError(f"encoding problem: {cookie}")
     try:
         source.decode("utf-8")
     except UnicodeDecodeError as error:
         number = source.count(b"\n", 0, error.start) + 1
+        line = source.splitlines()[number - 1]
+        column = error.start - source.rfind(b"\n", 0, error.start)
         if sys.version_info[:2] == (3, 10):  # which counts one too many
             number += 1
+        elif shows_line and number == 2:  # where it looks for the encoding, it counts one too few
+            number = 1
         place = "peps.python.org/pep-0263" if sys.version_info >= (3, 11) else "python.org/dev/peps/pep-0263"
-        return (
+        message = (
             f"Non-UTF-8 code starting with '\\x{source[error.start]:02x}' in file {path} on line {number}, "
             f"but no encoding declared; see https://{place}/ for details"
         )
+        if not shows_line:
+            return SyntaxError(message)
+        text = line.decode("utf-8", "replace")
+        offset = len(line[: column - 1].decode("utf-8", "replace")) + 1
+        return SyntaxError(message, (path, number, offset, text, number, offset))
     return None
 
 

@@ -81,6 +81,7 @@ pub fn is_pure_library(module: &str, qualname: &str) -> bool {
             "compile"
                 | "escape"
                 | "match"
+                | "prefixmatch"
                 | "search"
                 | "fullmatch"
                 | "findall"
