@@ -188,7 +188,10 @@ def test_keyboard_interrupt_ends_by_the_signal(folder: Path, environment: dict[s
 @POSIX
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signal_from_outside(number: signal.Signals, tmp_path: Path, environment: dict[str, str]) -> None:
-    (tmp_path / "waits.py").write_text("import time\nprint('ready', flush=True)\ntime.sleep(60)\n")
+    # One long sleep is not cut short by a signal that comes just before it begins.
+    (tmp_path / "waits.py").write_text(
+        "import time\nprint('ready', flush=True)\nwhile True:\n    time.sleep(0.05)\n"
+    )
     outcomes = []
     for start in ([], ["-m", "hotswap", "run"]):
         command = [sys.executable, *start, "waits.py"]
