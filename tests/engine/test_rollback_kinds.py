@@ -40,15 +40,18 @@ KINDS: dict[str, tuple[Sources, Sources, Callable[[Program], object]]] = {
     ),
     "renamed enum": (
         {
-            "main.py": "import enum\n\nW = 8\n\n\nclass Old(enum.Enum):\n    A = 1\n\n    def m(self):\n        return W\n\n\nheld = [Old.A]\nkinds = {'a': Old}\n"
+            "main.py": "import enum\n\nW = 8\n\n\nclass Old(enum.Enum):\n    A = 1\n\n    def m(self):\n        return self.value\n\n\nclass C:\n    K = W\n\n    def __init__(self, a=0):\n        self.a = a\n\n\nclass D(C):\n    K = 7 - W\n\n\nheld = D()\n"
         },
         {
-            "main.py": "import enum\n\nW = 9\n\n\nclass New(enum.Enum):\n    A = 1\n\n    def m(self):\n        return W\n\n\nheld = [New.A]\nkinds = {'a': New}\n"
+            "main.py": "import enum\n\nW = 8\n\n\nclass New(enum.Enum):\n    A = 1\n\n    def m(self):\n        return self.value\n\n\nclass C:\n    K = W + 1\n\n    def __init__(self, a=5):\n        self.a = a\n\n\nclass D(C):\n    K = 7 - W\n\n\nheld = D()\n"
         },
         lambda p: (
-            p["main"].held[0].m(),
-            p["main"].held[0].__objclass__.__name__,
-            [(key, kind.__name__) for key, kind in p["main"].kinds.items()],
+            sorted(
+                (kind.__name__, vars(kind.A)["__objclass__"] is kind)
+                for kind in vars(p["main"]).values()
+                if hasattr(kind, "A")
+            ),
+            p["main"].C.K,
         ),
     ),
     "closure": (
