@@ -279,6 +279,12 @@ def add_sessions(version: str, python: str) -> None:
         build(session)
         session.run("python", "tests/reliability/rounds.py", *session.posargs)
 
+    @nox.session(name=f"attaches-{version}", python=python)
+    def attaches(session: nox.Session) -> None:
+        """200 attachments into each of four kinds of process (minutes)."""
+        build(session)
+        session.run("python", "tests/attach/many.py", *session.posargs)
+
     @nox.session(name=f"failures-{version}", python=python)
     def failures(session: nox.Session) -> None:
         """Random edits that fail; the process is as before (minutes; `fuzz` ends with these)."""
@@ -299,6 +305,13 @@ def stress(session: nox.Session) -> None:
     """`stress-3.x` for each CPython found."""
     for version in PYTHONS:
         session.notify(f"stress-{version}")
+
+
+@nox.session(python=False)
+def attaches(session: nox.Session) -> None:
+    """`attaches-3.x` for each CPython found."""
+    for version in PYTHONS:
+        session.notify(f"attaches-{version}")
 
 
 @nox.session(python=False)
