@@ -41,9 +41,8 @@ SAY_AFTER = 1.0
 END_SECONDS = 5.0
 """How long the end of an attachment is waited for."""
 
-# Runs in a thread that Python does not know, in an interpreter that may lack nearly everything: so it imports
-# built-in modules only, and does not touch `threading`, which would take it for the main thread if it
-# were the first to import it (CPython up to 3.12, `threading._MainThread`).
+# Runs in a thread that Python does not know, in an interpreter that may lack nearly everything: so it
+# imports built-in modules only. The first import of `threading` is left to `_main_thread.py`.
 _BOOTSTRAP = r'''
 def begin():
     import _imp, _signal, _socket, sys
@@ -64,21 +63,6 @@ def begin():
             parts.append(part)
             size -= len(part)
         return b"".join(parts)
-
-    def set_main_thread(ident):
-        # This thread is the first to import threading, which takes it for the main one.
-        import _thread, posix, threading
-        main = threading._main_thread
-        if main._ident == ident:
-            return
-        threading._active.pop(main._ident, None)
-        main._ident = ident
-        threading._active[ident] = main
-        if hasattr(main, "_native_id"):
-            main._native_id = posix.getpid()
-        lock = _thread.allocate_lock()
-        lock.acquire()
-        main._tstate_lock = lock
 
     class Package:
         """hotswap as it came over the channel: finder and loader."""
@@ -126,19 +110,16 @@ def begin():
         own = sys.modules.get("hotswap")
         native = sys.modules.get("hotswap._hotswap")
         installed = own is None and PathFinder.find_spec("hotswap") is not None
-        stolen = "threading" not in sys.modules and sys.version_info < (3, 13)
         say("hotswap", "PROTOCOL", "%d.%d.%d" % sys.version_info[:3], _imp.extension_suffixes()[0],
             getattr(native, "__version__", "unknown") if own is not None and native is not None else "-",
-            "installed" if installed else "-", "main-thread" if stolen else "-")
+            "installed" if installed else "-")
         data, extra, _, _ = channel.recvmsg(8, _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC)
         if not data:
             raise EOFError
         extension = int.from_bytes(extra[0][2][:4], sys.byteorder) if extra else None
         data += receive(8 - len(data))
         import marshal
-        modules, ident = marshal.loads(receive(int.from_bytes(data, "big")))
-        if ident:
-            set_main_thread(ident)
+        modules = marshal.loads(receive(int.from_bytes(data, "big")))
         package = None
         if modules:
             package = Package(modules, extension)
@@ -328,18 +309,15 @@ def _ask_interpreter(
 
 
 def _hand_over(target: Target, wheels: Sequence[str], timeout: float, tell: Any) -> None:
-    from hotswap._hotswap import main_thread_ident
-
     words = _first_words(target, timeout, tell)
-    protocol, target.version, suffix, loaded, installed, main_thread = words
+    protocol, target.version, suffix, loaded, installed = words
     if int(protocol) != PROTOCOL:
         raise AttachError(f"process {target.pid} answers in another way than this hotswap understands")
     modules: dict[str, tuple[Any, bool]] = {}
     extension = None
     if loaded == "-":
         modules, extension = _package_for(target, suffix, installed != "-", wheels)
-    ident = main_thread_ident(target.pid) if main_thread != "-" else 0
-    target.send_package(marshal.dumps((modules, ident), 2), extension)
+    target.send_package(marshal.dumps(modules, 2), extension)
 
 
 def _first_words(target: Target, timeout: float, tell: Any) -> list[str]:
@@ -354,7 +332,7 @@ def _first_words(target: Target, timeout: float, tell: Any) -> list[str]:
             f"in it. Try again, or wait longer with --timeout"
         )
     first, *words = line.decode("utf-8", "replace").split(" ")
-    if first == "hotswap" and len(words) == 6:
+    if first == "hotswap" and len(words) == 5:
         return words
     raise _failure(target.pid, first, " ".join(words))
 

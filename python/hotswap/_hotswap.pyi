@@ -170,9 +170,6 @@ class ProcessDict(TypedDict):
 def attach(pid: int, source: str, patience: float, despite_seccomp: bool) -> AttachmentDict:
     """Start ASCII source in another process. `patience`: seconds. Raises `hotswap.AttachError`."""
 
-def main_thread_ident(pid: int) -> int:
-    """What Python calls `ident` of the main thread of another process. Raises `hotswap.AttachError`."""
-
 def python_processes() -> list[ProcessDict]:
     """The Python processes that this one may look into."""
 

@@ -97,17 +97,6 @@ pub fn attach(request: &Request) -> Result<Attachment, AttachError> {
     attach::attach(request)
 }
 
-/// The address of the C library's descriptor of the main thread of another process, which
-/// is what Python calls that thread's `ident`.
-///
-/// # Errors
-///
-/// [`AttachError`], as for [`attach`].
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-pub fn main_thread_ident(pid: i32) -> Result<u64, AttachError> {
-    tracee::thread_pointer(pid, pid)
-}
-
 /// The Python processes that this one may look into, by number.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[must_use]
@@ -122,16 +111,6 @@ pub fn processes() -> Vec<PythonProcess> {
 /// Always [`AttachError::Unsupported`].
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 pub fn attach(_: &Request) -> Result<Attachment, AttachError> {
-    Err(AttachError::Unsupported)
-}
-
-/// As on Linux x86-64.
-///
-/// # Errors
-///
-/// Always [`AttachError::Unsupported`].
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-pub fn main_thread_ident(_: i32) -> Result<u64, AttachError> {
     Err(AttachError::Unsupported)
 }
 

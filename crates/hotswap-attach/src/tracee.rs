@@ -100,11 +100,6 @@ impl Stopped {
         }
     }
 
-    /// The address of its thread descriptor.
-    pub(crate) fn pointer(&self) -> u64 {
-        self.registers.fs_base
-    }
-
     /// Keeps every signal from it until it is restored.
     pub(crate) fn block_signals(&self) -> Result<(), AttachError> {
         set_signal_mask(self.thread, u64::MAX)
@@ -228,29 +223,6 @@ impl Drop for Stopped {
     fn drop(&mut self) {
         let _ = self.put_back();
     }
-}
-
-/// The address of the descriptor of one thread.
-pub(crate) fn thread_pointer(pid: i32, thread: i32) -> Result<u64, AttachError> {
-    let step = "looking at the main thread";
-    let mut last = String::new();
-    for _ in 0..100 {
-        match Stopped::seize(pid, thread) {
-            Ok(stopped) => {
-                let pointer = stopped.pointer();
-                stopped.restore()?;
-                return Ok(pointer);
-            }
-            Err(Refusal::Forbidden) => "the kernel does not allow it".clone_into(&mut last),
-            Err(Refusal::NotNow(reason)) => last = reason,
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    Err(AttachError::Step {
-        pid,
-        step,
-        reason: last,
-    })
 }
 
 /// Bytes of another process.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hotswap_attach::{Request, attach as attach_to, main_thread_ident as main_thread, processes};
+use hotswap_attach::{Request, attach as attach_to, processes};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -44,13 +44,6 @@ pub(crate) fn attach<'py>(
     #[cfg(unix)]
     result.set_item("channel", std::os::fd::IntoRawFd::into_raw_fd(done.channel))?;
     Ok(result)
-}
-
-/// What Python calls `ident` of the main thread of another process.
-#[pyfunction]
-pub(crate) fn main_thread_ident(py: Python<'_>, pid: i32) -> PyResult<u64> {
-    py.detach(|| main_thread(pid))
-        .map_err(|error| raise(py, "AttachError", error.to_string()))
 }
 
 /// The Python processes that this one may look into: dicts with `pid`, `uid`, `version`,

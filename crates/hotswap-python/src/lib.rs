@@ -50,7 +50,6 @@ fn _hotswap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(process::park, module)?)?;
     module.add_function(wrap_pyfunction!(process::park_other, module)?)?;
     module.add_function(wrap_pyfunction!(attach::attach, module)?)?;
-    module.add_function(wrap_pyfunction!(attach::main_thread_ident, module)?)?;
     module.add_function(wrap_pyfunction!(attach::python_processes, module)?)?;
     module.add_function(wrap_pyfunction!(attach::memory_file, module)?)?;
     module.add_function(wrap_pyfunction!(restore_order, module)?)?;
