@@ -122,9 +122,7 @@ def test_other_programs_below_hotswap_run_are_left_alone(tmp_path: Path, run: Ru
     program = run("-m", "hotswap", "run", "app.py")
     assert program.process.wait(30) == 0
     program.reader.join(30)
-    # CPython 3.9 does not tell its command line; the package is loaded there to find out.
-    modules = program.rest()[0]
-    assert "hotswap._hotswap" not in modules if sys.version_info < (3, 10) else modules == "[]"
+    assert program.rest() == ["[]"]
 
 
 def test_child_that_is_killed_leaves_a_socket_that_the_next_one_clears(tmp_path: Path, run: Run) -> None:
@@ -145,7 +143,7 @@ def test_startup_with_the_variable_off_reads_a_line_and_no_more() -> None:
     line = next(
         place / "hotswap_children.pth" for place in places if (place / "hotswap_children.pth").exists()
     )
-    assert line.stat().st_size < 400
+    assert line.stat().st_size < 200
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", ""], capture_output=True, text=True, check=True
     )
