@@ -14,6 +14,7 @@ from processes import PLAIN_PYTHON, Attachment, Process, clean_environment, edit
 
 Start = Callable[..., Process]
 Attach = Callable[..., Attachment]
+pytestmark = pytest.mark.slow
 
 HEART = """
 import threading, time

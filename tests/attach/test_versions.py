@@ -17,6 +17,7 @@ from processes import Attachment, Process, edit
 
 Start = Callable[..., Process]
 Attach = Callable[..., Attachment]
+pytestmark = pytest.mark.slow
 PACKAGE = Path(hotswap.__file__).parent
 PROGRAM = """
 import time
