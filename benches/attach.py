@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import statistics
 import subprocess
 import sys
@@ -39,7 +38,7 @@ def attaches(count: int) -> dict[str, float]:
             watching.append((time.perf_counter() - began) * 1e3)
             pauses.append(event["pause"] * 1e3)
             looks.append(event["tries"])
-            attached.send_signal(signal.SIGINT)
+            attached.terminate()  # as good as Ctrl-C, which a shell's background may ignore
             attached.wait()
     finally:
         target.kill()

@@ -50,6 +50,11 @@ def clean_environment(**more: str) -> dict[str, str]:
     return {**own, "NO_COLOR": "1", **more}
 
 
+def take_interrupts() -> None:
+    """Ctrl-C counts again: a shell has what it runs in the background ignore it, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Process:
     """A process whose lines can be waited for."""
 
@@ -66,6 +71,7 @@ class Process:
             stderr=subprocess.STDOUT,
             text=True,
             encoding="utf-8",
+            preexec_fn=take_interrupts,
         )
         threading.Thread(target=self._read, daemon=True).start()
 

@@ -79,8 +79,10 @@ def of(program: str) -> Mode:
     return start
 
 
-def begin(words: list[str], folder: Path) -> subprocess.Popen[str]:
-    """A process in a group of its own, its words in pipes."""
+def begin(
+    words: list[str], folder: Path, before: Callable[[], object] | None = None
+) -> subprocess.Popen[str]:
+    """A process in a group of its own, its words in pipes. `before` is called in it first."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("HOTSWAP")}
     return subprocess.Popen(
         words,
@@ -91,6 +93,7 @@ def begin(words: list[str], folder: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=before,
     )
 
 
@@ -123,7 +126,7 @@ def attached(program: str, first_ends: bool = False) -> Mode:
         while not (folder / "up").exists() and time.monotonic() < deadline:
             time.sleep(0.001)
         words = [sys.executable, "-m", "hotswap", "attach", str(process.pid), "--json"]
-        attachment = begin(words, folder)
+        attachment = begin(words, folder, lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
         assert attachment.stdout is not None
         if '"watching"' not in attachment.stdout.readline():
             process.kill()
