@@ -406,13 +406,14 @@ class Server:
         _servers.discard(self)
         listener = self._listener
         path, self.path = self.path, None
-        if path is None:
-            return
-        if listener is not None:
-            _wake(listener, path)
-        _remove(path, self._inode)
-        for connection in tuple(self._served):
-            _shut(connection)
+        if path is not None:
+            if listener is not None:
+                _wake(listener, path)
+            _remove(path, self._inode)
+            for connection in tuple(self._served):
+                _shut(connection)
+        # Also where `start` has just begun it: from 3.13 on a thread that is not waited for keeps its stack
+        # until the collector comes by.
         if self._thread is not None and not _loop.in_thread(self._thread):
             self._thread.join(STOP_SECONDS)
 
