@@ -116,7 +116,8 @@ def attach_once(pid: int) -> tuple[float, float, int]:
 
 
 def rounds_of(target: Process) -> list[int]:
-    return [int(word) for word in target.newest().split()[1:]]
+    target.newest()
+    return [int(word) for word in target.line(lambda line: line.startswith("rounds")).split()[1:]]
 
 
 def run(kind: str, attaches: int, folder: Path) -> str:
