@@ -261,3 +261,20 @@ def test_a_root_that_is_gone_does_not_stop_another_watch(drive: Drive) -> None:
         until(lambda: in_c.f() == 2)
         """
     )
+
+
+def test_an_edit_right_after_the_import_is_not_taken_for_what_was_imported(drive: Drive) -> None:
+    # The cached code names the second and the size of its source, which an edit need not change.
+    drive(
+        """
+sys.dont_write_bytecode = False
+session = hotswap.watch()
+for number in range(40):
+    name = f"late_{number}"
+    save(name + ".py", "def f():\\n    return 1\\n")
+    module = __import__(name)
+    time.sleep(number % 8 * 0.002)
+    save(name + ".py", "def f():\\n    return 2\\n")
+    until(lambda: module.f() == 2, 10)
+"""
+    )

@@ -183,7 +183,9 @@ impl Session {
             text,
         );
         module.certain = certain;
-        module.other = !certain && compiled_from(object).is_some();
+        // Where size or second differ; a file that was only written anew may be the same.
+        module.other = !certain
+            && compiled_from(object).is_some_and(|header| header.key != pyc_key(&state.stamp));
         self.world.modules.note(module);
         Ok(())
     }
@@ -352,8 +354,14 @@ fn choose_baseline(
         crate::process::started_ns()
             .is_some_and(|start| state.stamp.changed_ns + 50_000_000 < start)
     };
-    let made_from = |state: &FileState| match compiled_from(module) {
-        Some(header) => header == pyc_key(&state.stamp),
+    // The header names whole seconds: a file that was changed after the cached code was written may
+    // have the same size and second, and is not what was imported.
+    let header = compiled_from(module);
+    let made_from = |state: &FileState| match &header {
+        Some(header) => {
+            header.key == pyc_key(&state.stamp)
+                && (before_us(state) || state.stamp.changed_ns <= header.written_ns)
+        }
         None => before_us(state),
     };
     match (snapshot, newest) {
@@ -361,10 +369,13 @@ fn choose_baseline(
             let certain = made_from(&only);
             (Some(only), certain)
         }
-        (Some(snapshot), Some(newest)) => match compiled_from(module) {
-            Some(header) if header == pyc_key(&snapshot.stamp) => (Some(snapshot), true),
-            Some(header) if header == pyc_key(&newest.stamp) => (Some(newest), true),
-            _ => (Some(snapshot), false),
+        (Some(snapshot), Some(newest)) => match &header {
+            Some(_) if made_from(&newest) => (Some(newest), true),
+            Some(header) => {
+                let certain = header.key == pyc_key(&snapshot.stamp);
+                (Some(snapshot), certain)
+            }
+            None => (Some(snapshot), false),
         },
         (None, None) => (None, false),
     }
@@ -377,8 +388,15 @@ fn pyc_key(stamp: &Stamp) -> (u32, u32) {
     )
 }
 
-/// Modification time (seconds) and size of the source that the cached code was made from.
-fn compiled_from(module: &Bound<'_, PyAny>) -> Option<(u32, u32)> {
+/// What the cached code of a module says of the source it was made from.
+struct Header {
+    /// Modification time in seconds, and size in bytes.
+    key: (u32, u32),
+    /// When the cached code itself was written.
+    written_ns: i128,
+}
+
+fn compiled_from(module: &Bound<'_, PyAny>) -> Option<Header> {
     let cached: String = module
         .getattr("__spec__")
         .ok()?
@@ -387,10 +405,10 @@ fn compiled_from(module: &Bound<'_, PyAny>) -> Option<(u32, u32)> {
         .extract()
         .ok()?;
     let mut header = [0; 16];
-    std::fs::File::open(cached)
-        .ok()?
-        .read_exact(&mut header)
-        .ok()?;
+    let mut file = std::fs::File::open(cached).ok()?;
+    file.read_exact(&mut header).ok()?;
+    let written = file.metadata().ok()?.modified().ok()?;
+    let written = written.duration_since(std::time::UNIX_EPOCH).ok()?;
     let word = |at: usize| -> Option<u32> {
         Some(u32::from_le_bytes(header.get(at..at + 4)?.try_into().ok()?))
     };
@@ -398,7 +416,10 @@ fn compiled_from(module: &Bound<'_, PyAny>) -> Option<(u32, u32)> {
     if word(4)? != 0 {
         return None;
     }
-    Some((word(8)?, word(12)?))
+    Some(Header {
+        key: (word(8)?, word(12)?),
+        written_ns: i128::try_from(written.as_nanos()).ok()?,
+    })
 }
 
 fn spec_pointer(module: &Bound<'_, PyAny>) -> usize {
