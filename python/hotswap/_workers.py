@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 GREETING_SECONDS = 3.0
 """How long a new worker may take to greet the first process."""
-TELL_SECONDS = 1.0
+TELL_SECONDS = 5.0
 """How long a worker waits for the first process, which has nothing to do but to note a line."""
 
 
