@@ -20,7 +20,6 @@ import sys
 import time
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from types import CodeType
 
 from hotswap._attached import PROTOCOL
 from hotswap._errors import AttachError, TraceError
@@ -94,7 +93,10 @@ def begin():
 
         def exec_module(self, module):
             code = self.modules[module.__name__][0]
-            if not hasattr(code, "co_code"):
+            if isinstance(code, bytes):
+                import marshal
+                code = marshal.loads(code)
+            else:
                 code = compile(code, module.__spec__.origin, "exec", dont_inherit=True)
             exec(code, module.__dict__)
 
@@ -361,7 +363,8 @@ def _package_for(
 
 
 def _own_modules(as_code: bool) -> dict[str, tuple[Any, bool]]:
-    """This package, by the names of its modules: their code or source, and whether they are packages."""
+    """This package, by the names of its modules: their marshalled code or their source, and whether they are
+    packages."""
     top = Path(__file__).parent
     modules: dict[str, tuple[Any, bool]] = {}
     for file in sorted(top.rglob("*.py")):
@@ -375,11 +378,12 @@ def _own_modules(as_code: bool) -> dict[str, tuple[Any, bool]]:
     return modules
 
 
-def _code(name: str, file: Path) -> CodeType | str:
+def _code(name: str, file: Path) -> bytes | str:
     from importlib.machinery import SourceFileLoader
 
     code = SourceFileLoader(name, str(file)).get_code(name)
-    return code if code is not None else file.read_text("utf-8")
+    # In the format of this version, which is the target's: from 3.14 on there are constants that older ones lack.
+    return file.read_text("utf-8") if code is None else marshal.dumps(code)
 
 
 def _extension_from_wheels(suffix: str, wheels: Sequence[str]) -> bytes | None:
