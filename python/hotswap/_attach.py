@@ -382,7 +382,7 @@ def _code(name: str, file: Path) -> bytes | str:
     from importlib.machinery import SourceFileLoader
 
     code = SourceFileLoader(name, str(file)).get_code(name)
-    # In the format of this version, which is the target's: from 3.14 on there are constants that older ones lack.
+    # In the format of this version, which is the target's: 3.14 has constants that older ones lack.
     return file.read_text("utf-8") if code is None else marshal.dumps(code)
 
 
