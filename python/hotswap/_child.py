@@ -26,12 +26,12 @@ def start() -> None:
     if not enabled():
         return
     kind, value = program(command_line())
-    if kind == "-c" and value.startswith(_SERVANTS):
+    if kind == "-c" and any(words in value for words in _SERVANTS):
         return
     if (kind, value) == ("-m", "hotswap") or os.path.basename(value) in ("hotswap", "hotswap.exe"):
         return  # which sees to it itself
     parent, _, told = os.environ.get(CHILDREN, "").partition(" ")
-    if parent == str(os.getppid()) and kind == "-c" and value.startswith(_WORKERS):
+    if parent == str(os.getppid()) and kind == "-c" and any(words in value for words in _WORKERS):
         _watch_as_worker(told)
     elif os.environ.get("HOTSWAP", "").strip() == "1":
         from hotswap._session import watch

@@ -20,7 +20,8 @@ def _asked() -> bool:
                 words = os.fsdecode(file.read()).split("\0")
         except OSError:
             return False
-    return any(word.startswith("from multiprocessing.") for word in words)
+    # Up to 3.13 the words begin so, from 3.14 on the fork server's do not.
+    return any("from multiprocessing." in word for word in words)
 
 
 if _asked():
