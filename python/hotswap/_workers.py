@@ -19,6 +19,9 @@ GREETING_SECONDS = 3.0
 TELL_SECONDS = 5.0
 """How long a worker waits for the first process, which has nothing to do but to note a line."""
 
+LATE_SECONDS = 1.0
+"""How long a worker is waited for that has not told of an edit; it may not have the module at all."""
+
 
 class WorkersLog:
     """Writes the updates of one program: at once where it is alone, else when its workers have told theirs.
@@ -103,12 +106,17 @@ class WorkersLog:
 
         pause = Event()
         while True:
-            left = self._latest + _family.QUIET_SECONDS - time.monotonic()
+            patience = _family.QUIET_SECONDS if self._have_all_told() else LATE_SECONDS
+            left = self._latest + patience - time.monotonic()
             if left <= 0:
                 break
-            pause.wait(left)
+            pause.wait(min(left, _family.QUIET_SECONDS))
         self._waiting = False
         self._write_all()
+
+    def _have_all_told(self) -> bool:
+        workers = {pid for pid in tuple(self._workers) if _control.alive(pid)}
+        return all(workers <= {pid for pid, _, _ in edit} for edit in tuple(self._edits))
 
     def _write_all(self) -> None:
         if os.getpid() != self._first:  # a fork, which has inherited what is the first one's to write
