@@ -283,7 +283,7 @@ def add_sessions(version: str, python: str) -> None:
     def attaches(session: nox.Session) -> None:
         """200 attachments into each of four kinds of process (minutes)."""
         build(session)
-        session.run("python", "tests/attach/many.py", *session.posargs)
+        session.run("python", "tests/attach/many.py", *session.posargs, env={"PYTHONPATH": "tests"})
 
     @nox.session(name=f"failures-{version}", python=python)
     def failures(session: nox.Session) -> None:

@@ -22,10 +22,11 @@ from pathlib import Path
 
 import checkout
 import costs
-from attach import attaches
 from engines import PACKAGES, TITLES, Seen, Setting, compare, python_of
 from plot import plot
 from text import page
+
+from attach import attaches
 
 CHECKOUT = Path(__file__).parent.parent
 RESULTS = CHECKOUT / "build" / "bench.json"

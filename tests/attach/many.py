@@ -1,6 +1,6 @@
 """200 attachments into each of four kinds of process, and what they did to it.
 
-python tests/attach/many.py [--attaches 200] [--kind NAME]
+PYTHONPATH=tests python tests/attach/many.py [--attaches 200] [--kind NAME]
 
 Each attachment watches, and ends. Afterwards: the target lives, has gone on, has computed nothing wrong, and has the threads
 and descriptors of before; its mappings have not grown from one attachment to the next.
@@ -18,7 +18,8 @@ from pathlib import Path
 from embedded import compile_host
 from hotswap._attach import connect
 from hotswap._errors import AttachError
-from processes import PLAIN_PYTHON, Process, clean_environment, until
+from live import until
+from processes import PLAIN_PYTHON, Process, clean_environment
 
 PROGRESS = """
 import threading, time

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from processes import Attachment, Process, edit, until
+from live import edit, until
+from processes import Attachment, Process
 
 Start = Callable[..., Process]
 Attach = Callable[..., Attachment]

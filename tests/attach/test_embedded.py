@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from embedded import compile_host
-from processes import Attachment, Process, clean_environment, edit, until
+from live import edit, until
+from processes import Attachment, Process, clean_environment
 
 Attach = Callable[..., Attachment]
 PLUGIN = """
@@ -23,17 +24,23 @@ while not part.ended:
 PART = "calls = 0\nended = False\ndef answer():\n    return 'old'\n"
 
 
-def test_edits_reach_the_plugin_and_the_host_ends_as_ever(
-    processes: list[Process], attach: Attach, tmp_path: Path
-) -> None:
+@pytest.fixture
+def target(processes: list[Process], tmp_path: Path) -> Process:
+    """The host, with a plug-in that runs."""
     try:
         host = compile_host(tmp_path)
     except LookupError as error:
         pytest.skip(str(error))
     (tmp_path / "part.py").write_text(PART)
-    target = Process([str(host), PLUGIN, "import part; part.ended = True"], tmp_path, clean_environment())
-    processes.append(target)
-    target.line(lambda line: line.endswith("old"))
+    words = [str(host), PLUGIN, "import part; part.ended = True"]
+    processes.append(Process(words, tmp_path, clean_environment()))
+    processes[-1].line(lambda line: line.endswith("old"))
+    return processes[-1]
+
+
+def test_edits_reach_the_plugin_and_the_host_ends_as_ever(
+    target: Process, attach: Attach, tmp_path: Path
+) -> None:
     threads = target.threads()
     attachment = attach(target)
     attachment.event("watching")
@@ -54,15 +61,7 @@ def test_edits_reach_the_plugin_and_the_host_ends_as_ever(
     assert target.process.wait(30) == 0
 
 
-def test_the_host_ends_while_it_is_attached(processes: list[Process], attach: Attach, tmp_path: Path) -> None:
-    try:
-        host = compile_host(tmp_path)
-    except LookupError as error:
-        pytest.skip(str(error))
-    (tmp_path / "part.py").write_text(PART)
-    target = Process([str(host), PLUGIN, "import part; part.ended = True"], tmp_path, clean_environment())
-    processes.append(target)
-    target.line(lambda line: line.endswith("old"))
+def test_the_host_ends_while_it_is_attached(target: Process, attach: Attach) -> None:
     attachment = attach(target)
     attachment.event("watching")
     assert target.process.stdin is not None

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from processes import Attachment, Process, until
+from live import until
+from processes import Attachment, Process
 
 Start = Callable[..., Process]
 Attach = Callable[..., Attachment]
@@ -113,6 +114,11 @@ def test_no_python(attach: Attach) -> None:
 def test_the_program_was_started_with_a_no(variable: str, start: Start, attach: Attach) -> None:
     target = start(SLEEPS, **{variable: "1"})
     refused(attach(target), f"was started with {variable}, which forbids attaching")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="the option is of 3.14")
+def test_the_program_was_started_with_an_option_that_says_no(start: Start, attach: Attach) -> None:
+    refused(attach(start(SLEEPS, "-X", "disable-remote-debug")), "started with remote debugging turned off")
 
 
 def test_the_program_says_no_later(start: Start, attach: Attach) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from processes import PLAIN_PYTHON, Attachment, Process, clean_environment, edit, until
+from live import edit, until
+from processes import PLAIN_PYTHON, Attachment, Process, clean_environment
 
 Start = Callable[..., Process]
 Attach = Callable[..., Attachment]

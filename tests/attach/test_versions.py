@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import hotswap
-from processes import Attachment, Process, edit
+from live import edit
+from processes import Attachment, Process
 
 Start = Callable[..., Process]
 Attach = Callable[..., Attachment]

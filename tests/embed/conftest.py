@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from embed.hosts import HERE, PART, PLUG, Host, compile_c, linking
 
 

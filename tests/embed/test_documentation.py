@@ -11,6 +11,7 @@ import sysconfig
 from collections.abc import Callable
 
 import pytest
+
 from embed.hosts import HERE, Host
 
 ROOT = HERE.parents[1]

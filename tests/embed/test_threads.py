@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
+
 from embed.hosts import Host, kinds
 
 Start = Callable[..., Host]

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from program import SECONDS, Program, edit, search_path, until
+from live import SECONDS, edit, until
+from program import Program, search_path
 
 pytest.importorskip("flask")
 pytest.importorskip("waitress")

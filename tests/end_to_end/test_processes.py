@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from program import Program, edit
+from live import edit
+from program import Program
 from test_bad_input import drive
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from program import SECONDS, edit, search_path, until
+from live import SECONDS, edit, until
+from program import search_path
 
 pytest.importorskip("textual")
 pyte = pytest.importorskip("pyte")

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import fingerprint
 import pytest
 
+import fingerprint
 import hotswap
 from hotswap import _hotswap
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import fingerprint
 import pytest
 import test_injection
 from test_injection import NEW, OLD, write
 
+import fingerprint
 import hotswap
 
 EXCEPTIONS = {

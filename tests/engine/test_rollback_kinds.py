@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import fingerprint
 import pytest
 
+import fingerprint
 import hotswap
 
 Sources = dict[str, str]

@@ -1,43 +1,19 @@
-"""A program that runs under hotswap with workers: its lines, its answers, and what `hotswap status` says of it."""
+"""A program that runs under hotswap with workers: its answers, and what `hotswap status` says of it."""
 
 from __future__ import annotations
 
 import json
 import os
-import queue
 import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.request import urlopen
 
-import pytest
-
-Value = TypeVar("Value")
-SECONDS = 30.0
-
-
-def until(ask: Callable[[], Value], holds: Callable[[Value], object], seconds: float = SECONDS) -> Value:
-    """Ask again until the answer will do; fails with the last answer."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = ask()
-        if holds(answer):
-            return answer
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain; the last answer was {answer!r}"
-        time.sleep(0.01)
-
-
-def save(path: Path, text: str) -> None:
-    """Save as most editors do: a temporary file, renamed over the old one."""
-    temporary = path.with_name(path.name + "~")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+from live import SECONDS, LiveProcess, until
 
 
 def free_port() -> int:
@@ -46,56 +22,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Running:
+class Running(LiveProcess):
     """A command in its own group of processes; everything in it ends with the test."""
 
     def __init__(self, folder: Path, runtime: str, *words: str, **variables: str) -> None:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("HOTSWAP")}
         self.environment = {**clean, "NO_COLOR": "1", "XDG_RUNTIME_DIR": runtime, **variables}
         self.folder = folder
-        self.lines: queue.Queue[str] = queue.Queue()
-        self.seen: list[str] = []
-        self.process = subprocess.Popen(
+        super().__init__(
             [sys.executable, "-u", *words],
-            cwd=folder,
-            env=self.environment,
+            folder,
+            self.environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
             start_new_session=True,
         )
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.put(line.rstrip("\n"))
-
-    def line(self, *words: str, seconds: float = SECONDS) -> str:
-        """The next line with all these words in it."""
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                line = self.lines.get(timeout=0.05)
-            except queue.Empty:
-                if self.process.poll() is None and time.monotonic() < deadline:
-                    continue
-                printed = "\n".join(self.seen)
-                pytest.fail(
-                    f"no line with {words} within {seconds} s; exit code {self.process.poll()}:\n{printed}"
-                )
-            self.seen.append(line)
-            if all(word in line for word in words):
-                return line
-
-    def rest(self) -> list[str]:
-        """Every line so far."""
-        while not self.lines.empty():
-            self.seen.append(self.lines.get())
-        return self.seen
 
     def hotswap(self, *words: str, code: int = 0) -> str:
         """What a `hotswap` command on this program prints."""

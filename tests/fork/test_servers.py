@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from running import Running, answers_of_all, free_port, save, until
+from live import save, until
+from running import Running, answers_of_all, free_port
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="workers are forks")
 

@@ -11,9 +11,9 @@ import logging
 import os
 import sys
 
-import fingerprint
 import pytest
 
+import fingerprint
 import hotswap
 from hotswap import _hotswap
 

@@ -13,11 +13,11 @@ import random
 import sys
 from pathlib import Path
 
-import fingerprint
 import pytest
 from generate import Program, source
 from replay import sequence
 
+import fingerprint
 import hotswap
 from hotswap import _hotswap
 

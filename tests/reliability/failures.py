@@ -24,7 +24,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import fingerprint
-
 import hotswap
 from soak import PARTS, SIDE, Program
 

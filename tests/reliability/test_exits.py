@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
+
 from reliability import exits
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
