@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
 
 from hotswap._errors import HotswapConfigError
 from hotswap._logging import watch_logger
@@ -13,6 +12,7 @@ from hotswap._plain import asdict
 # Importing `typing` takes longer than all of hotswap.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
     from dataclasses import dataclass
     from typing import Any, Union
 

@@ -28,7 +28,6 @@ import os
 import stat
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
 
 from hotswap import _loop
 from hotswap._errors import HotswapError, NotWatchingError, RollbackError
@@ -37,6 +36,7 @@ from hotswap._report import Report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from typing import Any, Protocol
 
     class Connection(Protocol):

@@ -96,8 +96,13 @@ class Engine:
         """The unified diff of the sources between two generations."""
     def pause(self) -> None: ...
     def resume(self) -> None: ...
-    def stop(self) -> None:
-        """Stop the native thread and forget everything. Idempotent, also in a forked child."""
+    def get_ready(self) -> None:
+        """Do what the first update would have to wait for."""
+    def stop(self, leaving: bool = False) -> None:
+        """Stop the native thread and forget everything. Idempotent, also in a forked child.
+
+        `leaving`: the process ends, and does not wait for what the system does by itself.
+        """
     @property
     def stopped(self) -> bool: ...
     @property

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from logging import Logger
+    from collections.abc import Callable
     from typing import Any
 
     from hotswap._report import Report
@@ -25,16 +25,43 @@ class LazyLogger:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.made(), name)
 
-    def made(self) -> Logger:
+    def made(self) -> Any:
         """The logger itself."""
         import logging
 
+        if not hasattr(logging, "getLogger"):
+            # A module of the program has taken the name.
+            return PlainLogger()
         while on_first_use:
             on_first_use.pop()()
         top = logging.getLogger("hotswap")
         if not any(isinstance(handler, logging.NullHandler) for handler in top.handlers):
             top.addHandler(logging.NullHandler())
         return logging.getLogger(self._name)
+
+
+class PlainLogger:
+    """Warnings and worse on stderr, where there is no `logging` of the standard library."""
+
+    def log(self, level: int, message: str, *values: object, **_: object) -> None:
+        if level >= 30 and sys.stderr is not None:
+            sys.stderr.write(f"hotswap: {message % values if values else message}\n")
+
+    def debug(self, message: str, *values: object, **words: object) -> None:
+        self.log(10, message, *values, **words)
+
+    def info(self, message: str, *values: object, **words: object) -> None:
+        self.log(20, message, *values, **words)
+
+    def warning(self, message: str, *values: object, **words: object) -> None:
+        self.log(30, message, *values, **words)
+
+    def error(self, message: str, *values: object, **words: object) -> None:
+        self.log(40, message, *values, **words)
+
+    def exception(self, message: str, *values: object, **words: object) -> None:
+        self.log(40, message, *values, **words)
+        sys.excepthook(*sys.exc_info())
 
 
 logger = LazyLogger("hotswap")

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from types import BuiltinFunctionType
 
 from hotswap import _plugins
@@ -21,6 +20,7 @@ from hotswap._report import Report, merge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Union
 
     from hotswap._control import Server
@@ -218,14 +218,17 @@ class UpdateLoop:
         }
         return status
 
-    def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Watch no more. Waits for an update in progress, at most this long. Idempotent."""
+    def stop(self, seconds: float = STOP_SECONDS, leaving: bool = False) -> None:
+        """Watch no more. Waits for an update in progress, at most this long. Idempotent.
+
+        `leaving`: the process ends.
+        """
         self._stopping.set()
         self._finder.remove()
         if self._server is not None:
             self._server.stop()
         if self._engine is not None:
-            self._engine.stop()
+            self._engine.stop(leaving)
         self._resumed.set()
         self._taken.set()
         if self._thread is not None and not in_thread(self._thread):
@@ -352,6 +355,7 @@ class UpdateLoop:
         """Load what the first update would have to wait for."""
         apply_logger.made()
         _plugins.load()
+        self._armed_engine().get_ready()
 
     def _listen(self) -> None:
         """Open the control channel of this process."""
@@ -639,7 +643,7 @@ def forget_process_events() -> None:
 def _at_exit() -> None:
     loops = [*_unfinished]
     if current is not None:
-        current.stop()
+        current.stop(leaving=True)
         loops.append(current)
     for loop in loops:
         loop.abandon()

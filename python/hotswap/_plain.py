@@ -6,10 +6,9 @@ update may be asked for in a signal handler that interrupts the import.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _MISSING = object()
@@ -77,6 +76,21 @@ def dataclass(*, frozen: bool) -> Callable[[type], type]:
 def replace(thing: Any, **words: Any) -> Any:
     """A copy with other values."""
     return type(thing)(**{**thing.__dict__, **words})
+
+
+def to_json(thing: Any) -> str:
+    """Plain values as JSON, without the module of that name: it is not loaded at the start of a program."""
+    if isinstance(thing, str):
+        from _json import encode_basestring_ascii
+
+        return str(encode_basestring_ascii(thing))
+    if isinstance(thing, dict):
+        return "{" + ", ".join(f"{to_json(name)}: {to_json(value)}" for name, value in thing.items()) + "}"
+    if isinstance(thing, (tuple, list)):
+        return "[" + ", ".join(map(to_json, thing)) + "]"
+    if thing is None:
+        return "null"
+    return repr(thing).lower() if isinstance(thing, bool) else repr(thing)
 
 
 def asdict(thing: Any) -> Any:

@@ -19,8 +19,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable
-from importlib import import_module
 
 from hotswap._logging import apply_logger
 
@@ -44,6 +42,7 @@ BUILT_IN = {
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from typing import Any, Protocol
 
     class Plugin(Protocol):
@@ -190,6 +189,8 @@ def _load_all() -> None:
     for name, place in places:
         module, _, attribute = place.partition(":")
         try:
+            from importlib import import_module
+
             make = getattr(import_module(module), attribute)
         except Exception:
             apply_logger.exception("the plugin %s cannot be loaded", place)

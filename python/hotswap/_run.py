@@ -7,22 +7,21 @@ uncaught exception a traceback that begins in the program, not in hotswap.
 
 from __future__ import annotations
 
+import _frozen_importlib as _importlib
+import _frozen_importlib_external as _importlib_external
 import builtins
 import codecs
-import importlib.machinery
-import linecache
 import os
-import re
-import runpy
 import sys
-import types
 import zipimport
-from collections.abc import Callable, Sequence
-from types import CodeType, TracebackType
 
+# Of the standard library only what the interpreter has loaded by then anyway, or next to nothing;
+# the rest stands where it is used.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from dataclasses import dataclass
+    from types import CodeType, ModuleType, TracebackType
     from typing import Any
 else:
     from hotswap._plain import dataclass
@@ -97,15 +96,15 @@ def _prepare_script(target: Target) -> Callable[[], object]:
     if _is_container(target.value):
         sys.argv = [target.value, *target.arguments]
         _set_first_path(path)
-        _new_main(importlib.machinery.BuiltinImporter)
+        _new_main(_importlib.BuiltinImporter)
         return lambda: _run_module_as_main("__main__", False)
     sys.argv = [target.value, *target.arguments]
     _set_first_path(target.root())
     if path.endswith(".pyc"):
-        compiled = importlib.machinery.SourcelessFileLoader("__main__", path)
+        compiled = _importlib_external.SourcelessFileLoader("__main__", path)
         main = _new_main(compiled, path)
         return lambda: exec(compiled.get_code("__main__"), main.__dict__)  # type: ignore[arg-type]
-    main = _new_main(importlib.machinery.SourceFileLoader("__main__", path), path)
+    main = _new_main(_importlib_external.SourceFileLoader("__main__", path), path)
     with open(path, "rb") as file:
         source = file.read()
     return lambda: exec(_compile_file(source, path), main.__dict__)
@@ -114,20 +113,22 @@ def _prepare_script(target: Target) -> Callable[[], object]:
 def _prepare_module(target: Target) -> Callable[[], object]:
     sys.argv = ["-m", *target.arguments]
     _set_first_path(_working_directory())
-    _new_main(importlib.machinery.BuiltinImporter)
+    _new_main(_importlib.BuiltinImporter)
     return lambda: _run_module_as_main(target.value, True)
 
 
 def _prepare_code(target: Target) -> Callable[[], object]:
     sys.argv = ["-c", *target.arguments]
     _set_first_path("")
-    main = _new_main(importlib.machinery.BuiltinImporter)
+    main = _new_main(_importlib.BuiltinImporter)
     source = target.value + "\n"
     if sys.version_info >= (3, 14):
         import textwrap
 
         source = textwrap.dedent(source)
     if sys.version_info >= _SHOWS_COMMAND_SINCE:
+        import linecache
+
         lines = [line + "\n" for line in source.splitlines()]
         linecache.cache["<string>"] = (len(source), None, lines, "<string>")
     return lambda: exec(compile(source, "<string>", "exec", dont_inherit=True), main.__dict__)
@@ -136,7 +137,7 @@ def _prepare_code(target: Target) -> Callable[[], object]:
 def _prepare_stdin(target: Target) -> Callable[[], object]:
     sys.argv = [target.value, *target.arguments]
     _set_first_path("")
-    main = _new_main(importlib.machinery.BuiltinImporter, "<stdin>")
+    main = _new_main(_importlib.BuiltinImporter, "<stdin>")
 
     def program() -> None:
         # All of it, as the interpreter does where stdin is no terminal: input() then meets the end.
@@ -157,12 +158,14 @@ _PREPARE: dict[str, Callable[[Target], Callable[[], object]]] = {
 def _run_module_as_main(name: str, alter_argv: bool) -> object:
     # Not run_module: the interpreter itself calls this one, and its error messages,
     # its `__main__` and its two frames in tracebacks are what users of -m know.
+    import runpy
+
     run_as_main: Callable[[str, bool], object] = runpy._run_module_as_main  # type: ignore[attr-defined]
     return run_as_main(name, alter_argv)
 
 
-def _new_main(loader: Any, path: str | None = None) -> types.ModuleType:
-    main = types.ModuleType("__main__")
+def _new_main(loader: Any, path: str | None = None) -> ModuleType:
+    main = type(sys)("__main__")
     main.__loader__ = loader
     if sys.version_info[:2] <= _ANNOTATIONS_LAST:
         main.__annotations__ = {}
@@ -257,7 +260,12 @@ def _undecodable(source: bytes, path: str) -> SyntaxError | None:
 
 
 def _coding_cookie(source: bytes) -> str | None:
-    for line in source.split(b"\n", 2)[:2]:
+    lines = source.split(b"\n", 2)[:2]
+    if not any(b"coding" in line for line in lines):
+        return None
+    import re
+
+    for line in lines:
         match = re.match(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", line)
         if match:
             return match[1].decode("ascii", "replace")

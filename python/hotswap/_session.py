@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Sequence
-from types import TracebackType
 
 from hotswap import _loop
 from hotswap._config import Options, enabled, resolve
@@ -16,6 +14,8 @@ from hotswap._report import Report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
     from typing import Any, Literal, TypeVar
 
     from hotswap._config import StrPath

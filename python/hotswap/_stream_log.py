@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import logging
+import atexit
 import os
-import re
 import sys
 from collections import deque
-from typing import TYPE_CHECKING, TextIO
 
 from hotswap import _family
-from hotswap._logging import details_of, level_of, logger
+from hotswap._logging import details_of, level_of, logger, on_first_use
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from logging import LogRecord
+    from typing import TextIO
+
     from hotswap._family import Outcome
     from hotswap._report import Report
 
 _HELD_LINES = 200
-_HEAD = re.compile(r"(hotswap(?:\[\d+\])?:?(?: (?:#\d+|rejected|held|unchanged))?)(.*?)(   [\d.]+ ms)?", re.S)
+_HEAD = r"(hotswap(?:\[\d+\])?:?(?: (?:#\d+|rejected|held|unchanged))?)(.*?)(   [\d.]+ ms)?"
+DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40
+"""The levels of `logging`, which is not imported for them: a program may do without it."""
 
 
-class StreamLog(logging.Handler):
+class StreamLog:
     """Writes updates, and what else hotswap logs, to a stream: the stderr of the moment it was made.
 
     Updates do not come by way of `logging`: a program that configures logging
@@ -31,12 +34,12 @@ class StreamLog(logging.Handler):
 
     def __init__(
         self,
-        level: int = logging.INFO,
+        level: int = INFO,
         as_json: bool = False,
         stream: TextIO | None = None,
         first: int | None = None,
     ) -> None:
-        super().__init__(level)
+        self.level = level
         self._stream = sys.stderr if stream is None else stream
         # Lines of other processes than this one bear their number.
         self._pid = os.getpid() if first is None else first
@@ -45,10 +48,32 @@ class StreamLog(logging.Handler):
         self._colour = not as_json and self._stream is not None and wants_colour(self._stream)
 
     def attach(self) -> None:
-        """Show the warnings of hotswap's loggers too."""
+        """Show the warnings of hotswap's loggers too, from the first one on."""
+        atexit.register(self.close)
+        if "logging" in sys.modules:
+            self._add_handler()
+        else:
+            on_first_use.append(self._add_handler)
+
+    def _add_handler(self) -> None:
+        import logging
+
+        log = self
+
+        class StreamHandler(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                log.emit(record)
+
+            def flush(self) -> None:
+                log.flush()
+
+            def close(self) -> None:
+                log.close()
+                super().close()
+
         hotswap_logger = logger.made()
-        hotswap_logger.addHandler(self)
-        hotswap_logger.setLevel(min(self.level, logging.INFO))
+        hotswap_logger.addHandler(StreamHandler(self.level))
+        hotswap_logger.setLevel(min(self.level, INFO))
         # The program's own handlers shall not print the same lines again.
         hotswap_logger.propagate = False
 
@@ -58,7 +83,7 @@ class StreamLog(logging.Handler):
             return
         pid = os.getpid() if pid is None else pid
         if self._json:
-            self._write(json.dumps({"pid": pid, **report.to_dict()}))
+            self._write_json({"pid": pid, **report.to_dict()})
             return
         self._write(self._dressed(str(report), level_of(report), pid))
         self._write_more(report, pid)
@@ -72,7 +97,7 @@ class StreamLog(logging.Handler):
         if level < self.level:
             return
         if self._json:
-            self._write(json.dumps({"pid": self._pid, **_family.to_dict(edit)}))
+            self._write_json({"pid": self._pid, **_family.to_dict(edit)})
             return
         self._write(self._dressed(_family.line_of(edit), level, self._pid))
         told: set[object] = set()
@@ -85,16 +110,19 @@ class StreamLog(logging.Handler):
     def _write_more(self, report: Report, pid: int) -> None:
         if report.error is not None and report.error.type != "SyntaxError" and report.error.traceback:
             self._write(report.error.traceback.rstrip())
-        if self.level <= logging.DEBUG:
+        if self.level <= DEBUG:
             for line in details_of(report):
-                self._write(self._dressed(f"hotswap: {line}", logging.INFO, pid))
+                self._write(self._dressed(f"hotswap: {line}", INFO, pid))
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def emit(self, record: LogRecord) -> None:
+        """Write what hotswap has logged, other than reports."""
+        import logging
+
         if hasattr(record, "report"):
             return
-        text = self.format(record)
+        text = logging.Formatter().format(record)
         if self._json:
-            self._write(json.dumps({"pid": os.getpid(), "level": record.levelname.lower(), "message": text}))
+            self._write_json({"pid": os.getpid(), "level": record.levelname.lower(), "message": text})
         else:
             self._write(self._dressed(f"hotswap: {text}", record.levelno, os.getpid()))
 
@@ -111,7 +139,11 @@ class StreamLog(logging.Handler):
     def close(self) -> None:
         """The interpreter ends: show what was held back, come what may."""
         self._show_held()
-        super().close()
+
+    def _write_json(self, line: dict[str, object]) -> None:
+        import json
+
+        self._write(json.dumps(line))
 
     def _write(self, line: str) -> None:
         if screen_is_taken(self._stream):
@@ -134,10 +166,14 @@ class StreamLog(logging.Handler):
 
 def dressed(text: str, level: int, colour: bool) -> str:
     """A line as it is shown, in colour or not."""
-    match = _HEAD.fullmatch(text)
-    if not colour or match is None:
+    if not colour:
         return text
-    hue = "31" if level >= logging.ERROR else "33" if level >= logging.WARNING else "32"
+    import re
+
+    match = re.fullmatch(_HEAD, text, re.S)
+    if match is None:
+        return text
+    hue = "31" if level >= ERROR else "33" if level >= WARNING else "32"
     duration = f"\x1b[2m{match[3]}\x1b[0m" if match[3] else ""
     return f"\x1b[1;{hue}m{match[1]}\x1b[0m{match[2]}{duration}"
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import atexit
 import os
 import time
-from typing import TYPE_CHECKING, Any
 
 from hotswap import _control, _family, _loop
 from hotswap._report import Report
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from hotswap._family import Outcome
     from hotswap._stream_log import StreamLog
 

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
-import json
-import logging
 import os
-import platform
 import sys
-import sysconfig
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from hotswap import _run
 from hotswap._config import CHILDREN, CONSISTENCIES, STRATEGIES, enabled, resolve
 from hotswap._errors import HotswapError
 from hotswap._logging import watch_logger
-from hotswap._plain import asdict
+from hotswap._plain import asdict, to_json
 from hotswap._run import Target
 from hotswap._session import open_session
-from hotswap._stream_log import StreamLog, wants_colour
+from hotswap._stream_log import DEBUG, INFO, StreamLog, wants_colour
 from hotswap._workers import WorkersLog
 
+# `argparse`, `json`, `logging` and the like are imported where they are needed: a program that runs
+# under hotswap would otherwise wait for them at each start.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Sequence
     from dataclasses import dataclass
+    from typing import Any, NoReturn, TextIO
 else:
     from hotswap._plain import dataclass
 
@@ -47,6 +46,9 @@ _ASKING = frozenset(("status", "log", "history", "diff", "rollback", "pause", "r
 """The commands that ask a running process; a word behind them and --help says more."""
 _PYTHON_FLAGS = frozenset("bBdEiIOPqRsSuv")
 _PYTHON_FLAGS_WITH_VALUE = frozenset("WX")
+_OWN_FLAGS_WITH_VALUE = frozenset(
+    ("--watch", "--include", "--exclude", "--poll", "--strategy", "--consistency", "--log")
+)
 _HIDING_FLAGS = frozenset("EIsS")
 """With these the new interpreter might not find hotswap by itself."""
 _START_FROM = """\
@@ -95,14 +97,24 @@ class RunWords:
     """None: nothing to run was named."""
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of `run`; the same words as in the parser."""
+
+    watch: Sequence[str] = ()
+    include: Sequence[str] | None = None
+    exclude: Sequence[str] | None = None
+    poll: object = None
+    strategy: str | None = None
+    consistency: str | None = None
+    log: str | None = None
+    quiet: bool = False
+    verbose: bool = False
+    json: bool = False
+
+
 def split_run_words(words: Sequence[str]) -> RunWords:
     """Sort the words after `run`. Everything behind the program's name is the program's, unread."""
-    takes_value = {
-        option
-        for action in _run_parser()._actions
-        for option in action.option_strings
-        if option.startswith("--") and action.nargs != 0
-    }
     python: list[str] = []
     own: list[str] = []
     rest = list(words)
@@ -119,7 +131,7 @@ def split_run_words(words: Sequence[str]) -> RunWords:
             python += [word, _value(word, rest)]
         elif word.startswith("--"):
             own.append(word)
-            if word in takes_value:
+            if word in _OWN_FLAGS_WITH_VALUE:
                 own.append(_value(word, rest))
         elif word.startswith("-"):
             for position, letter in enumerate(word[1:], 1):
@@ -144,7 +156,9 @@ def split_run_words(words: Sequence[str]) -> RunWords:
 
 def _run_command(words: Sequence[str]) -> int | None:
     sorted_words = split_run_words(words)
-    options = _run_parser().parse_args(sorted_words.own)
+    options = RunOptions()
+    if sorted_words.own:
+        options = RunOptions(**vars(_run_parser().parse_args(sorted_words.own)))
     target = sorted_words.target
     if target is None:
         if sys.stdin is None or sys.stdin.isatty():
@@ -162,12 +176,12 @@ def _run_command(words: Sequence[str]) -> int | None:
     return None
 
 
-def _watch(target: Target, options: argparse.Namespace) -> None:
-    level = logging.DEBUG if options.verbose else logging.INFO
+def _watch(target: Target, options: RunOptions) -> None:
+    level = DEBUG if options.verbose else INFO
     log = StreamLog(level, options.json, _log_file(options.log) if options.log else None)
-    workers = WorkersLog(log)
     if not options.quiet:
         log.attach()
+    workers = WorkersLog(log)
     arguments = {
         "include": options.include,
         "exclude": options.exclude,
@@ -179,7 +193,7 @@ def _watch(target: Target, options: argparse.Namespace) -> None:
     if not root:
         watch_logger.warning("the working directory is gone: nothing is watched")
         return
-    if os.path.normcase(root) == os.path.normcase(os.path.realpath(sysconfig.get_path("scripts"))):
+    if _is_scripts_folder(root):
         # An installed command such as flask or uvicorn: the user's own modules are not beside it.
         root = os.getcwd()
     try:
@@ -195,7 +209,16 @@ def _watch(target: Target, options: argparse.Namespace) -> None:
         "quiet": options.quiet,
         "log": os.path.abspath(options.log) if options.log else None,
     }
-    os.environ[CHILDREN] = f"{os.getpid()} {json.dumps(told)}"
+    os.environ[CHILDREN] = f"{os.getpid()} {to_json(told)}"
+
+
+def _is_scripts_folder(root: str) -> bool:
+    """Whether this is where commands are installed."""
+    if os.path.basename(root).lower() not in ("bin", "scripts"):
+        return False
+    import sysconfig
+
+    return os.path.normcase(root) == os.path.normcase(os.path.realpath(sysconfig.get_path("scripts")))
 
 
 def _log_file(path: str) -> TextIO:
@@ -235,6 +258,10 @@ def _words_of(target: Target) -> list[str]:
 
 
 def _doctor(words: Sequence[str]) -> int:
+    import argparse
+    import json
+    import platform
+
     parser = argparse.ArgumentParser("hotswap doctor", description="Say what hotswap can do here.")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(words)
@@ -297,11 +324,15 @@ def _finding(key: str | None, entry: Any, colour: bool) -> str:
 
 
 def _version() -> int:
+    import platform
+
     print(f"hotswap {_native_version()} (Python {platform.python_version()})")
     return 0
 
 
-def _run_parser() -> argparse.ArgumentParser:
+def _run_parser() -> ArgumentParser:
+    import argparse
+
     parser = argparse.ArgumentParser(
         "hotswap run",
         usage=_USAGE[len("usage: ") :].rstrip(),
@@ -336,6 +367,8 @@ def _poll_argument(text: str) -> object:
     try:
         return float(text)
     except ValueError:
+        import argparse
+
         raise argparse.ArgumentTypeError(f"expected auto, on, off or seconds, not {text!r}") from None
 
 

@@ -435,9 +435,21 @@ def test_frames_below_the_first_one_of_a_program(tmp_path: Path) -> None:
 
 
 def test_module_with_the_name_of_one_that_hotswap_imports(tmp_path: Path) -> None:
-    (tmp_path / "logging.py").write_text("own = True\n")
-    done = run_program(tmp_path, "import logging\nprint(hasattr(logging, 'own'))\n")
+    (tmp_path / "threading.py").write_text("own = True\n")
+    done = run_program(tmp_path, "import threading\nprint(hasattr(threading, 'own'))\n")
     assert done.stdout == "False\n", done.stderr
+
+
+def test_module_with_the_name_of_one_that_hotswap_imports_later(tmp_path: Path) -> None:
+    (tmp_path / "logging.py").write_text("own = True\n")
+    (tmp_path / "other.py").write_text("value = 1\n")
+    text = """\
+import hotswap, logging, other, pathlib
+pathlib.Path(other.__file__).write_text("value = 2\\n")
+print(logging.own, hotswap.sync().status, other.value)
+"""
+    done = run_program(tmp_path, text)
+    assert done.stdout == "True applied 2\n", done.stderr
 
 
 def test_second_thread(tmp_path: Path) -> None:

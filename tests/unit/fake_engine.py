@@ -105,7 +105,10 @@ class FakeEngine:
             self.paused = False
             self.condition.notify_all()
 
-    def stop(self) -> None:
+    def get_ready(self) -> None:
+        pass
+
+    def stop(self, leaving: bool = False) -> None:
         with self.condition:
             self.stopped = True
             self.condition.notify_all()

@@ -4,13 +4,16 @@ import io
 import json
 import logging
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import fake_engine
 from fake_engine import FakeEngine
 from hotswap import Report, cli
+from hotswap._plain import to_json
 from hotswap._run import Target
 from hotswap._stream_log import StreamLog, wants_colour
 
@@ -150,3 +153,32 @@ def test_lines_wait_while_a_full_screen_program_has_the_terminal() -> None:
         assert b"hotswap rejected" in os.read(master, 1000)
         log.close()
     os.close(master)
+
+
+def test_a_run_without_options_has_the_defaults_of_the_parser() -> None:
+    assert vars(cli._run_parser().parse_args([])) == {**vars(cli.RunOptions()), "watch": []}
+    takes_value = {
+        option
+        for action in cli._run_parser()._actions
+        for option in action.option_strings
+        if option.startswith("--") and action.nargs != 0
+    }
+    assert takes_value == cli._OWN_FLAGS_WITH_VALUE
+
+
+def test_what_workers_are_told_is_json() -> None:
+    told = {"a": (1, 0, 2.5, True, False, None), "b": ['"\u00e4\n', {}], "c": {"d": ()}}
+    assert json.loads(to_json(told)) == json.loads(json.dumps(told))
+
+
+def test_a_start_loads_next_to_nothing_of_the_standard_library(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("import sys\nprint(*sys.modules)\n")
+
+    def loaded(*words: str) -> set[str]:
+        command = [sys.executable, *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+        return set(done.stdout.split())
+
+    heavy = {"argparse", "json", "logging", "dis", "ast", "inspect", "typing", "dataclasses", "socket", "re"}
+    # Of what stands in the `.pth` files of the environment we know nothing.
+    assert not heavy & (loaded("-m", "hotswap", "app.py") - loaded("-m", "app"))

@@ -211,8 +211,6 @@ impl Engine {
 
     /// Reads the sources below the paths and starts the native watcher thread.
     fn start(&self, py: Python<'_>) -> PyResult<()> {
-        // The self-tests run Python code; the first commit must not be the one to do it.
-        hotswap_cpython::capabilities(py);
         let (watcher, events) = Watcher::start(self.config.clone())
             .map_err(|error| raise(py, "WatchError", error.to_string()))?;
         *lock(&self.events) = Some(events);
@@ -265,6 +263,13 @@ impl Engine {
             lock(&self.announced).uncertain = true;
         }
         Ok(())
+    }
+
+    /// Does what the first update would have to wait for.
+    #[allow(clippy::unused_self)]
+    fn get_ready(&self, py: Python<'_>) {
+        // Each self-test is made when it is needed, too.
+        hotswap_cpython::capabilities(py);
     }
 
     /// Where paths are added, before `start`: takes over what another engine knows.
@@ -418,7 +423,8 @@ impl Engine {
     }
 
     /// Stops the native thread and forgets everything.
-    fn stop(&self, py: Python<'_>) {
+    #[pyo3(signature = (leaving=false))]
+    fn stop(&self, py: Python<'_>, leaving: bool) {
         if self.stopped.swap(true, Ordering::SeqCst) {
             return;
         }
@@ -430,7 +436,10 @@ impl Engine {
             && let Some(mut watcher) = session.watcher.take()
         {
             drop(desk);
-            py.detach(|| watcher.stop());
+            py.detach(|| match leaving {
+                true => watcher.leave(),
+                false => watcher.stop(),
+            });
             desk = lock(&self.desk);
         }
         if matches!(*desk, Desk::Free(_)) {

@@ -47,6 +47,8 @@ pub(crate) struct Session {
     pub watcher: Option<Watcher>,
     /// The modules that were loaded before have been noted.
     pub started: bool,
+    /// What this interpreter can do has been tested.
+    pub tested: bool,
     /// What the modules that are loaded were made of cannot be told from their files.
     pub doubts: bool,
     pub seen: FxHashMap<String, (usize, usize)>,
@@ -110,6 +112,7 @@ impl Session {
             world: World::reading(disk::read_outline),
             watcher: None,
             started: false,
+            tested: false,
             doubts: false,
             seen: FxHashMap::default(),
             uncovered: BTreeMap::new(),
@@ -798,6 +801,11 @@ impl Session {
         let groups = std::mem::take(&mut report.due);
         if groups.is_empty() {
             return Ok(());
+        }
+        if !self.tested {
+            // The self-tests run Python code; the commit must not be the one to do it.
+            hotswap_cpython::capabilities(py);
+            self.tested = true;
         }
         let before: Vec<Vec<FileChange>> = groups
             .iter()

@@ -87,6 +87,9 @@ pub(crate) trait Backend: Send {
 
     /// Returns the type of the mount that holds `directory`, where that is known.
     fn mount_kind(&mut self, directory: &Path) -> Option<String>;
+
+    /// Gives the source up where the process ends, and is not to wait for the system's part of it.
+    fn leave(&mut self) {}
 }
 
 /// Wakes the thread that waits in [`Backend::wait`].

@@ -42,6 +42,8 @@ pub(crate) enum Command {
 pub(crate) struct Shared {
     commands: Mutex<Vec<Command>>,
     stopping: AtomicBool,
+    /// The process ends.
+    leaving: AtomicBool,
     pub(crate) bell: Arc<Bell>,
 }
 
@@ -51,7 +53,8 @@ impl Shared {
         commands.push(command);
     }
 
-    pub(crate) fn stop(&self) {
+    pub(crate) fn stop(&self, leaving: bool) {
+        self.leaving.store(leaving, Ordering::Release);
         self.stopping.store(true, Ordering::Release);
     }
 
@@ -164,6 +167,9 @@ impl Engine {
                 self.lose_all_events(reason);
             }
             self.counters.wakeups += 1;
+        }
+        if self.shared.leaving.load(Ordering::Acquire) {
+            self.backend.leave();
         }
     }
 

@@ -155,6 +155,16 @@ impl Watcher {
     ///
     /// Returns false if it has not ended by then; it then ends by itself later.
     pub fn stop(&mut self) -> bool {
+        self.end(false)
+    }
+
+    /// The same at the end of the process, which then does not wait until the system has taken
+    /// the watches away.
+    pub fn leave(&mut self) -> bool {
+        self.end(true)
+    }
+
+    fn end(&mut self, leaving: bool) -> bool {
         let Some(thread) = self.thread.take() else {
             return true;
         };
@@ -162,7 +172,7 @@ impl Watcher {
             std::mem::forget(thread);
             return true;
         }
-        self.shared.stop();
+        self.shared.stop(leaving);
         self.wake.wake();
         self.shared.bell.wake();
         let deadline = Instant::now() + STOP_LIMIT;

@@ -1,7 +1,8 @@
 //! inotify, and the mount table.
 
 use std::fs;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::io::IoSlice;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +12,9 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair,
+};
 use nix::sys::time::TimeSpec;
 use rustc_hash::FxHashMap;
 
@@ -168,6 +172,36 @@ impl Backend for InotifyBackend {
         self.kinds.insert(device, kind.clone());
         kind
     }
+
+    fn leave(&mut self) {
+        // Where that is not allowed, the end of the process waits.
+        let _ = leave_to_the_kernel(self.inotify.as_fd());
+    }
+}
+
+/// Makes the last reference to a descriptor one that the kernel drops in its own time.
+///
+/// To close an inotify instance that has watches takes the kernel about ten milliseconds (it waits
+/// for all who may be reading the list of watches), and a process does not end before all that it
+/// has open is closed. A message that is on its way to a socket holds the descriptors in it; where
+/// one of them is the socket's own, nobody can receive it any more once both ends are closed, and
+/// a thread of the kernel takes such messages apart (see unix(7), SCM_RIGHTS).
+fn leave_to_the_kernel(descriptor: BorrowedFd<'_>) -> nix::Result<()> {
+    let (one, other) = socketpair(
+        AddressFamily::Unix,
+        SockType::Datagram,
+        None,
+        SockFlag::SOCK_CLOEXEC,
+    )?;
+    let held = [descriptor, one.as_fd(), other.as_fd()].map(|each| each.as_raw_fd());
+    sendmsg::<()>(
+        one.as_raw_fd(),
+        &[IoSlice::new(b"-")],
+        &[ControlMessage::ScmRights(&held)],
+        MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL,
+        None,
+    )?;
+    Ok(())
 }
 
 fn id_of(descriptor: WatchDescriptor) -> WatchId {
@@ -224,6 +258,19 @@ impl Wake for EventFdWake {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn leaving_does_not_wait_for_the_kernel() {
+        let place = tempfile::tempdir().unwrap();
+        let (mut backend, _wake) = open().unwrap_or_else(|_| panic!("inotify is there"));
+        backend.watch(place.path(), Interest::Files).unwrap();
+        backend.leave();
+        // Events go on coming: the instance is the kernel's own, and ours until it is closed.
+        fs::write(place.path().join("a.py"), "").unwrap();
+        let mut events = Vec::new();
+        backend.wait(Some(Duration::ZERO), &mut events).unwrap();
+        assert!(!events.is_empty());
+    }
 
     #[test]
     fn a_refusal_names_the_limit_to_raise() {
