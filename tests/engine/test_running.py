@@ -1056,6 +1056,45 @@ def test_generators_have_room_for_more_variables(load: Load) -> None:
         assert f"v{count - 1}" in coroutine.cr_frame.f_locals
 
 
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+def test_a_held_frame_without_room_stays(load: Load) -> None:
+    program = load(
+        """\
+        import sys
+        def work(out, turn):
+            n = 0
+            while n < 5:
+                n += 1
+                out.append(sys._getframe())
+                turn()
+        """
+    )
+    call = Turns(program.module.work)
+    many = "; ".join(f"v{each} = n" for each in range(60))
+    report = program.sub(("turn()", f"{many}; turn()"))
+    call.next(2)
+    frame = call.out[0]
+    assert "v59" not in frame.f_locals and report.status == "applied"
+    (pending,) = program.session.status().pending
+    assert "its frame object is held, and has no room" in pending.reason
+    call.finish()
+    assert frame.f_locals["n"] == 5
+
+
+@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")
+def test_codes_say_what_the_compiler_said(load: Load) -> None:
+    source = "def numbers():\n    while True:\n        yield 1\nasync def task():\n    await task()\n"
+    program = load(source)
+    program.edit(source.replace("yield 1", "yield 2"))
+    fresh: dict[str, Any] = {}
+    exec(compile(program.file.read_text(), str(program.file), "exec"), fresh)
+    for name in ("numbers", "task"):
+        code, cold = getattr(program.module, name).__code__, fresh[name].__code__
+        assert code == cold
+        if sys.version_info >= (3, 12):
+            assert code.co_stacksize == cold.co_stacksize
+
+
 @pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")
 def test_a_generator_without_room_stays(load: Load) -> None:
     program = load("def work():\n    while True:\n        yield 1\n")

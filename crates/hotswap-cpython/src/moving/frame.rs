@@ -106,6 +106,10 @@ impl Frame {
         self.get(at::FRAME_OBJECT)
     }
 
+    pub(super) fn set_frame_object(self, object: Object) {
+        self.set(at::FRAME_OBJECT, object);
+    }
+
     /// The instruction that runs, or ran last.
     pub(super) fn instruction(self) -> *mut u16 {
         self.get(at::INSTRUCTION)

@@ -2,7 +2,10 @@
 //!
 //! A generator has its frame inside, as large as the code says that it began in. Codes of
 //! generators and coroutines get to say a little more, before the first one is made of
-//! them: [`PADDING`] words, 128 bytes for each generator. No instruction is changed.
+//! them: [`PADDING`] words, 128 bytes for each generator. No instruction is changed. From
+//! 3.12 on nothing that a program can read of its code is changed either: the size of a
+//! frame is a number of its own there (`co_framesize`, which `_PyFrame_NumSlotsForCodeObject`
+//! of `Include/internal/pycore_frame.h` reads). On 3.11 it is `co_stacksize` that says more.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -16,23 +19,26 @@ use crate::once::intern;
 use crate::support::{Tested, tested};
 
 /// In words.
-const PADDING: i32 = 16;
+const PADDING: u16 = 16;
 
 /// `CO_GENERATOR`, `CO_COROUTINE` and `CO_ASYNC_GENERATOR`.
 const SUSPENDS: u32 = 0x20 | 0x80 | 0x200;
 
-/// Where a code object has the size of its stack, and of its frame (`Include/cpython/code.h`).
-const STACK_SIZE: usize = if cfg!(Py_3_12) { 64 } else { 68 };
-const FRAME_SIZE: usize = 76;
-/// The words of a frame before its variables.
-const FRAME_FIELDS: i32 = 9;
+/// Where a code object has the number that a generator's size is made of
+/// (`Include/cpython/code.h`): the size of the frame, or else of the stack.
+const SIZE: usize = if cfg!(Py_3_12) { 76 } else { 68 };
+/// The words of a frame before its variables, which the size of a frame counts too.
+const FRAME_FIELDS: usize = 9;
 
 /// How much stack the instructions of codes that were given more need.
 static NEEDED: Remembered = Remembered::new();
 
-/// How much stack the instructions of a code object need.
-pub(super) fn stack_needed(code: &Bound<'_, PyCode>, stated: usize) -> usize {
-    NEEDED.get(code).unwrap_or(stated)
+/// How much stack the instructions of a code object need, and how much its calls have.
+pub(super) fn stack_sizes(code: &Bound<'_, PyCode>, stated: usize) -> (usize, usize) {
+    match NEEDED.get(code) {
+        Some(needed) => (needed, needed + usize::from(PADDING)),
+        None => (stated, stated),
+    }
 }
 
 /// Makes room in the generators that the functions and methods of a module will make.
@@ -90,24 +96,16 @@ fn make_room_in(code: &Bound<'_, PyCode>, references: isize) -> PyResult<()> {
     if flags & SUSPENDS == 0 || crate::heap::reference_count(code) != Some(references) {
         return Ok(());
     }
-    let stated: usize = code.getattr(intern!(py, "co_stacksize"))?.extract()?;
-    if stack_needed(code, stated) != stated {
+    if NEEDED.get(code).is_some() {
         return Ok(());
     }
-    NEEDED.insert(code, stated)?;
-    grow(code, STACK_SIZE);
-    if cfg!(Py_3_12) {
-        grow(code, FRAME_SIZE);
-    }
-    Ok(())
-}
-
-fn grow(code: &Bound<'_, PyCode>, offset: usize) {
-    let field = place(code, offset).cast::<i32>();
+    NEEDED.insert(code, code.getattr(intern!(py, "co_stacksize"))?.extract()?)?;
+    let field = place(code, SIZE).cast::<i32>();
     // SAFETY: the self-test found the number at this offset of code objects.
     let size = unsafe { field.read() };
     // SAFETY: the same; no frame of this code exists (see the count of references).
-    unsafe { field.write(size + PADDING) };
+    unsafe { field.write(size + i32::from(PADDING)) };
+    Ok(())
 }
 
 /// The code objects among the constants of another; each holds one reference more.
@@ -195,22 +193,23 @@ def large(a, b=1, *c, d=2):
         let function = namespace.as_any().get_item(name)?;
         let code = function.getattr("__code__")?.cast_into::<PyCode>()?;
         let slots = Slots::of(&code)?;
-        let at = |offset: usize| {
-            let field = place(&code, offset).cast::<i32>();
+        let size = || {
+            let field = place(&code, SIZE).cast::<i32>();
             // SAFETY: code objects of these versions are larger (`Include/cpython/code.h`).
-            unsafe { field.read() }
+            usize::try_from(unsafe { field.read() }).unwrap_or(0)
         };
-        let stack = i32::try_from(slots.stack).unwrap_or(-1);
-        let frame = i32::try_from(slots.size()).unwrap_or(-1) + FRAME_FIELDS;
-        if at(STACK_SIZE) != stack || (cfg!(Py_3_12) && at(FRAME_SIZE) != frame) {
+        let stated = match cfg!(Py_3_12) {
+            true => slots.size() + FRAME_FIELDS,
+            false => slots.stack,
+        };
+        if size() != stated {
             return Ok(Err(
                 "a size in code objects is not where it should be".to_string()
             ));
         }
         make_room_in(&code, 2)?;
-        let now: i32 = code.getattr("co_stacksize")?.extract()?;
-        if now != stack + PADDING {
-            return Ok(Err("the size of a stack was not written".to_string()));
+        if size() != stated + usize::from(PADDING) {
+            return Ok(Err("the size of a frame was not written".to_string()));
         }
     }
     let source = c"

@@ -169,6 +169,12 @@ unsafe fn relocate(
     if depth != way.target.depth as usize || depth > new.stack {
         return refused("what it holds on its stack is not what the new code expects there");
     }
+    let in_object = match room {
+        Room::Generator(..) => new.needed(),
+        // Its stack is empty when the call ends.
+        Room::Thread => after,
+    };
+    rooms::of_object(py, frame, old, in_object)?;
     let new_end = frame.slot(new.size());
     let top_field = match room {
         Room::Generator(words, _) if *words < new.needed() => {

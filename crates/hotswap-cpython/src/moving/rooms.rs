@@ -1,10 +1,15 @@
-//! How much room a generator has for its frame.
+//! How much room generators and frame objects have for a frame.
 //!
-//! It is made for the code that it begins in, and does not note the size. Of one that
-//! has been moved it is known from here.
+//! Both are made for the code that a call is in at that time, and do not note the size. Of
+//! those that have been moved it is known from here.
 
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::ffi;
 use pyo3::prelude::*;
+use rustc_hash::FxHashMap;
 
+use super::frame::{Frame, OWNED_BY_GENERATOR};
 use super::remembered::Remembered;
 use super::slots::Slots;
 
@@ -26,4 +31,52 @@ pub(super) fn note(generator: &Bound<'_, PyAny>, words: usize) -> PyResult<()> {
 /// Forgets generators that are gone.
 pub(super) fn tend(py: Python<'_>) {
     MOVED.tend(py);
+}
+
+/// Frame objects that somebody held while their call was moved, by address. Nothing tells
+/// when one is gone: what is noted of it then counts for the next object at that address
+/// too, which can only refuse more.
+static OBJECTS: Mutex<Option<FxHashMap<usize, usize>>> = Mutex::new(None);
+
+/// Sees to it that the object of a frame, if there is one, has room for `needed` words.
+///
+/// When the call ends, and somebody holds the object, the variables are copied into it
+/// (`take_ownership` of `Python/frame.c`). One that nobody else holds is given free; the
+/// interpreter makes another when it is asked for.
+pub(super) fn of_object(
+    py: Python<'_>,
+    frame: Frame,
+    slots: &Slots,
+    needed: usize,
+) -> Result<(), String> {
+    let address = frame.frame_object();
+    if address.is_null() {
+        return Ok(());
+    }
+    // SAFETY: the frame holds a reference to its object.
+    let object = unsafe { Bound::from_borrowed_ptr(py, address) };
+    let traced = object.getattr("f_trace");
+    let traced = traced.map_err(|error| error.to_string())?;
+    // The frame's reference and this one. A debug build is particular about generators.
+    let only_here = crate::heap::reference_count(&object) == Some(2);
+    let may_go = !(cfg!(py_sys_config = "Py_DEBUG") && frame.owner() == OWNED_BY_GENERATOR);
+    if only_here && traced.is_none() && may_go {
+        frame.set_frame_object(std::ptr::null_mut());
+        // SAFETY: the reference was the frame's, which does not have it any more.
+        unsafe { ffi::Py_DECREF(address) };
+        return Ok(());
+    }
+    let mut objects = OBJECTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let objects = objects.get_or_insert_with(FxHashMap::default);
+    let room = slots.in_frame_object();
+    let room = objects
+        .get(&(address as usize))
+        .map_or(room, |noted| room.min(*noted));
+    if room < needed {
+        return Err(
+            "its frame object is held, and has no room for the new code's variables".to_string(),
+        );
+    }
+    objects.insert(address as usize, room);
+    Ok(())
 }

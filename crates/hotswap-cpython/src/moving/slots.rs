@@ -36,11 +36,11 @@ impl Slots {
         let free = names.len();
         cells.extend(free_names.iter().map(|_| true));
         names.extend(free_names);
-        let stack = code.getattr(intern!(py, "co_stacksize"))?.extract()?;
+        let stated = code.getattr(intern!(py, "co_stacksize"))?.extract()?;
         #[cfg(all(Py_3_11, not(Py_3_14)))]
-        let stack_needed = super::padding::stack_needed(code, stack);
+        let (stack_needed, stack) = super::padding::stack_sizes(code, stated);
         #[cfg(not(all(Py_3_11, not(Py_3_14))))]
-        let stack_needed = stack;
+        let (stack_needed, stack) = (stated, stated);
         Ok(Slots {
             names,
             cells,
@@ -57,6 +57,14 @@ impl Slots {
     /// How many words a generator must have room for.
     pub(super) fn needed(&self) -> usize {
         self.names.len() + self.stack_needed
+    }
+
+    /// How many words a frame object has that is made for a call of this code.
+    pub(super) fn in_frame_object(&self) -> usize {
+        match cfg!(Py_3_12) {
+            true => self.needed(),
+            false => self.size(),
+        }
     }
 
     /// How many words a call has room for.
