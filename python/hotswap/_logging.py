@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from hotswap._report import Report
 
 
+shown = False
+"""Whether `hotswap run` shows what is logged, though the program may do without `logging`."""
 on_first_use: list[Callable[[], None]] = []
 """Called once, when `logging` has been imported."""
 
@@ -23,6 +25,9 @@ class LazyLogger:
         self._name = name
 
     def __getattr__(self, name: str) -> Any:
+        if "logging" not in sys.modules and not shown:
+            # Nobody can have asked for what would be written.
+            return _say_nothing
         return getattr(self.made(), name)
 
     def made(self) -> Any:
@@ -38,6 +43,10 @@ class LazyLogger:
         if not any(isinstance(handler, logging.NullHandler) for handler in top.handlers):
             top.addHandler(logging.NullHandler())
         return logging.getLogger(self._name)
+
+
+def _say_nothing(*_: object, **__: object) -> None:
+    pass
 
 
 class PlainLogger:
@@ -75,9 +84,10 @@ _LEVELS = {"applied": 20, "unchanged": 10, "held": 30, "rejected": 40}
 def log_report(report: Report) -> None:
     """Write the one line of this update, and, for those who want them, the details below it."""
     extra = {"report": report}
-    logger.log(level_of(report), "%s", report, extra=extra)
-    for line in details_of(report):
-        apply_logger.debug("%s", line, extra=extra)
+    if "logging" in sys.modules:
+        logger.log(level_of(report), "%s", report, extra=extra)
+        for line in details_of(report):
+            apply_logger.debug("%s", line, extra=extra)
     for note in report.notes:
         watch_logger.info("%s", note, extra=extra)
 

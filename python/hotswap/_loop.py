@@ -353,7 +353,8 @@ class UpdateLoop:
 
     def _get_ready(self) -> None:
         """Load what the first update would have to wait for."""
-        apply_logger.made()
+        if "logging" in sys.modules:
+            apply_logger.made()
         _plugins.load()
         self._armed_engine().get_ready()
 

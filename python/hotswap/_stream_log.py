@@ -7,7 +7,7 @@ import os
 import sys
 from collections import deque
 
-from hotswap import _family
+from hotswap import _family, _logging
 from hotswap._logging import details_of, level_of, logger, on_first_use
 
 TYPE_CHECKING = False
@@ -53,6 +53,7 @@ class StreamLog:
         if "logging" in sys.modules:
             self._add_handler()
         else:
+            _logging.shown = True
             on_first_use.append(self._add_handler)
 
     def _add_handler(self) -> None:

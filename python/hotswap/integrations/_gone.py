@@ -6,22 +6,30 @@ source, as far as it can be understood without running anything.
 
 from __future__ import annotations
 
-import ast
 import builtins
-import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 from hotswap._plugins import shared, update_diff
+from hotswap.integrations._later import Later
 from hotswap.integrations._registrations import Definition, Outcome, real_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ast
+    import re
+    from collections.abc import Iterator
+    from dataclasses import dataclass
+    from typing import Any
+else:
+    from hotswap._plain import dataclass
+
+    ast, re = Later("ast"), Later("re")
 
 UNKNOWN = object()
 """A value that cannot be told without running code."""
-_REGISTERS = re.compile(r"^-\s*(@[\w.]+|[\w.]+\()", re.M)
-_HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@")
+_REGISTERS = r"(?m)^-\s*(@[\w.]+|[\w.]+\()"
+_HUNK = r"@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@"
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ def _find(outcome: Outcome) -> list[GoneCall]:
     if not outcome.applied_files:
         return []
     diff = update_diff()
-    if not _REGISTERS.search(diff):
+    if not re.search(_REGISTERS, diff):
         return []
     found: list[GoneCall] = []
     for file, hunks in _files(diff):
@@ -163,7 +171,7 @@ def _before(new: list[str], hunks: list[str]) -> str | None:
     old: list[str] = []
     at = 0
     for line in hunks:
-        hunk = _HUNK.match(line)
+        hunk = re.match(_HUNK, line)
         if hunk:
             start = int(hunk[1]) - (hunk[2] != "0")
             old += new[at:start]

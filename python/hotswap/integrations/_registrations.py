@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import gc
-import inspect
 import os
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from hotswap._hotswap import restore_order
 from hotswap._plugins import statement_file, updating
+from hotswap.integrations._later import Later
 
-Instance = TypeVar("Instance")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ast
+    import inspect
+    from collections.abc import Callable, Iterable, Iterator
+    from dataclasses import dataclass
+    from typing import Any, TypeVar
+
+    Instance = TypeVar("Instance")
+else:
+    from hotswap._plain import dataclass
+
+    ast, inspect = Later("ast"), Later("inspect")
+
 Definition = tuple[str, str]
 """Module and qualified name of a definition."""
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import ast
 import atexit
 import gc
-import logging
-import signal
+import sys
 import threading
 import types
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from hotswap.integrations._gone import UNKNOWN, GoneCall, gone_calls, value_of
+from hotswap.integrations._later import Later
 from hotswap.integrations._registrations import Hooks, Journal, Outcome, definition_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ast
+    import logging
+    import signal
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+else:
+    ast, logging, signal = Later("ast"), Later("logging"), Later("signal")
 
 
 class AtexitPlugin:
@@ -101,7 +108,10 @@ class SignalPlugin:
         """Take away the handlers whose statement is gone."""
         notes = []
         for call in gone_calls(Outcome(report)):
-            if not ((call.owner is signal and call.method == "signal") or call.owner is signal.signal):
+            if not (
+                (call.owner is sys.modules.get("signal") and call.method == "signal")
+                or call.owner is signal.signal
+            ):
                 continue
             number, handler = call.argument(0, "signalnum"), call.argument(1, "handler")
             if number is None or handler is None or signal.getsignal(number) is not handler:
@@ -136,11 +146,11 @@ class LoggingPlugin:
 
     def begin(self) -> None:
         """Notice what the statements of this thread add."""
-        _hooks.install(self)
+        _logging_hooks().install(self)
 
     def end(self, report: dict[str, Any] | None) -> Iterable[str]:
         """Put back what was rejected; close and remove the handlers whose statement is gone."""
-        _hooks.remove()
+        _logging_hooks().remove()
         outcome = Outcome(report)
         self._journal.end(outcome)
         notes = []
@@ -185,6 +195,13 @@ def _name(function: Any) -> str:
     return str(getattr(function, "__qualname__", function))
 
 
-_hooks = Hooks()
-_hooks.add(logging.Logger, "addHandler", LoggingPlugin.add)
-_hooks.add(logging.Filterer, "addFilter", LoggingPlugin.add)
+_hooks: list[Hooks] = []
+
+
+def _logging_hooks() -> Hooks:
+    if not _hooks:
+        hooks = Hooks()
+        hooks.add(logging.Logger, "addHandler", LoggingPlugin.add)
+        hooks.add(logging.Filterer, "addFilter", LoggingPlugin.add)
+        _hooks.append(hooks)
+    return _hooks[0]
