@@ -125,7 +125,7 @@ def _from_pyproject(watched: Sequence[str]) -> dict[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise HotswapConfigError(f"{pyproject}: cannot be read: {error}") from error
-    if pyproject is None or "hotswap" not in text:
+    if pyproject is None or not _has_table(text):
         return {}
     table = _parse_toml(pyproject, text).get("tool", {}).get("hotswap", {})
     if not isinstance(table, dict):
@@ -141,6 +141,17 @@ def _from_pyproject(watched: Sequence[str]) -> dict[str, Any]:
         folder = os.path.dirname(pyproject)
         settings["paths"] = tuple(os.path.join(folder, path) for path in settings["paths"])
     return settings
+
+
+def _has_table(text: str) -> bool:
+    """Whether there may be a table `tool.hotswap`, which is worth ten milliseconds of parsing.
+
+    That a project depends on hotswap is not.
+    """
+    if "hotswap" not in text:
+        return False
+    bare = "".join(letter for letter in text if letter not in " \t\"'")
+    return any(words in bare for words in ("tool.hotswap", "[tool]", "tool={"))
 
 
 def _parse_toml(path: str, text: str) -> dict[str, Any]:

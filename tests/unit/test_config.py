@@ -128,3 +128,23 @@ def test_working_directory_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     except OSError:
         pytest.skip("this system keeps a working directory from being removed")
     assert resolve([], {}) == Options()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[tool.hotswap]\nhistory = 7",
+        "[ tool . 'hotswap' ]\nhistory = 7",
+        "[tool]\nhotswap = { history = 7 }",
+        "tool.hotswap.history = 7",
+        "tool = { hotswap.history = 7 }",
+    ],
+)
+def test_every_way_to_write_the_table(text: str, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert resolve([tmp_path], {}).history == 7
+
+
+def test_a_project_that_only_depends_on_hotswap_is_not_parsed(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["hotswap"]\nthis is no TOML')
+    assert resolve([tmp_path], {}).history == 100

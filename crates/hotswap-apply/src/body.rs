@@ -100,13 +100,13 @@ fn part(
     if !world.modules[module].body.as_ref().is_some_and(is_known) {
         let body = Body {
             code: running.code.clone().unbind(),
-            text: world.modules[module].text.clone(),
+            text: world.modules[module].text().clone(),
         };
         world.modules.set_body(module, body);
     }
     let known = &world.modules[module];
     let body = known.body.as_ref()?.text.clone();
-    let (baseline, old) = (known.text.clone(), known.outline()?);
+    let (baseline, old) = (known.text().clone(), known.outline()?);
     let line = u32::try_from(running.line).ok()?;
     let (span, kind) = current_statement(&body, line)?;
     // The guard of a program's main function never runs again anyway. Unless it has
@@ -196,7 +196,7 @@ pub(crate) fn open_parts(py: Python<'_>, world: &World) -> FxHashMap<usize, usiz
         let known = &world.modules[module];
         let of_frame = |body: &&Body| body.code.as_ptr() == running.code.as_ptr();
         let body = known.body.as_ref().filter(of_frame);
-        let text = body.map_or(&known.text, |body| &body.text);
+        let text = body.map_or(known.text(), |body| &body.text);
         let line = u32::try_from(running.line).unwrap_or(0);
         if let Some((span, _)) = current_statement(text, line) {
             open.insert(module, text.len() - line_start(text, span.start));

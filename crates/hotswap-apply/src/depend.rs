@@ -503,7 +503,7 @@ impl<'py> Stage<'_, 'py> {
         let (text, outline) = match self.edits.get(&module) {
             Some(edited) => (edited.old_text.clone(), edited.old_outline.clone()),
             None => match self.world.modules[module].outline() {
-                Some(outline) => (self.world.modules[module].text.clone(), outline),
+                Some(outline) => (self.world.modules[module].text().clone(), outline),
                 None => return Ok(false),
             },
         };

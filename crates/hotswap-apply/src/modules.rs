@@ -9,7 +9,7 @@ use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::Arc;
 
-use hotswap_plan::Outline;
+use hotswap_plan::{Kept, Outline};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::body::Body;
@@ -88,6 +88,13 @@ impl Modules {
     pub fn note_import_words(&mut self, at: usize, words: Box<[Word]>) {
         if let Some(module) = self.list.get_mut(at) {
             module.note_import_words(words);
+        }
+    }
+
+    /// Notes the text of a module's baseline in another form.
+    pub fn note_source(&mut self, at: usize, source: Kept) {
+        if let Some(module) = self.list.get_mut(at) {
+            module.source = source;
         }
     }
 

@@ -207,10 +207,10 @@ pub fn reconcile_module(py: Python<'_>, module: &mut Module) -> PyResult<bool> {
     let Some(outline) = module.outline() else {
         return Ok(false);
     };
-    let baseline = probable_baseline(py, module, &module.text.clone(), &outline)?;
+    let baseline = probable_baseline(py, module, &module.text().clone(), &outline)?;
     let differs = hotswap_plan::diff(&baseline, &outline).changes_behaviour();
     if differs {
-        module.set_baseline(module.text.clone(), Some(Arc::new(baseline)));
+        module.set_baseline(module.text().clone(), Some(Arc::new(baseline)));
     }
     Ok(differs)
 }

@@ -211,7 +211,7 @@ impl<'w, 'py> Stage<'w, 'py> {
     pub(crate) fn text(&self, module: usize) -> Arc<str> {
         match self.edits.get(&module) {
             Some(edited) => edited.text.clone(),
-            None => self.world.modules[module].text.clone(),
+            None => self.world.modules[module].text().clone(),
         }
     }
 

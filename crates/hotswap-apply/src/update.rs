@@ -361,7 +361,7 @@ fn begin<'w, 'py>(
             Edited {
                 text: edit.text.clone(),
                 outline: edit.outline.clone(),
-                old_text: module.text.clone(),
+                old_text: module.text().clone(),
                 old_outline,
                 plan,
                 awaited,

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hotswap_plan::Outline;
+use hotswap_plan::{Kept, Outline};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyWeakrefReference};
 
@@ -30,7 +30,7 @@ pub struct Module {
     /// Its namespace.
     pub dict: Py<PyDict>,
     /// The baseline's text.
-    pub text: Arc<str>,
+    pub source: Kept,
     /// Whether the baseline is known to be what was imported.
     pub certain: bool,
     /// Whether the baseline is known *not* to be what was imported.
@@ -42,7 +42,7 @@ pub struct Module {
 }
 
 impl Module {
-    /// A module whose baseline is `text`.
+    /// A module whose baseline is `source`.
     #[must_use]
     pub fn new(
         name: String,
@@ -50,7 +50,7 @@ impl Module {
         code_file: String,
         object: Py<PyAny>,
         dict: Py<PyDict>,
-        text: Arc<str>,
+        source: Kept,
     ) -> Module {
         Module {
             name,
@@ -58,7 +58,7 @@ impl Module {
             code_file,
             object,
             dict,
-            text,
+            source,
             certain: true,
             other: false,
             body: None,
@@ -67,11 +67,17 @@ impl Module {
         }
     }
 
+    /// The baseline's text.
+    #[must_use]
+    pub fn text(&self) -> &Arc<str> {
+        self.source.text()
+    }
+
     /// The parsed baseline; None if it does not parse.
     #[must_use]
     pub fn outline(&self) -> Option<Arc<Outline>> {
         self.outline
-            .get_or_init(|| Outline::parse(&self.text).ok().map(Arc::new))
+            .get_or_init(|| Outline::parse(self.text()).ok().map(Arc::new))
             .clone()
     }
 
@@ -89,7 +95,7 @@ impl Module {
 
     /// The words of its import statements, as hashes.
     pub(crate) fn import_words(&self) -> &[u64] {
-        self.words.get_or_init(|| import_words(&self.text))
+        self.words.get_or_init(|| import_words(self.text()))
     }
 
     /// Whether what is to be had of the text without parsing it is not worked out yet.
@@ -99,13 +105,13 @@ impl Module {
     }
 
     /// Notes the words of its import statements, worked out elsewhere.
-    pub(crate) fn note_import_words(&mut self, words: Box<[u64]>) {
+    pub fn note_import_words(&mut self, words: Box<[u64]>) {
         self.words = OnceCell::from(words);
     }
 
     /// Makes another source the baseline.
     pub(crate) fn set_baseline(&mut self, text: Arc<str>, outline: Option<Arc<Outline>>) {
-        self.text = text;
+        self.source = Kept::new(text);
         self.outline = OnceCell::new();
         self.words = OnceCell::new();
         if let Some(outline) = outline {

@@ -16,6 +16,7 @@ mod deep;
 mod diff;
 mod facts;
 mod given_back;
+mod kept;
 mod outline;
 mod points;
 mod purity;
@@ -29,6 +30,7 @@ mod touched;
 
 pub use diff::{Change, ClassChange, FunctionChange, Plan, Shift, Step, diff, diff_bodies};
 pub use facts::{ASSIGNS_GLOBAL, Call, Facts, Receiver, changes_in_place};
+pub use kept::Kept;
 pub use outline::{
     Assignment, Branch, ClassDef, CodeSite, Compound, Expression, FunctionDef, Import, Item, Kind,
     Outline, Parameter, Pragma, Span, Statement, SyntaxProblem, Target,

@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hotswap_plan::{DecodeProblem, Outline, Source};
+use hotswap_plan::{DecodeProblem, Kept, Outline, Source};
 use hotswap_watch::{ContentHash, content_hash};
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
@@ -64,22 +64,36 @@ pub(crate) struct FileState {
 /// with the modules that were loaded from it: a program's sources are kept in memory once.
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
-    Text(Arc<str>),
+    Text(Kept),
     Other(Arc<[u8]>),
 }
 
 impl Content {
     fn of(bytes: Vec<u8>) -> Content {
         match Source::decode(&bytes) {
-            Ok(source) if source.text.as_bytes() == bytes => Content::Text(source.text.into()),
+            Ok(source) if source.text.as_bytes() == bytes => {
+                Content::Text(Kept::new(source.text.into()))
+            }
             _ => Content::Other(bytes.into()),
         }
+    }
+
+    /// Compresses a text; the words of its imports, which are to be had of it now.
+    pub(crate) fn pack(&mut self) -> Option<Box<[u64]>> {
+        let Content::Text(kept) = self else {
+            return None;
+        };
+        let words = hotswap_apply::import_words(kept.text());
+        if let Some(packed) = kept.pack() {
+            *kept = packed;
+        }
+        Some(words)
     }
 
     /// The source text, if it needs no decoder that only Python has.
     pub(crate) fn decode(&self) -> Result<Arc<str>, DecodeProblem> {
         match self {
-            Content::Text(text) => Ok(text.clone()),
+            Content::Text(text) => Ok(text.text().clone()),
             Content::Other(bytes) => Source::decode(bytes).map(|source| source.text.into()),
         }
     }
@@ -90,7 +104,7 @@ impl Deref for Content {
 
     fn deref(&self) -> &[u8] {
         match self {
-            Content::Text(text) => text.as_bytes(),
+            Content::Text(text) => text.text().as_bytes(),
             Content::Other(bytes) => bytes,
         }
     }

@@ -266,10 +266,10 @@ impl Engine {
     }
 
     /// Does what the first update would have to wait for.
-    #[allow(clippy::unused_self)]
-    fn get_ready(&self, py: Python<'_>) {
+    fn get_ready(&self, py: Python<'_>) -> PyResult<()> {
         // Each self-test is made when it is needed, too.
         hotswap_cpython::capabilities(py);
+        self.work(py, |session| session.pack_sources(py)).map(drop)
     }
 
     /// Where paths are added, before `start`: takes over what another engine knows.

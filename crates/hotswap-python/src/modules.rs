@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hotswap_apply::Module;
+use hotswap_plan::Kept;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyFunction, PyModule, PyString, PyType};
+use rustc_hash::FxHashSet;
 
-use crate::disk::{self, FileState, Stamp};
+use crate::disk::{self, Content, FileState, Seen, Stamp};
 use crate::session::Session;
 use hotswap_watch::paths::canonical;
 
@@ -26,6 +28,7 @@ impl Session {
         if glance.is_some() && glance == self.glance {
             return Ok(false);
         }
+        let mut new = Vec::new();
         // A copy: looking at a module may import others.
         for (name, module) in modules.copy()?.iter() {
             let (Ok(name), pointer) = (name.extract::<String>(), module.as_ptr() as usize) else {
@@ -42,8 +45,13 @@ impl Session {
                 continue;
             }
             self.seen.insert(name.clone(), (pointer, spec));
+            new.push((name, module));
+        }
+        self.read_first(py, &new);
+        for (name, module) in new {
             self.note_module(py, &name, &module)?;
         }
+        self.first_read.clear();
         self.drop_replaced(py, &modules);
         // Looking at modules may have imported others.
         self.glance = match unfinished {
@@ -52,6 +60,56 @@ impl Session {
         };
         self.work_out_imports(py);
         Ok(unfinished)
+    }
+
+    /// Reads the sources of new modules without the GIL, one by one: what is kept of each is small.
+    fn read_first(&mut self, py: Python<'_>, new: &[(String, Bound<'_, PyAny>)]) {
+        let files: FxHashSet<PathBuf> = new
+            .iter()
+            .filter_map(|(_, module)| Some(source_file(module)?.0))
+            .filter(|file| self.coverage.covers(file) && !self.disk.files.contains_key(file))
+            .collect();
+        let disk = &self.disk;
+        let read = py.detach(|| {
+            let files = files.into_iter();
+            files
+                .filter_map(|file| {
+                    let Seen::Changed(mut state) = disk.look(&file) else {
+                        return None;
+                    };
+                    let words = state.bytes.pack();
+                    Some((file, (state, words)))
+                })
+                .collect()
+        });
+        self.first_read = read;
+    }
+
+    /// Compresses the sources that were read in a hurry.
+    pub(crate) fn pack_sources(&mut self, py: Python<'_>) {
+        let files = self.disk.files.iter();
+        let plain: Vec<(PathBuf, Kept)> = files
+            .filter_map(|(path, state)| match &state.bytes {
+                Content::Text(kept) => Some((path.clone(), kept.clone())),
+                Content::Other(_) => None,
+            })
+            .collect();
+        let packed: Vec<(PathBuf, Kept, Kept)> = py.detach(|| {
+            let plain = plain.into_iter();
+            plain
+                .filter_map(|(path, kept)| kept.pack().map(|packed| (path, kept, packed)))
+                .collect()
+        });
+        for (path, plain, packed) in packed {
+            for at in self.world.modules.from_file(&path) {
+                if self.world.modules[at].source.is(&plain) {
+                    self.world.modules.note_source(at, packed.clone());
+                }
+            }
+            if let Some(state) = self.disk.files.get_mut(&path) {
+                state.bytes = Content::Text(packed);
+            }
+        }
     }
 
     /// What `sys.modules` holds, by addresses alone; None where imports would not be noticed.
@@ -81,7 +139,7 @@ impl Session {
         let unread = self.world.modules.iter().enumerate();
         let texts: Vec<(usize, Text)> = unread
             .filter(|(_, module)| module.is_unread())
-            .map(|(at, module)| (at, module.text.clone()))
+            .map(|(at, module)| (at, module.text().clone()))
             .collect();
         if texts.is_empty() {
             return;
@@ -138,10 +196,12 @@ impl Session {
         dict: &Bound<'_, PyDict>,
     ) -> PyResult<()> {
         let snapshot = self.disk.files.get(&file).cloned();
-        let current = self.disk.look(&file);
-        let newest = match current {
-            crate::disk::Seen::Changed(state) => Some(state),
-            _ => None,
+        let (newest, words) = match self.first_read.remove(&file) {
+            Some((state, words)) => (Some(state), words),
+            None => match self.disk.look(&file) {
+                Seen::Changed(state) => (Some(state), None),
+                _ => (None, None),
+            },
         };
         let (state, certain) = choose_baseline(object, snapshot.clone(), newest.clone());
         // A file that was read before the import and is still the same is what was imported.
@@ -150,8 +210,12 @@ impl Session {
             certain || (self.started && !overlapped && snapshot.is_some() && newest.is_none());
         let certain = certain && !self.doubts;
         let Some(state) = state else { return Ok(()) };
-        let Ok(text) = disk::decode(py, &state.bytes) else {
-            return Ok(());
+        let source = match &state.bytes {
+            Content::Text(kept) => kept.clone(),
+            Content::Other(_) => match disk::decode(py, &state.bytes) {
+                Ok(text) => Kept::new(text),
+                Err(_) => return Ok(()),
+            },
         };
         if snapshot.is_none() {
             // What is there now, if it is something else, is found as a change later.
@@ -170,7 +234,7 @@ impl Session {
         // The code that runs says whether it was made from this text.
         let certain = certain
             || match &body {
-                Some(body) => hotswap_apply::is_code_of(body, &text, &code_file)?,
+                Some(body) => hotswap_apply::is_code_of(body, source.text(), &code_file)?,
                 None => false,
             };
         hotswap_cpython::moving::make_room(dict, &name, body.as_ref())?;
@@ -180,9 +244,12 @@ impl Session {
             code_file,
             object.clone().unbind(),
             dict.clone().unbind(),
-            text,
+            source,
         );
         module.certain = certain;
+        if let Some(words) = words {
+            module.note_import_words(words);
+        }
         // Where size or second differ; a file that was only written anew may be the same.
         module.other = !certain
             && compiled_from(object).is_some_and(|header| header.key != pyc_key(&state.stamp));

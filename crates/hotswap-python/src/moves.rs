@@ -91,7 +91,7 @@ impl Session {
             report.behaviour = true;
             report.committed.push(FileChange {
                 file: path.to_path_buf(),
-                before: Some(module.text.clone()),
+                before: Some(module.text().clone()),
                 after: None,
             });
             self.detached.push(module);

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use hotswap_apply::Comparison;
-use hotswap_plan::Outline;
+use hotswap_plan::{Kept, Outline};
 use hotswap_watch::ContentHash;
 use pyo3::prelude::*;
 
@@ -31,7 +31,7 @@ pub(crate) struct Read {
 struct Due {
     path: PathBuf,
     state: FileState,
-    baseline: Option<(usize, Text, Option<Arc<Outline>>)>,
+    baseline: Option<(usize, Kept, Option<Arc<Outline>>)>,
 }
 
 /// What came of one: itself where it parses, and the outline of the baseline.
@@ -64,7 +64,7 @@ impl Session {
             }
             let baseline = self.world.modules.from_file(path).first().map(|at| {
                 let module = &self.world.modules[*at];
-                (*at, module.text.clone(), module.outline_if_parsed())
+                (*at, module.source.clone(), module.outline_if_parsed())
             });
             due.push(Due {
                 path: path.clone(),
@@ -119,12 +119,12 @@ fn parse_all(due: Vec<Due>) -> Vec<Parsed> {
 
 fn parse(due: Due) -> Parsed {
     let baseline = due.baseline.map(|(at, text, outline)| {
-        let outline = outline.or_else(|| crate::disk::outline(&text));
+        let outline = outline.or_else(|| crate::disk::outline(text.text()));
         (at, text, outline)
     });
     let known = baseline
         .as_ref()
-        .and_then(|(_, text, outline)| Some((&**text, outline.as_deref()?)));
+        .and_then(|(_, text, outline)| Some((&**text.text(), outline.as_deref()?)));
     // Encodings that only Python knows are decoded there.
     let text = due.state.bytes.decode().ok();
     let read = text.and_then(|text| {

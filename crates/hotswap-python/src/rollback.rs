@@ -67,7 +67,7 @@ impl Session {
                 report.committed.push(FileChange {
                     file: module.file.clone(),
                     before: None,
-                    after: Some(module.text.clone()),
+                    after: Some(module.text().clone()),
                 });
                 let file = module.file.clone();
                 report.groups.push(GroupReport::reattached(&file, &name));
@@ -143,7 +143,7 @@ impl Session {
                 continue;
             };
             for (index, module) in self.world.modules.iter().enumerate() {
-                if module.file == *file && module.text != *text {
+                if module.file == *file && *module.text() != *text {
                     edits.push(Edit {
                         comparison: None,
                         module: index,
@@ -201,7 +201,7 @@ impl Session {
         self.seen.remove(name);
         self.glance = None;
         detach_from_package(&modules, name, module.object.bind(py))?;
-        let text = module.text.clone();
+        let text = module.text().clone();
         self.detached.push(module);
         Ok(Some(text))
     }
@@ -242,7 +242,7 @@ impl Session {
         let state = self.disk.files.get(file);
         match (module, state) {
             (Some(module), Some(state)) => {
-                disk::decode(py, &state.bytes).is_ok_and(|text| text == module.text)
+                disk::decode(py, &state.bytes).is_ok_and(|text| text == *module.text())
             }
             (None, None) => true,
             _ => false,

@@ -28,6 +28,9 @@ use crate::report::{GroupReport, ReportData, RunningBody};
 /// How long a file that does not parse is waited for: it may be in the middle of a save.
 const SETTLE: Duration = Duration::from_millis(60);
 
+/// By file.
+type FirstRead = FxHashMap<PathBuf, (disk::FileState, Option<Box<[u64]>>)>;
+
 /// Settings of a session.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -53,6 +56,8 @@ pub(crate) struct Session {
     pub doubts: bool,
     pub seen: FxHashMap<String, (usize, usize)>,
     pub uncovered: BTreeMap<String, String>,
+    /// What was just read of the files of new modules, and the words of its imports.
+    pub first_read: FirstRead,
     /// Modules that were being imported while files were read.
     pub overlapped: FxHashSet<String>,
     pub generation: u64,
@@ -116,6 +121,7 @@ impl Session {
             doubts: false,
             seen: FxHashMap::default(),
             uncovered: BTreeMap::new(),
+            first_read: FirstRead::default(),
             overlapped: FxHashSet::default(),
             generation: 0,
             rejected: FxHashMap::default(),
@@ -401,7 +407,7 @@ impl Session {
         let baseline = self.world.modules.from_file(path).first().copied();
         let baseline = baseline.and_then(|at| {
             let module = &self.world.modules[at];
-            Some((module.text.clone(), module.outline()?))
+            Some((module.text().clone(), module.outline()?))
         });
         self.clock.detached(py, || {
             Outline::parse_after(
@@ -419,7 +425,7 @@ impl Session {
         let (Some(first), Some(state)) = (modules.first(), self.disk.files.get(path)) else {
             return Ok(None);
         };
-        let baseline = self.world.modules[*first].text.clone();
+        let baseline = self.world.modules[*first].text().clone();
         let (hash, bytes) = (state.hash, state.bytes.clone());
         let known = self.parsed.remove(path).filter(|known| known.hash == hash);
         let mut edit = FileEdit {
@@ -481,7 +487,7 @@ impl Session {
                 "{} changed between its import and the first look at it: its functions and plain values were compared with the running ones",
                 path.display()
             ));
-            let text = module.text.clone();
+            let text = module.text().clone();
             if edits.iter().any(|edit| edit.path == path) {
                 continue;
             }
@@ -738,7 +744,7 @@ impl Session {
                 continue;
             };
             for module in edit.modules {
-                if !edit.forced && self.world.modules[module].text == text {
+                if !edit.forced && *self.world.modules[module].text() == text {
                     continue;
                 }
                 let dict = self.world.modules[module].dict.clone_ref(py);
@@ -761,7 +767,7 @@ impl Session {
                         }
                         Applicable::Part(part) => {
                             running(Some(part.pending));
-                            if self.world.modules[module].text == part.text {
+                            if *self.world.modules[module].text() == part.text {
                                 continue;
                             }
                             (part.text, part.outline, None)
@@ -817,7 +823,7 @@ impl Session {
                         let module = &self.world.modules[edit.module];
                         FileChange {
                             file: module.file.clone(),
-                            before: Some(module.text.clone()),
+                            before: Some(module.text().clone()),
                             after: Some(edit.text.clone()),
                         }
                     })
@@ -961,10 +967,10 @@ impl Session {
             .cast_into::<PyDict>()?;
         for at in self.world.modules.from_file(file) {
             let module = &self.world.modules[at];
-            let lines: Vec<&str> = module.text.split_inclusive('\n').collect();
+            let lines: Vec<&str> = module.text().split_inclusive('\n').collect();
             cache.set_item(
                 &module.code_file,
-                (module.text.len(), py.None(), lines, &module.code_file),
+                (module.text().len(), py.None(), lines, &module.code_file),
             )?;
         }
         Ok(())
