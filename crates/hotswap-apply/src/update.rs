@@ -104,13 +104,15 @@ const MOMENTS: usize = 20;
 /// makes the new sources of committed groups their baselines.
 ///
 /// `imported` gives the names of the modules whose import began in this thread since
-/// it was asked last, so that those of a failed group can be forgotten.
+/// it was asked last, so that those of a failed group can be forgotten. `give_way` lets other
+/// threads run between two groups, and says whether it did.
 pub fn update(
     py: Python<'_>,
     world: &mut World,
     groups: &[Group],
     options: Options,
     imported: &dyn Fn() -> Vec<String>,
+    give_way: &mut dyn FnMut() -> bool,
 ) -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> = groups
         .iter()
@@ -125,6 +127,10 @@ pub fn update(
         let world: &World = world;
         let mut stages: Vec<(usize, Stage<'_, '_>)> = Vec::new();
         for (index, group) in groups.iter().enumerate() {
+            if give_way() {
+                // Whatever was prepared before is looked at again before the commit.
+                codes::note_execution();
+            }
             let started = Instant::now();
             let prepared = prepare(py, world, group, options);
             outcomes[index].prepare_ms = started.elapsed().as_secs_f64() * 1e3;
@@ -183,15 +189,18 @@ pub fn update(
             let section = hotswap_cpython::commit::AtomicSection::enter(py);
             let others = cpython::other_threads(py);
             let executed = codes::executed();
+            // Nor is it known what ran while values for instances were worked out.
+            let others_ran = |stage: &Stage<'_, '_>| {
+                others && (waited || stage.executed != executed || !stage.gaining.is_empty())
+            };
+            let behind = stages.iter().map(|(_, stage)| stage);
+            let made = guarded(|| functions_made(py, behind.filter(|stage| others_ran(stage))));
             let mut caught_up = Vec::new();
             for (_, stage) in &mut stages {
-                // Nor is it known what ran while values for instances were worked out.
-                let others_ran =
-                    others && (waited || stage.executed != executed || !stage.gaining.is_empty());
-                caught_up.push(if others_ran {
-                    guarded(|| stage.catch_up())
-                } else {
-                    Ok(())
+                caught_up.push(match (others_ran(stage), &made) {
+                    (false, _) => Ok(()),
+                    (true, Ok(made)) => guarded(|| stage.catch_up(made)),
+                    (true, Err(error)) => Err(error.clone_ref(py)),
                 });
             }
             // A search may do work that gives the GIL away: then the moment is past.
@@ -213,6 +222,9 @@ pub fn update(
         let pause = started.elapsed().as_secs_f64() * 1e3;
         let mut committed = Vec::new();
         for (index, mut stage) in done {
+            if !late {
+                give_way();
+            }
             stage.committed = true;
             let late = guarded(|| {
                 stage.run_late()?;
@@ -279,6 +291,31 @@ pub fn update(
         }
     }
     outcomes
+}
+
+/// Functions by the address of their code.
+type Made<'py> = FxHashMap<usize, Vec<Bound<'py, PyAny>>>;
+
+/// All functions of those old codes of which others may have made more: one search, however
+/// many groups there are.
+fn functions_made<'s, 'w: 's, 'py: 'w>(
+    py: Python<'py>,
+    stages: impl Iterator<Item = &'s Stage<'w, 'py>>,
+) -> PyResult<Made<'py>> {
+    let mut old = Vec::new();
+    for stage in stages {
+        let swapped = stage.swapped.iter().map(|pair| &pair.old);
+        old.extend(swapped.filter(|old| !stage.is_as_it_was(old)).cloned());
+    }
+    let mut made = Made::default();
+    if old.is_empty() {
+        return Ok(made);
+    }
+    for function in cpython::functions_with_code(py, &old)? {
+        let code = hotswap_cpython::functions::code_of(&function).as_ptr() as usize;
+        made.entry(code).or_default().push(function.into_any());
+    }
+    Ok(made)
 }
 
 fn files_of(world: &World, group: &Group) -> Vec<PathBuf> {
@@ -554,8 +591,8 @@ impl<'py> Stage<'_, 'py> {
 
     /// Functions that other threads made of old code since the live ones were looked
     /// for get the new code as well, and instances that they made what those have.
-    fn catch_up(&mut self) -> PyResult<()> {
-        self.catch_up_with_functions()?;
+    fn catch_up(&mut self, made: &Made<'py>) -> PyResult<()> {
+        self.catch_up_with_functions(made)?;
         // Last: a search for functions may let others in, who make more of them.
         self.catch_up_with_instances()
     }
@@ -576,40 +613,30 @@ impl<'py> Stage<'_, 'py> {
             && self.live.with_code(old).iter().all(runs_it)
     }
 
-    fn catch_up_with_functions(&mut self) -> PyResult<()> {
-        let old: Vec<_> = self
-            .swapped
-            .iter()
-            .filter(|pair| !self.is_as_it_was(&pair.old))
-            .map(|pair| pair.old.clone())
-            .collect();
-        if old.is_empty() {
-            return Ok(());
-        }
-        for function in cpython::functions_with_code(self.py, &old)? {
-            let function = function.into_any();
-            let code = function.getattr("__code__")?;
-            if self
-                .live
-                .with_code(&code)
-                .iter()
-                .any(|known| known.is(&function))
-            {
+    fn catch_up_with_functions(&mut self, made: &Made<'py>) -> PyResult<()> {
+        let mut seen = FxHashSet::default();
+        for pair in &self.swapped {
+            let address = pair.old.as_ptr() as usize;
+            let Some(functions) = made.get(&address).filter(|_| seen.insert(address)) else {
                 continue;
-            }
-            let pair = self.swapped.iter().find(|pair| pair.old.is(&code));
-            if let Some(pair) = pair
-                && let Ok(closure) = crate::function::fitting_closure(
-                    &function,
-                    pair,
-                    &codes::free_variables(&pair.new)?,
-                )?
-            {
-                self.transaction.push(Write::Code {
-                    function,
-                    code: pair.new.clone(),
-                    closure,
-                });
+            };
+            let known = self.live.with_code(&pair.old);
+            let known: FxHashSet<usize> = known
+                .iter()
+                .map(|function| function.as_ptr() as usize)
+                .collect();
+            let free = codes::free_variables(&pair.new)?;
+            for function in functions {
+                if known.contains(&(function.as_ptr() as usize)) {
+                    continue;
+                }
+                if let Ok(closure) = crate::function::fitting_closure(function, pair, &free)? {
+                    self.transaction.push(Write::Code {
+                        function: function.clone(),
+                        code: pair.new.clone(),
+                        closure,
+                    });
+                }
             }
         }
         Ok(())

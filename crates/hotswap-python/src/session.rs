@@ -196,7 +196,8 @@ impl Session {
         paths.extend(self.waiting_paths());
         paths.sort();
         paths.dedup();
-        let mut looked = self.look(&paths);
+        let (coverage, disk) = (&self.coverage, &self.disk);
+        let mut looked = self.clock.detached(py, || look(coverage, disk, &paths));
         self.hold_back_departures(&mut looked);
         report.time("read", started);
 
@@ -220,6 +221,7 @@ impl Session {
             py.import("importlib")?.call_method0("invalidate_caches")?;
         }
         for group in self.groups(edits, &report.departures) {
+            self.clock.give_way(py);
             self.apply_group(py, group, &mut report)?;
         }
         self.commit_groups(py, &mut report, &known, self.settings.options)?;
@@ -238,21 +240,6 @@ impl Session {
         report.time("total", started);
         report.note_held(self.clock.read());
         Ok(report)
-    }
-
-    /// Reads the files whose stamps changed.
-    fn look(&mut self, paths: &[PathBuf]) -> Vec<(PathBuf, Seen)> {
-        let mut looked = Vec::new();
-        for path in paths {
-            if !self.coverage.covers(path) && !self.disk.files.contains_key(path) {
-                continue;
-            }
-            match self.disk.look(path) {
-                Seen::Same => {}
-                seen => looked.push((path.clone(), seen)),
-            }
-        }
-        looked
     }
 
     /// Turns what was found on disk into edits of loaded modules.
@@ -274,6 +261,7 @@ impl Session {
         let mut changed = Vec::new();
         let mut appeared = Vec::new();
         for (path, seen) in looked {
+            self.clock.give_way(py);
             match seen {
                 Seen::Same => {}
                 Seen::Gone => gone.push(path),
@@ -322,6 +310,7 @@ impl Session {
         // Only now, when no module leaves the list any more, are they known by number.
         let mut edits = Vec::new();
         for path in &changed {
+            self.clock.give_way(py);
             edits.extend(self.edit_of(py, path)?);
         }
         edits.extend(self.awaiting(py, &appeared, &changed)?);
@@ -654,6 +643,13 @@ impl Session {
             }
             at
         }
+        let mut named: FxHashMap<&String, Vec<usize>> = FxHashMap::default();
+        for (index, edit) in edits.iter().enumerate() {
+            for module in &edit.modules {
+                let name = &self.world.modules[*module].name;
+                named.entry(name).or_default().push(index);
+            }
+        }
         let mut departing: Vec<Option<usize>> = vec![None; departures.len()];
         for (index, edit) in edits.iter().enumerate() {
             let mut names: FxHashSet<String> = FxHashSet::default();
@@ -674,16 +670,12 @@ impl Session {
                     leader[a] = b;
                 }
             }
-            for (other, target) in edits.iter().enumerate() {
-                if other != index
-                    && target
-                        .modules
-                        .iter()
-                        .any(|module| names.contains(&self.world.modules[*module].name))
-                {
-                    let (a, b) = (find(&mut leader, index), find(&mut leader, other));
-                    leader[a] = b;
-                }
+            let others = names.iter().filter_map(|name| named.get(name)).flatten();
+            let mut others: Vec<usize> = others.copied().filter(|other| *other != index).collect();
+            others.sort_unstable();
+            for other in others {
+                let (a, b) = (find(&mut leader, index), find(&mut leader, other));
+                leader[a] = b;
             }
         }
         let mut groups: BTreeMap<usize, Vec<FileEdit>> = BTreeMap::new();
@@ -836,13 +828,23 @@ impl Session {
             let mut began = began.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *began)
         };
-        let outcomes = update(py, &mut self.world, &groups, options, &imported);
+        let clock = &mut self.clock;
+        let mut give_way = || clock.give_way(py);
+        let outcomes = update(
+            py,
+            &mut self.world,
+            &groups,
+            options,
+            &imported,
+            &mut give_way,
+        );
         let kept: FxHashSet<String> = outcomes
             .iter()
             .filter(|outcome| outcome.failure.is_none())
             .flat_map(|outcome| outcome.imported.iter().cloned())
             .collect();
         for (outcome, files) in outcomes.into_iter().zip(before) {
+            self.clock.give_way(py);
             if outcome.held {
                 let waiting = Failure::default();
                 self.reject(py, &outcome.files, &waiting)?;
@@ -1053,6 +1055,21 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Reads the files whose stamps changed.
+fn look(coverage: &Coverage, disk: &Disk, paths: &[PathBuf]) -> Vec<(PathBuf, Seen)> {
+    let mut looked = Vec::new();
+    for path in paths {
+        if !coverage.covers(path) && !disk.files.contains_key(path) {
+            continue;
+        }
+        match disk.look(path) {
+            Seen::Same => {}
+            seen => looked.push((path.clone(), seen)),
+        }
+    }
+    looked
 }
 
 /// The finders of the folders from which something was imported.
