@@ -21,7 +21,8 @@ import hotswap
 
 _numbers = itertools.count(1)
 PATIENCE = 20.0
-MOVES = (3, 12) <= sys.version_info < (3, 14)
+MOVES = (3, 11) <= sys.version_info < (3, 14)
+MONITORS = (3, 12) <= sys.version_info < (3, 14)
 MOVES_SUSPENDED = (3, 11) <= sys.version_info < (3, 14)
 
 
@@ -475,7 +476,7 @@ LOOPS = {
 }  # fmt: skip
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.11 to 3.13")
 @pytest.mark.parametrize("name", LOOPS)
 def test_loop(load: Load, name: str) -> None:
     before, edits, expected, *more = LOOPS[name]
@@ -775,7 +776,7 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.11 to 3.13")
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused(load: Load, name: str) -> None:
     before, edits, expected, reason = REFUSED[name]
@@ -807,7 +808,7 @@ def test_calls_stay_where_they_cannot_be_moved(load: Load) -> None:
     assert not program.session.status()["pending"]
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.11 to 3.13")
 def test_a_loop_that_is_edited_four_hundred_times(load: Load) -> None:
     def version(number: int) -> str:
         more = "".join(f"        v{each} = each + {each}\n" for each in range(number % 40))
@@ -826,7 +827,7 @@ def test_a_loop_that_is_edited_four_hundred_times(load: Load) -> None:
     assert call.result == 403
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.11 to 3.13")
 def test_eight_threads_in_one_loop(load: Load) -> None:
     def version(number: int) -> str:
         more = "".join(f"            v{each} = {each}\n" for each in range(number % 7))
@@ -884,7 +885,7 @@ def test_twenty_thousand_generators_leave_nothing_behind(load: Load) -> None:
     assert sys.getrefcount(mark) == 2
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.11 to 3.13")
 def test_what_the_old_version_held_is_given_free(load: Load) -> None:
     program = load(
         """\
@@ -912,7 +913,7 @@ def test_what_the_old_version_held_is_given_free(load: Load) -> None:
     assert sys.getrefcount(held) == before
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+@pytest.mark.skipif(not MONITORS, reason="3.12 and 3.13 watch by sys.monitoring")
 def test_beside_a_tracer_and_another_monitor(load: Load) -> None:
     """What others watch goes on in the moved call, and no number of a tool stays taken."""
     program = load(LOOPS["while_true"][0])
@@ -962,7 +963,7 @@ def test_beside_a_tracer_and_another_monitor(load: Load) -> None:
     assert [monitoring.get_tool(number) for number in (3, 4)] == [None, None]
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+@pytest.mark.skipif(not MONITORS, reason="3.12 and 3.13 watch by sys.monitoring")
 def test_no_number_for_a_tool_is_left(load: Load) -> None:
     program = load(LOOPS["while_true"][0])
     monitoring: Any = sys.monitoring
@@ -980,7 +981,7 @@ def test_no_number_for_a_tool_is_left(load: Load) -> None:
     assert call.out == [("old", n) for n in range(1, 6)]
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.11 to 3.13")
 def test_somebody_holds_the_frame_and_its_locals(load: Load) -> None:
     program = load(
         """\

@@ -25,7 +25,7 @@ FIRST = int(os.environ.get("PROPERTY_SEED", "0"))
 EDITS = 5
 LONGEST = 300
 NAMES = "abcd"
-MOVES = (3, 12) <= sys.version_info < (3, 14)
+MOVES = (3, 11) <= sys.version_info < (3, 14)
 
 Statement = dict[str, Any]
 Block = list[Statement]
@@ -318,7 +318,7 @@ def play(seed: int, folder: Path) -> tuple[int, int]:
     return state["version"], state["turn"]
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.12 and 3.13")
+@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.11 to 3.13")
 def test_running_loops_take_random_edits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     edits = 0

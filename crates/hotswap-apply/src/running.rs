@@ -312,6 +312,10 @@ fn look(py: Python<'_>, known: &mut Vec<Lingering>) -> (Vec<Pending>, Vec<(Strin
     for (each, _) in known.iter_mut().zip(&used).filter(|(_, used)| **used) {
         each.arm(py);
     }
+    if let Err(error) = moving::follow(py) {
+        // Those that are not seen stay in the old code, and are named as such.
+        cpython::raised(error).write_unraisable(py, None);
+    }
     for call in running {
         let line = u32::try_from(call.line).unwrap_or(0);
         let reason = known[call.code].reason(py, line);

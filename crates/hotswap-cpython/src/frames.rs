@@ -102,7 +102,7 @@ pub(crate) fn own(py: Python<'_>) -> impl Iterator<Item = Bound<'_, PyCode>> {
     std::iter::successors(frame, caller).map(|frame| code_of_frame(&frame))
 }
 
-fn for_each_frame<'py>(
+pub(crate) fn for_each_frame<'py>(
     py: Python<'py>,
     visit: &mut dyn FnMut(u64, &Bound<'py, PyFrame>) -> PyResult<()>,
 ) -> PyResult<()> {

@@ -351,9 +351,21 @@ mod evaluator {
     pub(super) fn unset() {}
 }
 
+/// Who evaluates the frames of calls from Python code.
+#[cfg(all(Py_3_11, not(Py_3_12)))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Evaluates {
+    /// The interpreter, without leaving its loop.
+    Interpreter,
+    /// The interpreter, asked by the gate.
+    Gate,
+    /// An evaluator of the program.
+    Program,
+}
+
 /// Makes calls from Python code ask the function how they begin.
 #[cfg(all(Py_3_11, not(Py_3_12)))]
-mod evaluator {
+pub(crate) mod evaluator {
     use std::ffi::{c_int, c_void};
 
     use pyo3::ffi;
@@ -387,6 +399,17 @@ mod evaluator {
             replace(evaluate);
         }
         is_plain
+    }
+
+    /// Who evaluates frames: nobody but the interpreter, the gate, or the program.
+    pub(crate) fn present() -> super::Evaluates {
+        match current() {
+            plain if plain == _PyEval_EvalFrameDefault as *const () as usize => {
+                super::Evaluates::Interpreter
+            }
+            gate if gate == evaluate as *const () as usize => super::Evaluates::Gate,
+            _ => super::Evaluates::Program,
+        }
     }
 
     pub(super) fn unset() {

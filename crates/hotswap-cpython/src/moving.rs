@@ -4,7 +4,8 @@
 //! call that jumps as the current frame, with everything it holds in memory; a suspended
 //! generator holds its frame itself. Both get the new code, the variables by name and the
 //! place to go on at. The interpreter reads all of it anew when the callback returns
-//! (`_Py_call_instrumentation_jump` in CPython's `Python/instrumentation.c`).
+//! (`_Py_call_instrumentation_jump` in CPython's `Python/instrumentation.c`). CPython 3.11
+//! has trace functions only, and takes a detour (`tracing`).
 //!
 //! What the caller must know is in [`Route`]: that two places of two versions mean the
 //! same. What is checked here is that the interpreter cannot be hurt: the layout by a
@@ -13,6 +14,7 @@
 
 #[cfg(all(Py_3_11, not(Py_3_14)))]
 mod frame;
+#[cfg(not(all(Py_3_11, not(Py_3_12))))]
 mod jumps;
 #[cfg(all(Py_3_11, not(Py_3_14)))]
 mod padding;
@@ -25,6 +27,11 @@ mod rooms;
 #[cfg(all(Py_3_11, not(Py_3_14)))]
 mod self_test;
 mod slots;
+#[cfg(all(Py_3_11, not(Py_3_12)))]
+mod thread_state;
+#[cfg(all(Py_3_11, not(Py_3_12)))]
+mod tracing;
+mod watched;
 
 use std::sync::Arc;
 
@@ -34,9 +41,15 @@ use rustc_hash::FxHashMap;
 
 use crate::support::{Result, Tested, Unsupported, tested};
 
-pub use jumps::{Armed, arm, armed, disarm};
+#[cfg(not(all(Py_3_11, not(Py_3_12))))]
+use jumps as watching;
+#[cfg(all(Py_3_11, not(Py_3_12)))]
+use tracing as watching;
+
 #[cfg(all(Py_3_11, not(Py_3_14)))]
 pub use padding::{make_room, make_room_in_new};
+pub use watched::{Armed, armed};
+pub use watching::{arm, disarm, follow};
 
 pub(crate) const CAPABILITY: &str = "moving suspended calls";
 pub(crate) const RUNNING: &str = "moving running calls";
@@ -129,12 +142,12 @@ fn self_test(_: Python<'_>) -> std::result::Result<(), String> {
 #[cfg(all(Py_3_11, not(Py_3_14)))]
 use self_test::self_test;
 
-#[cfg(not(all(Py_3_12, not(Py_3_14))))]
+#[cfg(not(all(Py_3_11, not(Py_3_14))))]
 fn running_self_test(_: Python<'_>) -> std::result::Result<(), String> {
-    Err("hotswap moves running calls on CPython 3.12 and 3.13 only".to_string())
+    Err("hotswap moves running calls on CPython 3.11 to 3.13 only".to_string())
 }
 
-#[cfg(all(Py_3_12, not(Py_3_14)))]
+#[cfg(all(Py_3_11, not(Py_3_14)))]
 use self_test::running_self_test;
 
 #[cfg(test)]
@@ -152,7 +165,7 @@ mod tests {
             );
             assert_eq!(
                 running.is_ok(),
-                cfg!(all(Py_3_12, not(Py_3_14))),
+                cfg!(all(Py_3_11, not(Py_3_14))),
                 "{running:?}"
             );
         });

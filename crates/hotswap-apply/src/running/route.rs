@@ -47,7 +47,9 @@ impl<'py> Side<'py> {
         let back = listing
             .instructions
             .iter()
-            .filter(|each| each.name == "JUMP_BACKWARD")
+            .filter(|each| {
+                each.name == "JUMP_BACKWARD" || each.name.starts_with("POP_JUMP_BACKWARD")
+            })
             .filter_map(|each| each.target)
             .collect();
         let mut variables = FxHashSet::default();

@@ -19,6 +19,8 @@ mod at {
     pub(super) const FUNCTION: usize = if cfg!(Py_3_12) { 16 } else { 0 };
     pub(super) const GLOBALS: usize = if cfg!(Py_3_12) { 24 } else { 8 };
     pub(super) const FRAME_OBJECT: usize = if cfg!(Py_3_12) { 48 } else { 40 };
+    #[cfg(not(Py_3_12))]
+    pub(super) const CALLER: usize = 48;
     pub(super) const INSTRUCTION: usize = 56;
     pub(super) const STACK_TOP: usize = 64;
     pub(super) const OWNER: usize = if cfg!(Py_3_12) { 70 } else { 69 };
@@ -26,6 +28,9 @@ mod at {
     pub(super) const SLOTS: usize = 72;
     /// Where a frame object (`struct _frame`) refers to its frame.
     pub(super) const FRAME_IN_OBJECT: usize = 24;
+    /// Where a frame object of CPython 3.11 says whether each instruction is traced.
+    #[cfg(not(Py_3_12))]
+    pub(super) const TRACES_INSTRUCTIONS: usize = 45;
     /// How far before its frame a generator keeps its state.
     pub(super) const STATE_BEFORE_FRAME: usize = 5;
     /// Where a generator of CPython 3.11 refers to its code once more.
@@ -83,6 +88,20 @@ impl Frame {
 
     pub(super) fn address(self) -> usize {
         self.0 as usize
+    }
+
+    /// The frame of the caller, if it has one.
+    #[cfg(not(Py_3_12))]
+    pub(super) fn caller(self) -> Option<Frame> {
+        let caller: *mut u8 = self.get(at::CALLER);
+        (!caller.is_null()).then_some(Frame(caller))
+    }
+
+    /// How far the instruction that runs, or ran last, is from the first, in bytes.
+    #[cfg(not(Py_3_12))]
+    pub(super) fn offset(self) -> Option<u32> {
+        let distance = (self.instruction() as isize) - (first_instruction(self.code()) as isize);
+        u32::try_from(distance).ok()
     }
 
     /// The code it runs; the frame owns the reference.
@@ -187,6 +206,17 @@ pub(super) fn set_code_of_generator(generator: &Bound<'_, PyAny>, code: Object) 
         .wrapping_add(at::CODE_IN_GENERATOR);
     // SAFETY: a field of a live generator, which owns a reference there.
     unsafe { field.cast::<Object>().replace(code) }
+}
+
+/// Whether the trace function is called for each instruction of a frame, beside each line.
+///
+/// # Safety
+///
+/// `object` is a live frame object.
+#[cfg(not(Py_3_12))]
+pub(super) unsafe fn traces_instructions(object: *mut ffi::PyFrameObject) -> *mut c_char {
+    let field = object.cast::<u8>().wrapping_add(at::TRACES_INSTRUCTIONS);
+    field.cast::<c_char>()
 }
 
 /// Where the thread notes the end of its newest frame, and the end of the room for more.

@@ -1,71 +1,23 @@
-//! Watching the backward jumps of old code, and of no other.
+//! Watching the backward jumps of old code, and of no other (CPython 3.12 and later).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyCode;
-use rustc_hash::FxHashMap;
 
-use super::slots::Slots;
-use super::{Route, Target, check_running};
+use super::watched::{self, Watched};
+use super::{Route, check_running};
 use crate::once::intern;
 use crate::support::{CpythonError, Result, Unsupported};
 
 /// The numbers of tools that no kind of tool has for its own (PEP 669).
 const TOOL_NUMBERS: [u8; 2] = [3, 4];
 
-/// What is known of a watched code object.
-#[derive(Debug)]
-pub(super) struct Watched {
-    pub(super) old: Py<PyCode>,
-    pub(super) new: Py<PyCode>,
-    pub(super) old_slots: Slots,
-    pub(super) new_slots: Slots,
-    pub(super) loops: FxHashMap<u32, Target>,
-    outcome: Mutex<Outcome>,
-}
+/// The number that hotswap is registered under. It is locked for moments only.
+static TOOL: Mutex<Option<u8>> = Mutex::new(None);
 
-#[derive(Debug, Default)]
-struct Outcome {
-    moved: u64,
-    refusal: Option<String>,
-}
-
-impl Watched {
-    pub(super) fn note(&self, outcome: super::Moved) {
-        let mut known = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
-        match outcome {
-            super::Moved::Done => known.moved += 1,
-            super::Moved::Refused(reason) => known.refusal = Some(reason),
-        }
-    }
-}
-
-/// What came of watching a code object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Armed {
-    /// How many calls have gone on in the new code.
-    pub moved: u64,
-    /// Why one did not, last.
-    pub refusal: Option<String>,
-}
-
-/// By the address of the old code. It is locked for moments only, in which nothing of
-/// Python runs, so that no fork and no callback can find it locked.
-static WATCHED: Mutex<Option<State>> = Mutex::new(None);
-
-#[derive(Debug)]
-struct State {
-    tool: u8,
-    by_code: FxHashMap<usize, Arc<Watched>>,
-}
-
-fn with_state<R>(work: impl FnOnce(&mut Option<State>) -> R) -> R {
-    work(&mut WATCHED.lock().unwrap_or_else(PoisonError::into_inner))
-}
-
-pub(super) fn watched(code: usize) -> Option<Arc<Watched>> {
-    with_state(|state| state.as_ref()?.by_code.get(&code).cloned())
+fn with_tool<R>(work: impl FnOnce(&mut Option<u8>) -> R) -> R {
+    work(&mut TOOL.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Lets calls that are in `route.old` go on in `route.new` when they next jump back in a
@@ -75,20 +27,18 @@ pub fn arm(py: Python<'_>, route: &Route<'_>) -> Result<()> {
     watch(py, route)
 }
 
+/// Looks again who is inside watched code: that is seen by itself here.
+pub fn follow(_py: Python<'_>) -> Result<()> {
+    Ok(())
+}
+
 pub(super) fn watch(py: Python<'_>, route: &Route<'_>) -> Result<()> {
-    let watched = Watched {
-        old: route.old.clone().unbind(),
-        new: route.new.clone().unbind(),
-        old_slots: Slots::of(&route.old)?,
-        new_slots: Slots::of(&route.new)?,
-        loops: route.loops.clone(),
-        outcome: Mutex::default(),
-    };
+    let watched = Watched::of(route)?;
     let monitoring = py
         .import(intern!(py, "sys"))?
         .getattr(intern!(py, "monitoring"))?;
     let jump = event(&monitoring)?;
-    let tool = match with_state(|state| state.as_ref().map(|state| state.tool)) {
+    let tool = match with_tool(|tool| *tool) {
         Some(tool) => tool,
         None => take_number(&monitoring, &jump)?,
     };
@@ -98,15 +48,7 @@ pub(super) fn watch(py: Python<'_>, route: &Route<'_>) -> Result<()> {
     // the program: setting events brings it up to date.
     monitoring.call_method1(set, (tool, &route.new, &jump))?;
     monitoring.call_method1(set, (tool, &route.new, none))?;
-    let key = route.old.as_ptr() as usize;
-    let replaced = with_state(|state| {
-        let state = state.get_or_insert_with(|| State {
-            tool,
-            by_code: FxHashMap::default(),
-        });
-        state.by_code.insert(key, Arc::new(watched))
-    });
-    drop(replaced);
+    watched::insert(watched);
     monitoring.call_method1(set, (tool, &route.old, &jump))?;
     Ok(())
 }
@@ -128,6 +70,7 @@ fn take_number(monitoring: &Bound<'_, PyAny>, jump: &Bound<'_, PyAny>) -> Result
         }
         let callback = pyo3::wrap_pyfunction!(at_jump, py)?;
         monitoring.call_method1(intern!(py, "register_callback"), (number, jump, callback))?;
+        with_tool(|tool| *tool = Some(number));
         return Ok(number);
     }
     Err(CpythonError::Unsupported(Unsupported {
@@ -138,21 +81,14 @@ fn take_number(monitoring: &Bound<'_, PyAny>, jump: &Bound<'_, PyAny>) -> Result
 
 /// Ends the watch over a code object; over the last one, gives the number back.
 pub fn disarm(py: Python<'_>, code: &Bound<'_, PyCode>) -> Result<()> {
-    let key = code.as_ptr() as usize;
-    let (removed, tool, last) = with_state(|state| match state {
-        None => (None, 0, false),
-        Some(known) => {
-            let removed = known.by_code.remove(&key);
-            let (tool, last) = (known.tool, known.by_code.is_empty());
-            if last {
-                *state = None;
-            }
-            (removed, tool, last)
-        }
-    });
-    if removed.is_none() {
+    let Some(last) = watched::remove(code) else {
         return Ok(());
-    }
+    };
+    let tool = with_tool(|known| match last {
+        true => known.take(),
+        false => *known,
+    });
+    let Some(tool) = tool else { return Ok(()) };
     let monitoring = py
         .import(intern!(py, "sys"))?
         .getattr(intern!(py, "monitoring"))?;
@@ -165,24 +101,10 @@ pub fn disarm(py: Python<'_>, code: &Bound<'_, PyCode>) -> Result<()> {
     Ok(())
 }
 
-/// What came of watching `code`; None if it is not watched.
-#[must_use]
-pub fn armed(code: &Bound<'_, PyCode>) -> Option<Armed> {
-    let watched = watched(code.as_ptr() as usize)?;
-    let known = watched
-        .outcome
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    Some(Armed {
-        moved: known.moved,
-        refusal: known.refusal.clone(),
-    })
-}
-
 /// Called by the interpreter when watched code jumps.
 #[pyfunction]
 fn at_jump(code: &Bound<'_, PyAny>, from: u32, to: u32) {
-    let Some(watched) = watched(code.as_ptr() as usize) else {
+    let Some(watched) = watched::at(code.as_ptr() as usize) else {
         return;
     };
     #[cfg(all(Py_3_12, not(Py_3_14)))]

@@ -6,12 +6,12 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use super::frame::{
-    Frame, OWNED_BY_GENERATOR, OWNED_BY_THREAD, Object, UNIT, data_stack, first_instruction,
-    is_idle,
-};
-use super::jumps::Watched;
+use super::frame::{Frame, OWNED_BY_GENERATOR, Object, UNIT, first_instruction, is_idle};
+#[cfg(Py_3_12)]
+use super::frame::{OWNED_BY_THREAD, data_stack};
 use super::slots::Slots;
+#[cfg(Py_3_12)]
+use super::watched::Watched;
 use super::{Moved, Route, Target, rooms};
 use crate::once::intern;
 
@@ -22,6 +22,7 @@ pub(super) fn refused<T>(reason: impl Into<String>) -> Result<T, String> {
 /// Moves the call that is jumping now.
 ///
 /// `from` and `to` are the offsets of the jump, in bytes.
+#[cfg(Py_3_12)]
 pub(super) fn move_current(
     py: Python<'_>,
     watched: &Watched,
@@ -113,17 +114,21 @@ pub(super) fn move_generator(
 }
 
 /// What a move needs to know of both sides.
-struct Way<'a> {
-    old: Object,
-    new: Object,
-    old_slots: &'a Slots,
-    new_slots: &'a Slots,
-    target: &'a Target,
+pub(super) struct Way<'a> {
+    pub(super) old: Object,
+    pub(super) new: Object,
+    pub(super) old_slots: &'a Slots,
+    pub(super) new_slots: &'a Slots,
+    pub(super) target: &'a Target,
 }
 
-enum Room<'py> {
+pub(super) enum Room<'py> {
     /// On the stack of the thread, which it may take more of.
+    #[cfg(Py_3_12)]
     Thread,
+    /// So many words on the stack of the thread.
+    #[cfg(not(Py_3_12))]
+    Reserved(usize),
     /// So many words inside this generator.
     Generator(usize, Bound<'py, PyAny>),
 }
@@ -150,10 +155,11 @@ fn discard(fillings: Vec<Filling>) {
 ///
 /// # Safety
 ///
-/// `frame` is that of the current call of this thread, or of a generator that does not run;
+/// `frame` is that of the current call of this thread, of one that waits for the current one
+/// and has the room, or of a generator that does not run;
 /// it is in `way.old` at the place that `way.target` stands for, and `next` is the
 /// instruction of `way.new` to go on at.
-unsafe fn relocate(
+pub(super) unsafe fn relocate(
     py: Python<'_>,
     frame: Frame,
     way: &Way<'_>,
@@ -172,10 +178,24 @@ unsafe fn relocate(
     let in_object = match room {
         Room::Generator(..) => new.needed(),
         // Its stack is empty when the call ends.
-        Room::Thread => after,
+        _ => after,
     };
     rooms::of_object(py, frame, old, in_object)?;
+    #[cfg(Py_3_12)]
     let new_end = frame.slot(new.size());
+    #[cfg(not(Py_3_12))]
+    match room {
+        Room::Generator(words, _) if *words < new.needed() => {
+            return refused(
+                "the new code needs more room than the generator has, which was made for the old one",
+            );
+        }
+        Room::Reserved(words) if *words < new.size() => {
+            return refused("there is no room for the new code's variables");
+        }
+        Room::Generator(..) | Room::Reserved(_) => {}
+    }
+    #[cfg(Py_3_12)]
     let top_field = match room {
         Room::Generator(words, _) if *words < new.needed() => {
             return refused(
@@ -224,6 +244,7 @@ unsafe fn relocate(
     frame.set_code(way.new);
     frame.set_instruction(next);
     frame.set_stack_top((after + depth) as c_int);
+    #[cfg(Py_3_12)]
     if let Some(field) = top_field {
         // SAFETY: a field of the state of the running thread, whose newest frame this is.
         unsafe { field.write(new_end) };

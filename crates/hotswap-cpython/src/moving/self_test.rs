@@ -8,11 +8,9 @@ use rustc_hash::FxHashMap;
 use super::frame::{
     Frame, OWNED_BY_THREAD, WORD, data_stack, first_instruction, is_idle, size_before_frame,
 };
-#[cfg(Py_3_12)]
-use super::jumps;
 use super::relocate::{move_generator, refused};
 use super::slots::Slots;
-use super::{Moved, Route, Target};
+use super::{Moved, Route, Target, watched, watching};
 use crate::bytecode::Listing;
 use crate::once::intern;
 use crate::support::raised;
@@ -24,11 +22,64 @@ pub(super) fn self_test(py: Python<'_>) -> Result<(), String> {
     test_generator(py, &namespace)
 }
 
-/// Moves a loop.
+/// Moves loops.
 #[cfg(Py_3_12)]
 pub(super) fn running_self_test(py: Python<'_>) -> Result<(), String> {
     let namespace = programs(py)?;
-    test_loop(py, &namespace)
+    test_loops(py, &namespace)
+}
+
+/// Moves loops, while the program's own functions that trace do not.
+#[cfg(not(Py_3_12))]
+pub(super) fn running_self_test(py: Python<'_>) -> Result<(), String> {
+    let namespace = programs(py)?;
+    super::thread_state::ThreadState::look(py)?;
+    look_at_frame_object(py, &namespace)?;
+    let state = super::thread_state::ThreadState::own(py);
+    let (trace, profile) = (state.trace_function(), state.profile_function());
+    let tracing = state.tracing();
+    state.set_trace_function(None);
+    state.set_profile_function(None);
+    state.set_tracing(0);
+    let tested = test_loops(py, &namespace);
+    state.set_tracing(tracing);
+    state.set_profile_function(profile);
+    state.set_trace_function(trace);
+    tested
+}
+
+/// Whether the field that asks for an event at each instruction is where it should be.
+#[cfg(not(Py_3_12))]
+fn look_at_frame_object(py: Python<'_>, namespace: &Bound<'_, PyDict>) -> Result<(), String> {
+    let look = pyo3::wrap_pyfunction!(asks_for_instructions, py).map_err(raised)?;
+    namespace.set_item("asks", look).map_err(raised)?;
+    let source = c"
+import sys
+def asking(asks):
+    frame = sys._getframe()
+    seen = [asks(frame)]
+    frame.f_trace_opcodes = True
+    seen.append(asks(frame))
+    frame.f_trace_opcodes = False
+    seen.append(asks(frame))
+    return seen == [0, 1, 0]
+answer = asking(asks)
+";
+    py.run(source, Some(namespace), None).map_err(raised)?;
+    let answer = namespace.as_any().get_item("answer").map_err(raised)?;
+    match answer.is_truthy().map_err(raised)? {
+        true => Ok(()),
+        false => refused("the fields of a frame object are not where they should be"),
+    }
+}
+
+#[cfg(not(Py_3_12))]
+#[pyfunction]
+fn asks_for_instructions(frame: &Bound<'_, PyAny>) -> i8 {
+    // SAFETY: the self-test calls with a frame object.
+    let field = unsafe { super::frame::traces_instructions(frame.as_ptr().cast()) };
+    // SAFETY: frame objects are larger than this.
+    unsafe { field.read() }
 }
 
 fn programs(py: Python<'_>) -> Result<Bound<'_, PyDict>, String> {
@@ -44,6 +95,31 @@ def new_loop(things, out):
         cell = thing
         out.append(('new', (lambda: cell)(), [out, (things, (out, things))] is out))
     return 'new'
+def endless(things, out):
+    while True:
+        if not things:
+            return 'old'
+        out.append(('old', things.pop()))
+def new_endless(things, out):
+    more = 1
+    while True:
+        if not things:
+            return 'new'
+        (lambda: out.append(('new', things.pop())))()
+def making(things):
+    sum = 0
+    while True:
+        sum += 1
+        if sum > 3:
+            break
+    yield ('old', (sum, (sum, (sum, (sum, sum, sum)))))
+def new_making(things):
+    sum = 0
+    while True:
+        if sum > 2:
+            break
+        sum += 2
+    yield ('new', len(things) - 1, sum)
 def generator(things):
     for thing in things:
         back = yield ('old', thing)
@@ -82,30 +158,76 @@ fn only(listing: &Listing, name: &str) -> Result<Target, String> {
     })
 }
 
-#[cfg(Py_3_12)]
-fn test_loop(py: Python<'_>, namespace: &Bound<'_, PyDict>) -> Result<(), String> {
-    let old = code_in(namespace, "loop").map_err(raised)?;
-    let new = code_in(namespace, "new_loop").map_err(raised)?;
-    let from = only(&Listing::of(&old).map_err(raised)?, "FOR_ITER")?;
-    let to = only(&Listing::of(&new).map_err(raised)?, "FOR_ITER")?;
+/// A loop that has more variables afterwards, one whose stack is empty, one in a generator.
+fn test_loops(py: Python<'_>, namespace: &Bound<'_, PyDict>) -> Result<(), String> {
+    test_loop(
+        py,
+        namespace,
+        ("loop", "new_loop"),
+        c"
+out = []
+result = loop(iter([1, 2, 3]), out)
+answer = result == 'new' and out == [('old', 1), ('new', 2, False), ('new', 3, False)]
+",
+    )?;
+    test_loop(
+        py,
+        namespace,
+        ("endless", "new_endless"),
+        c"
+out = []
+result = endless([1, 2, 3], out)
+answer = result == 'new' and out == [('old', 3), ('new', 2), ('new', 1)]
+",
+    )?;
+    test_loop(
+        py,
+        namespace,
+        ("making", "new_making"),
+        c"
+answer = [*making([1, 2, 3])] == [('new', 2, 3)]
+",
+    )
+}
+
+/// Where the only loop of a code object jumps back to.
+fn head(code: &Bound<'_, PyCode>) -> Result<Target, String> {
+    let listing = Listing::of(code).map_err(raised)?;
+    let back = listing.instructions.iter().rev().find_map(|each| {
+        let target = each.target?;
+        (each.name.contains("JUMP_BACKWARD") && target < each.offset).then_some(target)
+    });
+    let offset = back.ok_or("there is no loop in the self-test's code")?;
+    let depth = listing.depth(offset).ok_or("it is not reached")?;
+    Ok(Target {
+        offset,
+        depth,
+        needed: Vec::new(),
+        given: std::sync::Arc::default(),
+    })
+}
+
+fn test_loop(
+    py: Python<'_>,
+    namespace: &Bound<'_, PyDict>,
+    (old, new): (&str, &str),
+    program: &std::ffi::CStr,
+) -> Result<(), String> {
+    let old = code_in(namespace, old).map_err(raised)?;
+    let new = code_in(namespace, new).map_err(raised)?;
+    let (from, to) = (head(&old)?, head(&new)?);
     let route = Route {
         old: old.clone(),
         new,
         loops: [(from.offset, to)].into_iter().collect(),
         suspensions: FxHashMap::default(),
     };
-    jumps::watch(py, &route).map_err(|error| error.to_string())?;
-    let ran = py.run(
-        c"
-out = []
-result = loop(iter([1, 2, 3]), out)
-answer = result == 'new' and out == [('old', 1), ('new', 2, False), ('new', 3, False)]
-",
-        Some(namespace),
-        None,
-    );
-    let armed = jumps::armed(&old);
-    jumps::disarm(py, &old).map_err(|error| error.to_string())?;
+    watching::watch(py, &route).map_err(|error| error.to_string())?;
+    #[cfg(not(Py_3_12))]
+    super::tracing::expect_own(py);
+    let ran = py.run(program, Some(namespace), None);
+    let armed = watched::armed(&old);
+    watching::disarm(py, &old).map_err(|error| error.to_string())?;
     ran.map_err(raised)?;
     let answer = namespace.as_any().get_item("answer").map_err(raised)?;
     if !answer.is_truthy().map_err(raised)? {
