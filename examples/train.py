@@ -3,7 +3,7 @@
     python examples/train.py
 
 The loop stands at the top level of the script, so it can never be entered again: it goes on in the new code
-at its next round, with the model and all variables it has. Exits with 0 only if it did. CPython 3.12 or 3.13.
+at its next round, with the model and all variables it has. Exits with 0 only if it did. CPython 3.11 to 3.13.
 """
 
 import os
@@ -58,8 +58,8 @@ EDITS = [
 
 
 def main():
-    if not (3, 12) <= sys.version_info < (3, 14):
-        print("running calls move on CPython 3.12 and 3.13 only")
+    if not (3, 11) <= sys.version_info < (3, 14):
+        print("running calls move on CPython 3.11 to 3.13 only")
         return 2
     with tempfile.TemporaryDirectory(prefix="hotswap-train-") as temporary:
         script = Path(temporary).resolve() / "train.py"
