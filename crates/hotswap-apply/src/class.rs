@@ -16,6 +16,7 @@ use crate::values;
 mod adopt;
 mod after;
 mod cached;
+mod collected;
 mod derived;
 mod due;
 mod hooks;
@@ -26,6 +27,7 @@ mod scope;
 mod shape;
 
 pub(crate) use cached::cached_function;
+pub(crate) use collected::Collected;
 pub(crate) use remade::Remade;
 pub(crate) use scope::hide;
 

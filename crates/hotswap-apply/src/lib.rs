@@ -61,6 +61,7 @@ mod stage;
 mod statement;
 mod timeline;
 mod transaction;
+mod trial;
 mod undisturbed;
 mod unloaded;
 mod update;

@@ -192,6 +192,12 @@ pub(crate) struct Stage<'w, 'py> {
     pub staged_modules: crate::imports::StagedModules,
     /// What is left to do right after the commit.
     pub after: Vec<After<'py>>,
+    /// Classes whose hooks are asked again after the commit.
+    pub collected: Vec<crate::class::Collected<'py>>,
+    /// Classes that were looked at for that, by address.
+    pub asked_hooks: FxHashSet<usize>,
+    /// Classes that hold a container of which this update changes the content.
+    pub changed_members: Vec<Bound<'py, PyType>>,
 }
 
 impl<'w, 'py> Stage<'w, 'py> {

@@ -326,6 +326,24 @@ impl<'py> Transaction<'py> {
         planned
     }
 
+    /// All attributes of classes that are going to be written.
+    #[allow(clippy::type_complexity)]
+    pub(crate) fn planned_members(
+        &self,
+    ) -> Vec<(
+        Bound<'py, PyType>,
+        Bound<'py, PyAny>,
+        Option<Bound<'py, PyAny>>,
+    )> {
+        let members = self.writes.iter().filter_map(|write| match write {
+            Write::ClassAttribute { class, name, value } => {
+                Some((class.clone(), name.clone(), value.clone()))
+            }
+            _ => None,
+        });
+        members.collect()
+    }
+
     /// The bases that are planned for a class.
     pub(crate) fn planned_bases(&self, class: &Bound<'py, PyType>) -> Option<Bound<'py, PyTuple>> {
         self.writes.iter().rev().find_map(|write| match write {

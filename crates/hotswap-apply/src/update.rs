@@ -152,7 +152,10 @@ pub fn update(
             }
         }
         let late = stages.iter().any(|(_, stage)| {
-            !stage.late.is_empty() || !stage.after.is_empty() || stage.will_take_over()
+            !stage.late.is_empty()
+                || !stage.after.is_empty()
+                || !stage.collected.is_empty()
+                || stage.will_take_over()
         });
         // Until the end of this block, where also what failed has been undone.
         let _undisturbed = match late && cpython::other_threads(py) {
@@ -444,6 +447,9 @@ fn begin<'w, 'py>(
         committed: false,
         rebound: Vec::new(),
         after: Vec::new(),
+        collected: Vec::new(),
+        asked_hooks: FxHashSet::default(),
+        changed_members: Vec::new(),
         abstract_classes: Vec::new(),
         rebuilt: Vec::new(),
         unbound: Vec::new(),
@@ -556,6 +562,8 @@ impl<'py> Stage<'_, 'py> {
         self.settle_stand_ins()?;
         fault::point("abstract methods")?;
         self.plan_abstract_methods()?;
+        self.withdraw_named()?;
+        self.note_collected()?;
         let staged = self.staging.values();
         self.transaction.namespaces = staged
             .flat_map(|staging| [staging.namespace.clone(), staging.live.clone()])
@@ -715,6 +723,8 @@ impl<'py> Stage<'_, 'py> {
             self.swap_codes()?;
             self.settle_combinations()?;
             self.plan_abstract_methods()?;
+            self.withdraw_named()?;
+            self.note_collected()?;
             self.transaction.renew_frozensets()?;
             self.transaction.commit(self.py)?;
             self.run_after()?;
@@ -723,7 +733,7 @@ impl<'py> Stage<'_, 'py> {
             }
             self.transaction.commit(self.py)?;
         }
-        Ok(())
+        self.collect_again()
     }
 
     /// Notes the values of the names that a statement is about to bind in place.

@@ -230,6 +230,7 @@ impl<'py> Stage<'_, 'py> {
             let qualname: String = class.getattr("__qualname__")?.extract()?;
             self.changed
                 .insert((module, format!("{qualname}.{name}")), Changed::Value);
+            self.changed_members.push(class.clone());
         }
         Ok(true)
     }

@@ -1,10 +1,11 @@
 """An edited __init_subclass__ is applied to the subclasses that exist, and the registry is not doubled."""
+
 WEIGHT = 1
-TAGS = ['classes', 'held']
-PYTHON = '3.8'
+TAGS = ["classes", "held"]
+PYTHON = "3.8"
 
 FILES = {
-    'mod.py': '''\
+    "mod.py": """\
 REGISTRY = {}
 class Base:
     def __init_subclass__(cls):
@@ -14,15 +15,15 @@ class A(Base):
     pass
 class B(Base):
     pass
-''',
+""",
 }
 
 STEPS = [
     [
         (
-            'write',
-            'mod.py',
-            '''\
+            "write",
+            "mod.py",
+            """\
 REGISTRY = {}
 class Base:
     def __init_subclass__(cls):
@@ -32,7 +33,7 @@ class A(Base):
     pass
 class B(Base):
     pass
-''',
+""",
         ),
     ],
 ]

@@ -1,0 +1,326 @@
+//! Running code of the program that may write to some objects and to what it makes, and
+//! to nothing else.
+//!
+//! What a hook of a class does cannot be told from its source: it calls what it is given.
+//! So it is watched while it runs. A trace function looks at the code of each Python
+//! function before its first instruction, and stops at stores whose target is neither
+//! allowed nor new; a profile function does the same for functions in C. What is new is
+//! known to `tracemalloc`, which follows allocations from the beginning of the run on.
+//! A run that is stopped has done nothing but what is allowed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use hotswap_plan::{is_pure_builtin, is_pure_library, is_pure_method, is_pure_method_name};
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+use pyo3::types::{PyCFunction, PyDict, PyList, PyModule, PyTuple, PyType};
+
+use crate::codes;
+use crate::guard::NotHarmless;
+use crate::values;
+
+mod judged;
+
+use judged::{Check, Judgement};
+
+/// So many containers of a kind CPython keeps for later use, at the most: what it takes
+/// from there is not seen as new, so that store is emptied first.
+const KEPT_FOR_LATER: usize = 100;
+
+/// Calls something, with the objects given the only old ones that it may write to. An
+/// error in words: why it came to nothing.
+pub(crate) fn attempt<'py>(
+    callable: &Bound<'py, PyAny>,
+    arguments: &Bound<'py, PyTuple>,
+    keywords: Option<&Bound<'py, PyDict>>,
+    writable: &[Bound<'py, PyAny>],
+) -> PyResult<Result<(), String>> {
+    let py = callable.py();
+    let (sys, malloc) = (py.import("sys")?, py.import("tracemalloc")?);
+    let is_free = sys.call_method0("gettrace")?.is_none()
+        && sys.call_method0("getprofile")?.is_none()
+        && !malloc.call_method0("is_tracing")?.is_truthy()?;
+    if !is_free {
+        return Ok(Err("a debugger or profiler is at work".to_string()));
+    }
+    let watch = Arc::new(Watch {
+        writable: writable.iter().map(|each| each.clone().unbind()).collect(),
+        origin: malloc.getattr("get_object_traceback")?.unbind(),
+        judged: Mutex::new(HashMap::new()),
+        refused: Mutex::new(None),
+    });
+    let gc = py.import("gc")?;
+    let collects = gc.call_method0("isenabled")?.is_truthy()?;
+    gc.call_method0("disable")?;
+    let kept = PyList::empty(py);
+    for _ in 0..KEPT_FOR_LATER {
+        kept.append(PyDict::new(py))?;
+        kept.append(PyList::empty(py))?;
+    }
+    malloc.call_method1("start", (1,))?;
+    let result = watched(&watch, &sys, callable, arguments, keywords);
+    sys.call_method1("settrace", (py.None(),))?;
+    sys.call_method1("setprofile", (py.None(),))?;
+    malloc.call_method0("stop")?;
+    if collects {
+        gc.call_method0("enable")?;
+    }
+    let refused = watch
+        .refused
+        .lock()
+        .ok()
+        .and_then(|mut reason| reason.take());
+    match (result, refused) {
+        // Also where the program caught the exception.
+        (_, Some(reason)) => Ok(Err(reason)),
+        (Ok(_), None) => Ok(Ok(())),
+        (Err(error), None) if error.is_instance_of::<PyException>(py) => {
+            Ok(Err(format!("it raised {error}")))
+        }
+        (Err(error), None) => Err(error),
+    }
+}
+
+fn watched<'py>(
+    watch: &Arc<Watch>,
+    sys: &Bound<'py, PyModule>,
+    callable: &Bound<'py, PyAny>,
+    arguments: &Bound<'py, PyTuple>,
+    keywords: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = callable.py();
+    let local = {
+        let watch = watch.clone();
+        let look = move |arguments: &Bound<'_, PyTuple>,
+                         _: Option<&Bound<'_, PyDict>>|
+              -> PyResult<Option<Py<PyAny>>> {
+            let event = arguments.get_item(1)?;
+            if event.eq("opcode")? {
+                watch.at_instruction(&arguments.get_item(0)?)?;
+            }
+            // It stays the trace function of the frame.
+            Ok(None)
+        };
+        PyCFunction::new_closure(py, None, None, look)?.unbind()
+    };
+    let global = {
+        let watch = watch.clone();
+        let look = move |arguments: &Bound<'_, PyTuple>,
+                         _: Option<&Bound<'_, PyDict>>|
+              -> PyResult<Option<Py<PyAny>>> {
+            let frame = arguments.get_item(0)?;
+            if !watch.at_call(&frame)? {
+                return Ok(None);
+            }
+            let local = local.clone_ref(frame.py());
+            // In this order: CPython 3.13 begins to report instructions when both are set.
+            frame.setattr("f_trace", &local)?;
+            frame.setattr("f_trace_opcodes", true)?;
+            frame.setattr("f_trace_lines", false)?;
+            Ok(Some(local.into_any()))
+        };
+        PyCFunction::new_closure(py, None, None, look)?
+    };
+    let profile = {
+        let watch = watch.clone();
+        let look =
+            move |arguments: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| -> PyResult<()> {
+                if arguments.get_item(1)?.eq("c_call")? {
+                    watch.at_builtin(&arguments.get_item(0)?, &arguments.get_item(2)?)?;
+                }
+                Ok(())
+            };
+        PyCFunction::new_closure(py, None, None, look)?
+    };
+    // CPython 3.12 reports instructions only if some frame had asked for them before.
+    let outer = sys.call_method0("_getframe")?;
+    let asked = outer.getattr("f_trace_opcodes")?;
+    outer.setattr("f_trace_opcodes", true)?;
+    sys.call_method1("setprofile", (profile,))?;
+    sys.call_method1("settrace", (global,))?;
+    outer.setattr("f_trace_opcodes", asked)?;
+    codes::note_execution();
+    callable.call(arguments, keywords)
+}
+
+struct Watch {
+    writable: Vec<Py<PyAny>>,
+    /// `tracemalloc.get_object_traceback`
+    origin: Py<PyAny>,
+    /// By the address of the code object, which is kept alive.
+    judged: Mutex<HashMap<usize, (Py<PyAny>, Arc<Judgement>)>>,
+    refused: Mutex<Option<String>>,
+}
+
+impl Watch {
+    /// Before a function begins or goes on. Whether its instructions must be looked at.
+    fn at_call(&self, frame: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let judgement = self.judgement(frame)?;
+        if let Some(reason) = &judgement.refused {
+            let name = codes::name_of(&frame.getattr("f_code")?)?;
+            return self.refuse(&format!("{name}() {reason}")).map(|()| false);
+        }
+        Ok(!judgement.checks.is_empty())
+    }
+
+    fn judgement(&self, frame: &Bound<'_, PyAny>) -> PyResult<Arc<Judgement>> {
+        let code = frame.getattr("f_code")?;
+        let at = code.as_ptr() as usize;
+        if let Ok(judged) = self.judged.lock()
+            && let Some((_, judgement)) = judged.get(&at)
+        {
+            return Ok(judgement.clone());
+        }
+        let judgement = Arc::new(Judgement::of(&code, frame)?);
+        if let Ok(mut judged) = self.judged.lock() {
+            judged.insert(at, (code.unbind(), judgement.clone()));
+        }
+        Ok(judgement)
+    }
+
+    /// Before an instruction: may it store where it is going to?
+    fn at_instruction(&self, frame: &Bound<'_, PyAny>) -> PyResult<()> {
+        let at: u32 = frame.getattr("f_lasti")?.extract().unwrap_or(0);
+        let judgement = self.judgement(frame)?;
+        let Some(check) = judgement.checks.get(&at) else {
+            return Ok(());
+        };
+        let target = target_of(frame, check)?;
+        let allowed = match &target {
+            None => false,
+            Some(target) if values::is_plain(target) => check.plain,
+            Some(target) => self.may_write(target)?,
+        };
+        if allowed {
+            return Ok(());
+        }
+        let name = codes::name_of(&frame.getattr("f_code")?)?;
+        self.refuse(&format!("{name}() changes {}", check.path.join(".")))
+    }
+
+    /// Before a function in C is called.
+    fn at_builtin(&self, frame: &Bound<'_, PyAny>, function: &Bound<'_, PyAny>) -> PyResult<()> {
+        let name: String = function.getattr("__name__")?.extract()?;
+        let owner = function
+            .getattr("__self__")
+            .ok()
+            .filter(|owner| !owner.is_none());
+        let allowed = match &owner {
+            Some(class) if class.is_instance_of::<PyType>() => matches!(
+                name.as_str(),
+                "__new__"
+                    | "__init_subclass__"
+                    | "__subclasshook__"
+                    | "__subclasses__"
+                    | "fromkeys"
+                    | "from_bytes"
+                    | "maketrans"
+                    | "mro"
+            ),
+            Some(object) if !object.is_instance_of::<PyModule>() => {
+                let kind = object.get_type().name()?.to_string();
+                is_pure_method(&kind, &name)
+                    || (is_pure_method_name(&name) && !values::is_python_class(&object.get_type())?)
+                    || matches!(name.as_str(), "__contains__" | "__getitem__" | "__dir__")
+                    || (self.may_write(object)? && is_container(object))
+            }
+            _ => {
+                let home: String = function
+                    .getattr("__module__")?
+                    .extract()
+                    .unwrap_or_default();
+                match home.as_str() {
+                    "builtins" if matches!(name.as_str(), "setattr" | "delattr") => {
+                        // Its target is looked at where the name is read.
+                        self.judgement(frame)?.sets_by_name
+                    }
+                    "builtins" if name == "vars" => self.judgement(frame)?.reads_vars,
+                    "builtins" => {
+                        is_pure_builtin(&name)
+                            || matches!(name.as_str(), "callable" | "dir" | "id" | "iter")
+                    }
+                    "_abc" => true,
+                    "sys" => matches!(
+                        name.as_str(),
+                        "_getframe" | "_getframemodulename" | "intern"
+                    ),
+                    _ => is_pure_library(&home, &name),
+                }
+            }
+        };
+        match allowed {
+            true => Ok(()),
+            false => self.refuse(&format!(
+                "calls {name}(), which is not known to be harmless"
+            )),
+        }
+    }
+
+    /// Whether an object is one of those that may be written to, or was made meanwhile.
+    fn may_write(&self, object: &Bound<'_, PyAny>) -> PyResult<bool> {
+        if self.writable.iter().any(|each| each.is(object)) {
+            return Ok(true);
+        }
+        let origin = self.origin.bind(object.py()).call1((object,))?;
+        Ok(!origin.is_none())
+    }
+
+    fn refuse(&self, reason: &str) -> PyResult<()> {
+        if let Ok(mut refused) = self.refused.lock() {
+            refused.get_or_insert_with(|| reason.to_string());
+        }
+        Err(NotHarmless::new_err(reason.to_string()))
+    }
+}
+
+/// Whether a method of this object can do nothing but change the object.
+fn is_container(object: &Bound<'_, PyAny>) -> bool {
+    let kind = object.get_type();
+    let Ok(home) = kind
+        .getattr("__module__")
+        .and_then(|home| home.extract::<String>())
+    else {
+        return false;
+    };
+    values::is_container(object)
+        || (matches!(home.as_str(), "collections" | "builtins")
+            && kind.name().is_ok_and(|name| {
+                [
+                    "deque",
+                    "OrderedDict",
+                    "defaultdict",
+                    "Counter",
+                    "bytearray",
+                ]
+                .iter()
+                .any(|known| name == *known)
+            }))
+}
+
+/// The object that names and attributes lead to, without running code. None: not known.
+fn target_of<'py>(frame: &Bound<'py, PyAny>, check: &Check) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let (Some(first), rest) = (check.path.first(), check.path.get(1..).unwrap_or_default()) else {
+        return Ok(None);
+    };
+    let scope = match check.global {
+        true => frame.getattr("f_globals")?,
+        false => frame.getattr("f_locals")?,
+    };
+    let Ok(mut object) = scope.get_item(first) else {
+        return Ok(None);
+    };
+    for name in rest {
+        let name = pyo3::types::PyString::new(frame.py(), name);
+        let own = match object.cast::<PyType>() {
+            Ok(class) => crate::reach::lookup(class, name.to_str()?)?,
+            Err(_) if crate::native::runs_code(&object, &name) => None,
+            Err(_) => crate::native::own_attribute(&object, &name)?,
+        };
+        let Some(own) = own else {
+            return Ok(None);
+        };
+        object = own;
+    }
+    Ok(Some(object))
+}

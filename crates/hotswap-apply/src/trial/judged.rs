@@ -1,0 +1,410 @@
+//! What the instructions of a function may write to, as far as they say.
+
+use std::collections::{HashMap, HashSet};
+
+use hotswap_plan::{is_pure_builtin, is_pure_library, makes_fresh_object};
+use pyo3::exceptions::PyBaseException;
+use pyo3::prelude::*;
+use pyo3::types::{PyCFunction, PyDict, PyFunction, PyModule, PyTuple, PyType};
+
+use crate::values;
+
+/// A store whose target is looked at before it happens.
+pub(super) struct Check {
+    /// The name, and the attributes taken from it.
+    pub path: Vec<String>,
+    /// The name is one of the module.
+    pub global: bool,
+    /// Something that cannot be changed in place will do: it is replaced.
+    pub plain: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Judgement {
+    /// Why the function must not run at all, in words.
+    pub refused: Option<String>,
+    /// By the offset of an instruction.
+    pub checks: HashMap<u32, Check>,
+    /// It names `setattr` or `delattr`, and what it calls them with is among the checks.
+    pub sets_by_name: bool,
+    /// It calls `vars`, and only reads what that gives.
+    pub reads_vars: bool,
+}
+
+struct Instruction {
+    name: String,
+    /// The name, or what `dis` shows for a constant.
+    text: Option<String>,
+    argument: u32,
+    offset: u32,
+    /// How much higher the stack is afterwards.
+    effect: i64,
+    is_target: bool,
+    is_jump: bool,
+    /// Where its prefixes begin.
+    first: u32,
+}
+
+impl Judgement {
+    pub(super) fn of(code: &Bound<'_, PyAny>, frame: &Bound<'_, PyAny>) -> PyResult<Judgement> {
+        let instructions = read(code)?;
+        let own: HashSet<String> = code
+            .getattr("co_cellvars")?
+            .extract::<Vec<String>>()?
+            .into_iter()
+            .collect();
+        let mut judgement = Judgement::default();
+        for at in 0..instructions.len() {
+            if let Err(reason) = judgement.look(&instructions, at, &own, frame)? {
+                judgement.refused = Some(reason);
+                break;
+            }
+        }
+        Ok(judgement)
+    }
+
+    fn look(
+        &mut self,
+        all: &[Instruction],
+        at: usize,
+        own: &HashSet<String>,
+        frame: &Bound<'_, PyAny>,
+    ) -> PyResult<Result<(), String>> {
+        let this = &all[at];
+        let text = this.text.as_deref().unwrap_or_default();
+        let slot = match this.name.as_str() {
+            "STORE_GLOBAL" | "DELETE_GLOBAL" | "STORE_NAME" | "DELETE_NAME" => {
+                return Ok(Err("assigns a global name".to_string()));
+            }
+            "IMPORT_NAME" | "IMPORT_STAR" => return Ok(Err("imports".to_string())),
+            "LOAD_BUILD_CLASS" => return Ok(Err("makes a class".to_string())),
+            "STORE_DEREF" | "DELETE_DEREF" => {
+                return Ok(match own.contains(text) {
+                    true => Ok(()),
+                    false => Err("assigns a nonlocal name".to_string()),
+                });
+            }
+            "LOAD_GLOBAL" | "LOAD_NAME" => return self.look_global(all, at, frame),
+            name if name.starts_with("LOAD_ATTR")
+                || name.starts_with("LOAD_METHOD")
+                || name.starts_with("LOAD_SUPER") =>
+            {
+                return Ok(self.look_attribute(all, at));
+            }
+            "STORE_ATTR" | "DELETE_ATTR" => (0, false),
+            "STORE_SUBSCR" | "DELETE_SUBSCR" => (1, false),
+            "STORE_SLICE" => (2, false),
+            // The operators with an assignment follow the others.
+            "BINARY_OP" if this.argument >= 13 => (1, true),
+            name if name.starts_with("INPLACE_") => (1, true),
+            _ => return Ok(Ok(())),
+        };
+        Ok(self.check(all, at, slot.0, slot.1))
+    }
+
+    /// Notes that what lies so deep on the stack must be looked at before an instruction.
+    fn check(
+        &mut self,
+        all: &[Instruction],
+        at: usize,
+        depth: i64,
+        plain: bool,
+    ) -> Result<(), String> {
+        let unknown = || Err("changes something that is not known".to_string());
+        let Some(maker) = producer(all, at, depth) else {
+            return unknown();
+        };
+        let maker = &all[maker];
+        if plain && maker.name == "LOAD_CONST" {
+            return Ok(());
+        }
+        if matches!(
+            maker.name.as_str(),
+            "BUILD_LIST" | "BUILD_MAP" | "BUILD_SET"
+        ) {
+            return Ok(());
+        }
+        let Some((path, global)) = path_of(all, maker) else {
+            return unknown();
+        };
+        self.insert(&all[at], path, global, plain);
+        Ok(())
+    }
+
+    fn insert(&mut self, at: &Instruction, path: Vec<String>, global: bool, plain: bool) {
+        for offset in (at.first..=at.offset).step_by(2) {
+            let path = path.clone();
+            self.checks.insert(
+                offset,
+                Check {
+                    path,
+                    global,
+                    plain,
+                },
+            );
+        }
+    }
+
+    /// `setattr(x, ...)`: `x` is looked at where it is read.
+    fn check_first_argument(&mut self, all: &[Instruction], at: usize) -> Result<(), String> {
+        let mut next = at + 1;
+        while all.get(next).is_some_and(|each| each.name == "PUSH_NULL") {
+            next += 1;
+        }
+        let argument = all.get(next).filter(|each| is_local(each));
+        let follows = all.get(next + 1);
+        let (Some(argument), Some(follows)) = (argument, follows) else {
+            return Err("sets an attribute of something that is not known".to_string());
+        };
+        if follows.name.starts_with("LOAD_ATTR") || argument.is_target {
+            return Err("sets an attribute of something that is not known".to_string());
+        }
+        let path = argument.text.clone().into_iter().collect();
+        // Before the instruction after it: two loads may be one instruction.
+        self.insert(argument, path, false, false);
+        Ok(())
+    }
+
+    fn look_attribute(&mut self, all: &[Instruction], at: usize) -> Result<(), String> {
+        let this = &all[at];
+        let text = this.text.as_deref().unwrap_or_default();
+        match text {
+            "__setattr__" | "__delattr__" if !this.name.starts_with("LOAD_SUPER") => {
+                self.check_first_argument(all, at)
+            }
+            "__setattr__" | "__delattr__" | "__setitem__" | "__delitem__" | "__iadd__"
+            | "__ior__" | "__setstate__" => Err(format!("calls {text}()")),
+            "__dict__" if !is_only_read(all, at + 1) => Err("takes hold of a __dict__".to_string()),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a name of the module means, and what is taken from it if that is a module.
+    fn look_global(
+        &mut self,
+        all: &[Instruction],
+        at: usize,
+        frame: &Bound<'_, PyAny>,
+    ) -> PyResult<Result<(), String>> {
+        let name = all[at].text.as_deref().unwrap_or_default();
+        let globals = frame.getattr("f_globals")?.cast_into::<PyDict>()?;
+        let builtins = frame.getattr("f_builtins")?.cast_into::<PyDict>()?;
+        let Some(mut object) = (match globals.get_item(name)? {
+            Some(object) => Some(object),
+            None => builtins.get_item(name)?,
+        }) else {
+            return Ok(Ok(()));
+        };
+        if matches!(name, "setattr" | "delattr") && object.is_instance_of::<PyCFunction>() {
+            self.sets_by_name = true;
+            return Ok(self.check_first_argument(all, at));
+        }
+        if name == "vars" && object.is_instance_of::<PyCFunction>() {
+            let call = (at + 1..all.len().min(at + 5)).find(|at| is_call(&all[*at]));
+            self.reads_vars = call.is_some_and(|call| is_only_read(all, call + 1));
+            return Ok(match self.reads_vars {
+                true => Ok(()),
+                false => Err("takes hold of a __dict__".to_string()),
+            });
+        }
+        let mut next = at + 1;
+        while let Ok(module) = object.cast::<PyModule>() {
+            let Some(taken) = all.get(next).filter(|each| {
+                each.name.starts_with("LOAD_ATTR") || each.name.starts_with("LOAD_METHOD")
+            }) else {
+                break;
+            };
+            let name = taken.text.as_deref().unwrap_or_default();
+            let Some(found) = module.dict().get_item(name)? else {
+                break;
+            };
+            object = found;
+            next += 1;
+        }
+        Ok(match is_known(&object)? {
+            true => Ok(()),
+            false => Err(format!("uses {name}, which is not known to be harmless")),
+        })
+    }
+}
+
+/// Whether a call of this object, if it comes to one, is seen or harmless.
+fn is_known(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if let Ok(class) = object.cast::<PyType>() {
+        let home: String = class.getattr("__module__")?.extract().unwrap_or_default();
+        let name: String = class.getattr("__qualname__")?.extract().unwrap_or_default();
+        return Ok(values::is_python_class(class)?
+            || class.is_subclass_of::<PyBaseException>()?
+            || (home == "builtins"
+                && (is_pure_builtin(&name)
+                    || matches!(
+                        name.as_str(),
+                        "super" | "object" | "type" | "property" | "classmethod" | "staticmethod"
+                    )))
+            || home == "types"
+            || is_pure_library(&home, &name)
+            || makes_fresh_object(&home, &name));
+    }
+    let kind = object.get_type();
+    Ok(!object.is_callable()
+        || object.is_instance_of::<PyFunction>()
+        || object.is_instance_of::<PyCFunction>()
+        || values::is_python_class(&kind)?
+        || matches!(
+            kind.name()?.to_str()?,
+            "_lru_cache_wrapper" | "method" | "GenericAlias" | "UnionType"
+        ))
+}
+
+fn is_call(each: &Instruction) -> bool {
+    each.name.starts_with("CALL")
+}
+
+/// Whether the instructions from here on do nothing with the dict on the stack but to read
+/// from it.
+fn is_only_read(all: &[Instruction], at: usize) -> bool {
+    let (Some(next), after) = (all.get(at), all.get(at + 1)) else {
+        return false;
+    };
+    let text = next.text.as_deref().unwrap_or_default();
+    let is_subscript = after.is_some_and(|after| after.name == "BINARY_SUBSCR");
+    (next.name.starts_with("LOAD_") && is_subscript)
+        || (next.name.starts_with("LOAD_")
+            && matches!(text, "copy" | "get" | "items" | "keys" | "values"))
+        || matches!(next.name.as_str(), "GET_ITER" | "CONTAINS_OP")
+}
+
+fn is_local(each: &Instruction) -> bool {
+    (each.name.starts_with("LOAD_FAST") || matches!(each.name.as_str(), "LOAD_DEREF"))
+        && each.text.is_some()
+}
+
+/// The names that an instruction reads a value through.
+fn path_of(all: &[Instruction], maker: &Instruction) -> Option<(Vec<String>, bool)> {
+    let text = maker.text.clone()?;
+    if is_local(maker) {
+        return Some((vec![text], false));
+    }
+    if matches!(maker.name.as_str(), "LOAD_GLOBAL" | "LOAD_NAME") {
+        return Some((vec![text], true));
+    }
+    if maker.name == "LOAD_ATTR" {
+        let at = all
+            .iter()
+            .position(|each| std::ptr::eq(each, maker))
+            .unwrap_or(0);
+        let (mut path, global) = path_of(all, &all[producer(all, at, 0)?])?;
+        path.push(text);
+        return Some((path, global));
+    }
+    None
+}
+
+/// The instruction that put what lies so deep on the stack before this one.
+fn producer(all: &[Instruction], at: usize, depth: i64) -> Option<usize> {
+    let (mut at, mut depth) = (at, depth);
+    loop {
+        if all[at].is_target {
+            return None;
+        }
+        at = at.checked_sub(1)?;
+        let each = &all[at];
+        let name = each.name.as_str();
+        if each.is_jump
+            || matches!(name, "COPY" | "SWAP" | "DUP_TOP" | "DUP_TOP_TWO")
+            || name.starts_with("ROT_")
+        {
+            return None;
+        }
+        let pushes = match name {
+            "RESUME" | "NOP" | "CACHE" | "PRECALL" | "KW_NAMES" | "MAKE_CELL"
+            | "COPY_FREE_VARS" | "SETUP_ANNOTATIONS" | "LIST_APPEND" | "SET_ADD" | "MAP_ADD"
+            | "LIST_EXTEND" | "SET_UPDATE" | "DICT_UPDATE" | "DICT_MERGE" => 0,
+            _ if name.starts_with("STORE_")
+                || name.starts_with("POP_")
+                || name.starts_with("DELETE_") =>
+            {
+                0
+            }
+            _ if name.starts_with("LOAD_") => each.effect.max(1),
+            _ => 1,
+        };
+        if depth < pushes {
+            // Of two values the one on top is not the value that was read.
+            return (depth == 0 || pushes == 1).then_some(at);
+        }
+        depth -= each.effect;
+        if depth < 0 {
+            return None;
+        }
+    }
+}
+
+fn read(code: &Bound<'_, PyAny>) -> PyResult<Vec<Instruction>> {
+    let py = code.py();
+    let dis = py.import("dis")?;
+    let effect = dis.getattr("stack_effect")?;
+    let keywords = PyDict::new(py);
+    keywords.set_item("jump", false)?;
+    let mut jumps: HashSet<u32> = HashSet::new();
+    for kind in ["hasjrel", "hasjabs"] {
+        jumps.extend(dis.getattr(kind)?.extract::<Vec<u32>>()?);
+    }
+    let mut all: Vec<Instruction> = Vec::new();
+    let mut first = None;
+    for each in dis
+        .getattr("get_instructions")?
+        .call1((code,))?
+        .try_iter()?
+    {
+        let each = each?;
+        let name: String = each.getattr("opname")?.extract()?;
+        let offset: u32 = each.getattr("offset")?.extract()?;
+        if name == "EXTENDED_ARG" {
+            first.get_or_insert(offset);
+            continue;
+        }
+        let opcode: u32 = each.getattr("opcode")?.extract()?;
+        let argument = each.getattr("arg")?;
+        let value = each.getattr("argval")?;
+        let made = |name: &str, text: Option<String>, effect: i64| -> PyResult<Instruction> {
+            Ok(Instruction {
+                name: name.to_string(),
+                text,
+                argument: argument.extract().unwrap_or(0),
+                offset,
+                effect,
+                is_target: each.getattr("is_jump_target")?.is_truthy()?,
+                is_jump: jumps.contains(&opcode),
+                first: first.unwrap_or(offset),
+            })
+        };
+        // Since CPython 3.13 some instructions are two in one.
+        if let Ok(pair) = value.cast::<PyTuple>()
+            && let Ok((one, other)) = pair.extract::<(String, String)>()
+            && let Some(names) = two_in_one(&name)
+        {
+            for ((name, effect), text) in names.into_iter().zip([one, other]) {
+                let mut half = made(name, Some(text), effect)?;
+                half.is_target &= all.last().is_none_or(|last| last.offset != offset);
+                all.push(half);
+            }
+        } else {
+            let by = effect.call((opcode, argument.clone()), Some(&keywords))?;
+            all.push(made(&name, value.extract().ok(), by.extract()?)?);
+        }
+        first = None;
+    }
+    Ok(all)
+}
+
+fn two_in_one(name: &str) -> Option<[(&'static str, i64); 2]> {
+    const LOAD: (&str, i64) = ("LOAD_FAST", 1);
+    const STORE: (&str, i64) = ("STORE_FAST", -1);
+    match name {
+        "LOAD_FAST_LOAD_FAST" | "LOAD_FAST_BORROW_LOAD_FAST_BORROW" => Some([LOAD, LOAD]),
+        "STORE_FAST_LOAD_FAST" => Some([STORE, LOAD]),
+        "STORE_FAST_STORE_FAST" => Some([STORE, STORE]),
+        _ => None,
+    }
+}
