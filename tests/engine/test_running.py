@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import importlib.util
 import itertools
@@ -1094,6 +1095,32 @@ def test_codes_say_what_the_compiler_said(load: Load) -> None:
         assert code == cold
         if sys.version_info >= (3, 12):
             assert code.co_stacksize == cold.co_stacksize
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="3.14 keeps its tasks where nobody can read them")
+def test_a_task_that_stays_is_named(load: Load) -> None:
+    program = load(
+        """\
+        async def inner(event):
+            return 1 + await event.wait()
+        async def outer(event):
+            return await inner(event)
+        """
+    )
+
+    async def main() -> Any:
+        event = asyncio.Event()
+        task = asyncio.create_task(program.module.outer(event), name="the worker")
+        await asyncio.sleep(0)
+        report = program.sub(("return 1 + await event.wait()", "return await event.wait(), 2"))
+        event.set()
+        await task
+        return report
+
+    report = asyncio.run(main())
+    (pending,) = report.pending
+    assert (str(pending.qualname), pending.line) == ("inner", 2), pending
+    assert "the worker" in str(report.to_dict()["pending"])
 
 
 @pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")

@@ -5,6 +5,7 @@
 //! suspended generators go on there at once, running loops at their next round.
 
 mod route;
+mod task;
 
 use std::sync::Arc;
 
@@ -419,9 +420,12 @@ fn pending_generator(
     let line = of(["gi_frame", "cr_frame", "ag_frame"])
         .and_then(|frame| frame.getattr("f_lineno").ok())
         .and_then(|line| line.extract().ok());
-    let kind = generator.get_type().name().map(|name| name.to_string());
+    let kind = || Some(generator.get_type().name().ok()?.to_string());
+    let place = task::name(generator)
+        .map(|name| format!("task {name}"))
+        .or_else(kind);
     Pending {
-        place: kind.unwrap_or_else(|_| "generator".to_string()),
+        place: place.unwrap_or_else(|| "generator".to_string()),
         qualname: generator
             .getattr("__qualname__")
             .and_then(|name| name.extract())
