@@ -79,6 +79,74 @@ def pause_table(latency: dict) -> str:
     return table(["", "GIL held, p50", "p99", "commit alone, p50", "gap seen by the program, p50"], rows)
 
 
+UNMET = """\
+Of the time from save to live one millisecond is the quiet window, in which no other file may be saved; the update itself takes 0.6 ms,
+two thirds of that for CPython's compiler and for finding the live function, and the rest is the way of the event through the kernel and two
+threads that wake up. `watchfiles` at its smallest delay has no such window: without it hotswap would be six times as fast there.
+
+19 of 20 edits hold the GIL for at most 0.7 ms. In about one of a hundred the same steps take twice as long, the compiler among them; no step
+of its own stands out, and it comes more often the more else the machine does. The commit takes 0.01 ms there, too.
+
+The start with a folder takes longer than the start without: all sources below it are read before `watch` returns, also those that nobody
+imports, so that an edit is compared with what was there.
+"""
+
+
+def aims(results: dict) -> str:
+    """What was to be reached, and what was."""
+
+    def of(part: str) -> dict:
+        return (results.get(part) or {}).get("found") or {}
+
+    rows: list[tuple[str, str, float, float, str]] = []
+    """What, how much at most in words, that, what was measured, its unit."""
+    base = of("file").get("90", {})
+    if base:
+        own = base["hotswap"]
+        rows.append(("save to live, 1,170 lines", "3 ms", 3, own["p50"], " ms"))
+        rows.append(("the same, against jurigged", "1/30", 1 / 30, own["p50"] / base["jurigged"]["p50"], ""))
+        reload = base["watchfiles_reload"]["p50"]
+        rows.append(("against watchfiles + `importlib.reload`", "1/4", 1 / 4, own["p50"] / reload, ""))
+        rows.append(("GIL held by it, p99", "1 ms", 1, own["held_p99"], " ms"))
+        long = of("file").get("770", {}).get("hotswap", {}).get("p50")
+        for what, found in (
+            ("with 10,010 lines", long),
+            ("with 5,000 modules", of("project").get("5000", {}).get("hotswap", {}).get("p50")),
+            ("with 3 million objects", of("heap").get("3000000", {}).get("hotswap", {}).get("p50")),
+        ):
+            if found:
+                rows.append((f"save to live {what}", "2 x", 2, found / own["p50"], " x"))
+    if start := of("start_up"):
+        most = start["plain_ms"] * 0.02 + 10
+        rows.append(
+            (
+                f"start-up of {start['modules']:,} modules",
+                "2 % + 10 ms",
+                most,
+                start["extra_ms"]["hotswap"],
+                " ms",
+            )
+        )
+    if steady := of("steady_state"):
+        rows.append(
+            ("running code, more instructions", "0.1 %", 0.1, steady["extra_percent"]["hotswap"], " %")
+        )
+    if memory := of("memory"):
+        most = memory["sources_mb"] + 5
+        rows.append(("memory", "the sources + 5 MiB", most, memory["extra_mb"]["hotswap"], " MiB"))
+    if idle := of("wake_ups"):
+        most = idle["seconds"] / 10
+        rows.append(("wake-ups of an idle thread", "one in 10 s", most, max(idle["wake_ups"].values()), ""))
+    if checkout := of("checkout"):
+        rows.append(("checkout of 500 files", "1 s", 1000, checkout["median"]["ms"], " ms"))
+        rows.append(("longest wait of another thread", "50 ms", 50, checkout["median"]["longest_ms"], " ms"))
+    shown = [
+        [what, words, f"{found:.3g}{unit}", "yes" if found <= most else "**no**"]
+        for what, words, most, found, unit in rows
+    ]
+    return "## What was to be reached\n\n" + table(["", "at most", "found", "met"], shown) + "\n\n" + UNMET
+
+
 def page(results: dict) -> str:
     """docs/performance.md"""
     parts = []
@@ -161,4 +229,5 @@ def page(results: dict) -> str:
             f"## Idle\n\nHow often each thread of an idle program woke up in {found['seconds']} s.\n\n"
             + table(["thread", "wake-ups"], rows)
         )
+    parts.append(aims(results))
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
