@@ -194,6 +194,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub after: Vec<After<'py>>,
     /// Classes whose hooks are asked again after the commit.
     pub collected: Vec<crate::class::Collected<'py>>,
+    /// Classes whose members such hooks look at.
+    pub looked_at: Vec<Bound<'py, PyType>>,
     /// Classes that were looked at for that, by address.
     pub asked_hooks: FxHashSet<usize>,
     /// Classes that hold a container of which this update changes the content.

@@ -28,6 +28,10 @@ use judged::{Check, Judgement};
 /// from there is not seen as new, so that store is emptied first.
 const KEPT_FOR_LATER: usize = 100;
 
+/// So often a run is tried. What another thread gives back meanwhile may be taken for later
+/// use as well, and is then not seen as new.
+const TRIES: usize = 4;
+
 /// Calls something, with the objects given the only old ones that it may write to. An
 /// error in words: why it came to nothing.
 pub(crate) fn attempt<'py>(
@@ -36,13 +40,47 @@ pub(crate) fn attempt<'py>(
     keywords: Option<&Bound<'py, PyDict>>,
     writable: &[Bound<'py, PyAny>],
 ) -> PyResult<Result<(), String>> {
+    let mut outcome = attempt_once(callable, arguments, keywords, writable)?;
+    for _ in 1..TRIES {
+        match outcome {
+            Err(Reason {
+                may_be_new: true, ..
+            }) => outcome = attempt_once(callable, arguments, keywords, writable)?,
+            _ => break,
+        }
+    }
+    Ok(outcome.map_err(|reason| reason.words))
+}
+
+/// Why a run was stopped.
+struct Reason {
+    words: String,
+    /// Because an object is not known to be new.
+    may_be_new: bool,
+}
+
+fn certain(words: String) -> Reason {
+    Reason {
+        words,
+        may_be_new: false,
+    }
+}
+
+fn attempt_once<'py>(
+    callable: &Bound<'py, PyAny>,
+    arguments: &Bound<'py, PyTuple>,
+    keywords: Option<&Bound<'py, PyDict>>,
+    writable: &[Bound<'py, PyAny>],
+) -> PyResult<Result<(), Reason>> {
     let py = callable.py();
     let (sys, malloc) = (py.import("sys")?, py.import("tracemalloc")?);
     let is_free = sys.call_method0("gettrace")?.is_none()
         && sys.call_method0("getprofile")?.is_none()
         && !malloc.call_method0("is_tracing")?.is_truthy()?;
     if !is_free {
-        return Ok(Err("a debugger or profiler is at work".to_string()));
+        return Ok(Err(certain(
+            "a debugger or profiler is at work".to_string(),
+        )));
     }
     let watch = Arc::new(Watch {
         writable: writable.iter().map(|each| each.clone().unbind()).collect(),
@@ -76,7 +114,7 @@ pub(crate) fn attempt<'py>(
         (_, Some(reason)) => Ok(Err(reason)),
         (Ok(_), None) => Ok(Ok(())),
         (Err(error), None) if error.is_instance_of::<PyException>(py) => {
-            Ok(Err(format!("it raised {error}")))
+            Ok(Err(certain(format!("it raised {error}"))))
         }
         (Err(error), None) => Err(error),
     }
@@ -144,13 +182,16 @@ fn watched<'py>(
     callable.call(arguments, keywords)
 }
 
+/// A code object and what it may do.
+type Judged = (Py<PyAny>, Arc<Judgement>);
+
 struct Watch {
     writable: Vec<Py<PyAny>>,
     /// `tracemalloc.get_object_traceback`
     origin: Py<PyAny>,
     /// By the address of the code object, which is kept alive.
-    judged: Mutex<HashMap<usize, (Py<PyAny>, Arc<Judgement>)>>,
-    refused: Mutex<Option<String>>,
+    judged: Mutex<HashMap<usize, Judged>>,
+    refused: Mutex<Option<Reason>>,
 }
 
 impl Watch {
@@ -159,7 +200,9 @@ impl Watch {
         let judgement = self.judgement(frame)?;
         if let Some(reason) = &judgement.refused {
             let name = codes::name_of(&frame.getattr("f_code")?)?;
-            return self.refuse(&format!("{name}() {reason}")).map(|()| false);
+            return self
+                .refuse(&format!("{name}() {reason}"), false)
+                .map(|()| false);
         }
         Ok(!judgement.checks.is_empty())
     }
@@ -196,7 +239,10 @@ impl Watch {
             return Ok(());
         }
         let name = codes::name_of(&frame.getattr("f_code")?)?;
-        self.refuse(&format!("{name}() changes {}", check.path.join(".")))
+        self.refuse(
+            &format!("{name}() changes {}", check.path.join(".")),
+            target.is_some(),
+        )
     }
 
     /// Before a function in C is called.
@@ -251,9 +297,10 @@ impl Watch {
         };
         match allowed {
             true => Ok(()),
-            false => self.refuse(&format!(
-                "calls {name}(), which is not known to be harmless"
-            )),
+            false => self.refuse(
+                &format!("calls {name}(), which is not known to be harmless"),
+                owner.is_some_and(|owner| is_container(&owner)),
+            ),
         }
     }
 
@@ -266,9 +313,12 @@ impl Watch {
         Ok(!origin.is_none())
     }
 
-    fn refuse(&self, reason: &str) -> PyResult<()> {
+    fn refuse(&self, reason: &str, may_be_new: bool) -> PyResult<()> {
         if let Ok(mut refused) = self.refused.lock() {
-            refused.get_or_insert_with(|| reason.to_string());
+            refused.get_or_insert_with(|| Reason {
+                words: reason.to_string(),
+                may_be_new,
+            });
         }
         Err(NotHarmless::new_err(reason.to_string()))
     }

@@ -448,6 +448,7 @@ fn begin<'w, 'py>(
         rebound: Vec::new(),
         after: Vec::new(),
         collected: Vec::new(),
+        looked_at: Vec::new(),
         asked_hooks: FxHashSet::default(),
         changed_members: Vec::new(),
         abstract_classes: Vec::new(),

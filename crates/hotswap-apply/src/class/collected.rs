@@ -58,6 +58,7 @@ impl<'py> Stage<'_, 'py> {
         if found.is_empty() || found.len() > MOST {
             return Ok(());
         }
+        self.looked_at.extend(touched);
         // Bases first: a hook may build upon what it gave to them.
         found.sort_by_key(|(depth, ..)| *depth);
         let _undisturbed = match !self.committed && cpython::other_threads(self.py) {
@@ -94,6 +95,9 @@ impl<'py> Stage<'_, 'py> {
 
     /// Runs those hooks again, on the classes as they are now.
     pub(crate) fn collect_again(&mut self) -> PyResult<()> {
+        for class in std::mem::take(&mut self.looked_at) {
+            self.order_members(&class)?;
+        }
         for known in std::mem::take(&mut self.collected) {
             crate::fault::point("a hook of a class")?;
             let class = &known.class;
@@ -120,6 +124,35 @@ impl<'py> Stage<'_, 'py> {
                 entry.reason = format!("{HOOK} reads members that changed");
             }
         }
+        Ok(())
+    }
+
+    /// Gives the members of a class the order of its body: what is added to a live class
+    /// comes last, and a hook that collects would see that.
+    fn order_members(&self, class: &Bound<'py, PyType>) -> PyResult<()> {
+        let Some((_, definition)) = self.statement_of(class)? else {
+            return Ok(());
+        };
+        let members = cpython::type_dict(class);
+        let bound = PyDict::new(self.py);
+        for name in definition.body.iter().flat_map(|member| &member.binds) {
+            let name = crate::instances::mangle(&definition.name, name);
+            if members.contains(&name)? && !bound.contains(&name)? {
+                bound.set_item(name, self.py.None())?;
+            }
+        }
+        let mut sorted = bound.keys().iter();
+        let order = PyDict::new(self.py);
+        for name in members.keys() {
+            let next = match bound.contains(&name)? {
+                true => sorted.next(),
+                false => None,
+            };
+            order.set_item(next.unwrap_or(name), self.py.None())?;
+        }
+        // The same entries: nothing of the type is outdated but what is cached of its dict.
+        crate::contents::set_order(&members, &order)?;
+        cpython::invalidate_attribute_cache(class);
         Ok(())
     }
 

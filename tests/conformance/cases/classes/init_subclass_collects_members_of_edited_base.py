@@ -54,6 +54,7 @@ class Widget(Node):
     NAMES = ["quit ", "up"]
     size = Field(1)
     color = Field("red")
+    align = Field(None)
     def act_go(self):
         return 1
 """,
@@ -84,7 +85,7 @@ def setup(ns):
 def check(ns):
     for kind in (ns.base.Widget, ns.app.Button, ns.app.Bare):
         own = ["text"] if kind is ns.app.Button else []
-        assert list(kind.fields) == ["size", "colour"] + own, kind.fields
+        assert list(kind.fields) == ["size", "colour", "align", *own], kind.fields
         assert kind.fields["colour"] is ns.base.Widget.__dict__["colour"]
         assert kind.actions == {"run"}, kind.actions
         assert kind.__dict__["inherit"] is (kind is not ns.app.Bare)
