@@ -230,8 +230,13 @@ class Interpreter:
             part = "body" if self.value(self.find(number)["value"]) else "other"
             return self.block(lambda: self.find(number)[part])
         elif kind == "try":
-            signal = self.block(body)
-            return self.block(lambda: self.find(number)["other"]) or signal
+            other = lambda: self.find(number)["other"]  # noqa: E731
+            try:
+                signal = self.block(body)
+            except Stopped:
+                self.block(other)
+                raise
+            return self.block(other) or signal
         elif kind == "with":
             self.out.append("in")
             signal = self.block(body)
