@@ -4,6 +4,7 @@ use hotswap_plan::{
     Call, Facts, Kind, Receiver, is_pure_builtin, is_pure_library, is_pure_method,
     is_pure_method_name,
 };
+use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule, PyTuple, PyType};
 use rustc_hash::FxHashSet;
@@ -133,10 +134,16 @@ impl<'py> Stage<'_, 'py> {
                 self.any_changed(module, &function.facts, seen)
                     || self.held_changed(module, head, seen)
             }
-            Kind::Class(class) => class.body.iter().any(|member| match &member.kind {
-                Kind::Function(function) => self.any_changed(module, &function.facts, seen),
-                _ => false,
-            }),
+            Kind::Class(class) => {
+                let inside = class.body.iter().any(|member| match &member.kind {
+                    Kind::Function(function) => self.any_changed(module, &function.facts, seen),
+                    _ => false,
+                });
+                inside
+                    || self
+                        .called_class(module, std::slice::from_ref(head))
+                        .is_some_and(|class| self.making_changed_at(&class, seen))
+            }
             Kind::Import(imports) => imports.iter().any(|import| {
                 import.bound == *head
                     && import.name.as_ref().is_some_and(|name| {
@@ -284,9 +291,11 @@ impl<'py> Stage<'_, 'py> {
         for call in &facts.calls {
             if let Call::Path(path) = call
                 && (plain || self.change_of(module, path) != Some(Changed::Nested))
-                // Instances that live follow their class; what their making gave them stays.
-                && self.called_class(module, path).is_none()
-                && self.call_changed(module, path)
+                && match self.called_class(module, path) {
+                    // Instances that live follow their class; only what makes one counts.
+                    Some(class) => self.making_changed(&class),
+                    None => self.call_changed(module, path),
+                }
             {
                 return Some(format!("{}()", path.join(".")));
             }
@@ -434,7 +443,11 @@ impl<'py> Stage<'_, 'py> {
             .and_then(|name| name.extract())
             .unwrap_or_default();
         if owner == "builtins" {
-            return if is_pure_builtin(&qualname)
+            let is_error = object
+                .cast::<PyType>()
+                .is_ok_and(|class| class.is_subclass_of::<PyBaseException>().unwrap_or(false));
+            return if is_error
+                || is_pure_builtin(&qualname)
                 || qualname.contains('.')
                     && qualname
                         .split_once('.')

@@ -3,7 +3,7 @@
 
 use hotswap_plan::Kind;
 use pyo3::prelude::*;
-use pyo3::types::{PyFunction, PyModule, PyType};
+use pyo3::types::{PyDict, PyFunction, PyList, PyModule, PyType};
 use rustc_hash::FxHashSet;
 
 use crate::native as cpython;
@@ -52,6 +52,34 @@ impl<'py> Stage<'_, 'py> {
         method_of(owner, name).is_some_and(|method| self.function_changed(&method, seen))
     }
 
+    /// Whether making an instance of a class would run something that changed, and one that
+    /// lives can follow in place.
+    pub(crate) fn making_changed(&self, class: &Bound<'py, PyType>) -> bool {
+        // Others are moved or replaced: what they hold is theirs.
+        is_plain_class(class).unwrap_or(false)
+            && !self.replaced.iter().any(|(old, _)| old.is(class))
+            && self.making_changed_at(class, &mut FxHashSet::default())
+    }
+
+    /// Whether making an instance of a class, also by what the classes above do, would run
+    /// something that changed.
+    pub(crate) fn making_changed_at(
+        &self,
+        class: &Bound<'py, PyType>,
+        seen: &mut FxHashSet<(usize, String)>,
+    ) -> bool {
+        class.mro().iter().any(|base| {
+            let Ok(base) = base.cast_into::<PyType>() else {
+                return false;
+            };
+            let members = cpython::type_dict(&base);
+            ["__new__", "__init__", "__post_init__"].iter().any(|name| {
+                let made = members.get_item(name).ok().flatten();
+                made.is_some_and(|made| self.function_changed(&made, seen))
+            })
+        })
+    }
+
     /// An instance that was made again, as nobody has changed it: it gets the attributes of
     /// the new one, so that whoever holds it has what a fresh start would give. False: it
     /// cannot be changed in place.
@@ -79,6 +107,46 @@ impl<'py> Stage<'_, 'py> {
             content: content.into_any(),
         });
         Ok(true)
+    }
+}
+
+impl<'py> Stage<'_, 'py> {
+    /// The same for instances at the same places of two containers: the new container gets
+    /// the old instances.
+    pub(crate) fn follow_elements(
+        &mut self,
+        was: &Bound<'py, PyAny>,
+        now: &Bound<'py, PyAny>,
+    ) -> PyResult<()> {
+        if let (Ok(was), Ok(now)) = (was.cast_exact::<PyList>(), now.cast_exact::<PyList>()) {
+            if was.len() != now.len() {
+                return Ok(());
+            }
+            for at in 0..now.len() {
+                let (old, new) = (was.get_item(at)?, now.get_item(at)?);
+                if self.follow_instance(&old, &new)? {
+                    now.set_item(at, old)?;
+                } else {
+                    self.follow_elements(&old, &new)?;
+                }
+            }
+        } else if let (Ok(was), Ok(now)) = (was.cast_exact::<PyDict>(), now.cast_exact::<PyDict>())
+        {
+            for (key, new) in now.copy()?.iter() {
+                if !values::is_plain(&key) {
+                    continue;
+                }
+                let Some(old) = was.get_item(&key)? else {
+                    continue;
+                };
+                if self.follow_instance(&old, &new)? {
+                    now.set_item(key, old)?;
+                } else {
+                    self.follow_elements(&old, &new)?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -350,11 +350,37 @@ impl<'py> Stage<'_, 'py> {
         Ok(match self.making(module, path, class)? {
             Making::Harmless => true,
             Making::Unknown => false,
+            Making::Above => self.makes_above_only(class, depth)?,
             Making::Init(home, init) => {
-                let facts = self.facts_of_init(home, &init, &init.facts, depth);
-                facts.is_some_and(|facts| self.impurity(home, &facts).is_none())
+                let Some(mut facts) = self.facts_of_init(home, &init, &init.facts, depth) else {
+                    return Ok(false);
+                };
+                let all = facts.calls.len();
+                facts.calls.retain(|call| {
+                    !matches!(call, Call::Method { on: Receiver::Super, name } if name == "__init__")
+                });
+                (facts.calls.len() == all || self.makes_above_only(class, depth)?)
+                    && self.impurity(home, &facts).is_none()
             }
         })
+    }
+
+    /// The same for what `__init__` of the one class above does.
+    fn makes_above_only(&self, class: &Bound<'py, PyType>, depth: usize) -> PyResult<bool> {
+        let bases = class.getattr("__bases__")?.cast_into::<PyTuple>()?;
+        if bases.len() != 1 {
+            return Ok(false);
+        }
+        let base = bases.get_item(0)?.cast_into::<PyType>()?;
+        if base.is(&self.py.get_type::<PyAny>()) {
+            return Ok(true);
+        }
+        let home: String = base.getattr("__module__")?.extract()?;
+        let name: String = base.getattr("__qualname__")?.extract()?;
+        match self.world.by_name(&home) {
+            Some(home) => self.makes_instance_only(home, &[name], &base, depth + 1),
+            None => Ok(false),
+        }
     }
 
     /// What a part of `__init__` does besides setting attributes of the new instance and
@@ -424,10 +450,7 @@ impl<'py> Stage<'_, 'py> {
         if let Some(init) = methods.find(|method| method.name == "__init__") {
             return Ok(Making::Init(home, Box::new(init.clone())));
         }
-        Ok(match class.getattr("__mro__")?.len()? {
-            2 => Making::Harmless,
-            _ => Making::Unknown,
-        })
+        Ok(Making::Above)
     }
 }
 
@@ -439,6 +462,8 @@ pub(crate) enum Making {
     Init(usize, Box<FunctionDef>),
     /// Something else.
     Unknown,
+    /// What making an instance of the class above runs.
+    Above,
 }
 
 /// Whether the fields of a dataclass are made of defaults and empty containers.

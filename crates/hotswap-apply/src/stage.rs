@@ -73,6 +73,15 @@ pub(crate) enum After<'py> {
     ClearCache(Bound<'py, PyAny>),
 }
 
+/// A member of a class that reads what is bound only after the swap.
+pub(crate) struct LateMember<'py> {
+    pub module: usize,
+    pub class: Bound<'py, PyType>,
+    /// The definitions of the class and of those around it, from the outside.
+    pub path: Vec<hotswap_plan::ClassDef>,
+    pub member: Statement,
+}
+
 /// A statement that must see committed definitions, so it runs after the swap.
 #[derive(Clone)]
 pub(crate) struct Late {
@@ -200,6 +209,7 @@ pub(crate) struct Stage<'w, 'py> {
     pub asked_hooks: FxHashSet<usize>,
     /// Classes that hold a container of which this update changes the content.
     pub changed_members: Vec<Bound<'py, PyType>>,
+    pub late_members: Vec<LateMember<'py>>,
 }
 
 impl<'w, 'py> Stage<'w, 'py> {

@@ -436,6 +436,7 @@ fn begin<'w, 'py>(
         notes: Vec::new(),
         changed: FxHashMap::default(),
         late_names: FxHashSet::default(),
+        late_members: Vec::new(),
         late: Vec::new(),
         early: FxHashMap::default(),
         early_depth: 0,
@@ -734,6 +735,7 @@ impl<'py> Stage<'_, 'py> {
             }
             self.transaction.commit(self.py)?;
         }
+        self.run_late_members()?;
         self.collect_again()
     }
 

@@ -52,6 +52,8 @@ pub enum Receiver {
     Literal,
     /// A local that only ever holds fresh displays or literals.
     Fresh,
+    /// `super()`: the part of `self` that the classes above give.
+    Super,
     /// Something else.
     Unknown,
 }
@@ -206,6 +208,12 @@ pub fn changes_in_place(method: &str) -> bool {
             | "reverse"
             | "popitem"
     )
+}
+
+/// `super()` without arguments.
+fn is_super(expr: &Expr) -> bool {
+    matches!(expr, Expr::Call(call) if call.arguments.is_empty()
+        && matches!(call.func.as_ref(), Expr::Name(name) if name.id == "super"))
 }
 
 fn is_literal(expr: &Expr) -> bool {
@@ -462,6 +470,7 @@ impl Collector {
                         }
                         value if self.is_own_fresh(value) => Receiver::Fresh,
                         value if is_literal(value) => Receiver::Literal,
+                        value if is_super(value) => Receiver::Super,
                         _ => Receiver::Unknown,
                     };
                     Call::Method {

@@ -49,6 +49,7 @@ pub fn is_pure_builtin(name: &str) -> bool {
             | "slice"
             | "sorted"
             | "str"
+            | "super"
             | "sum"
             | "tuple"
             | "zip"

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use crate::native as cpython;
-use hotswap_plan::{Change, ClassChange, ClassDef, FunctionChange, Kind, Outline, Statement};
+use hotswap_plan::{
+    Change, ClassChange, ClassDef, FunctionChange, Kind, Outline, Skeleton, Statement,
+};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 use rustc_hash::FxHashSet;
 
 use super::scope::bound_below;
-use crate::stage::{Changed, Stage};
+use crate::codes;
+use crate::fault;
+use crate::stage::{Changed, LateMember, Stage};
 use crate::values;
 
 impl<'py> Stage<'_, 'py> {
@@ -58,7 +62,11 @@ impl<'py> Stage<'_, 'py> {
                 && !step.renamed
                 && self.derives_member(module, class, path, member, outline, &values)?
             {
-                step.change = Change::Run;
+                if self.reads_late(module, member) {
+                    self.put_off(module, class, path, member);
+                } else {
+                    step.change = Change::Run;
+                }
             }
             if step.change == Change::Run && member.function().is_none() {
                 values.extend(member.binds.iter().cloned());
@@ -71,6 +79,73 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         Ok(changed)
+    }
+
+    /// Whether a member reads a name that is bound only after the commit.
+    fn reads_late(&self, module: usize, member: &Statement) -> bool {
+        let mut reads = member.facts.reads.iter();
+        reads.any(|path| self.is_late(module, path, &mut Vec::new()))
+    }
+
+    /// Leaves a member for when everything that had to wait for the commit has run.
+    fn put_off(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        path: &[(&ClassDef, &ClassDef)],
+        member: &Statement,
+    ) {
+        let known = self
+            .late_members
+            .iter()
+            .any(|late| late.class.is(class) && late.member.span == member.span);
+        if !known {
+            self.late_members.push(LateMember {
+                module,
+                class: class.clone(),
+                path: path.iter().map(|(_, after)| (*after).clone()).collect(),
+                member: member.clone(),
+            });
+        }
+    }
+
+    /// Evaluates the members that were put off.
+    pub(crate) fn run_late_members(&mut self) -> PyResult<()> {
+        for late in std::mem::take(&mut self.late_members) {
+            let LateMember {
+                module,
+                class,
+                path,
+                member,
+            } = late;
+            let Some(outline) = self.outline(module) else {
+                continue;
+            };
+            let text = self.text(module);
+            let mut skeleton = Skeleton::new(&text, &outline);
+            for outer in &path {
+                skeleton = skeleton.class(outer);
+            }
+            let unit = self.compile(module, &skeleton.statement(&member).finish())?;
+            let names: Vec<String> = path.iter().map(|class| class.name.clone()).collect();
+            let (Some(body), Some(definition)) = (codes::class_body(&unit, &names)?, path.last())
+            else {
+                continue;
+            };
+            let locals = cpython::type_dict(&class).copy()?;
+            super::scope::hide(&locals, &bound_below(definition, &[&member]))?;
+            fault::point("a late member")?;
+            codes::execute(&body, &self.live_dict(module), Some(&locals))?;
+            for name in &member.binds {
+                let name = crate::instances::mangle(&definition.name, name);
+                let value = locals.get_item(&name)?;
+                self.transaction.set_class_attribute(&class, &name, value);
+            }
+            let label = format!("{}.{}", names.join("."), member.binds.join(", "));
+            self.entry(module, &label, Some(&member), "attribute", "re-ran")
+                .reason = "something it reads changed".to_string();
+        }
+        self.transaction.commit(self.py)
     }
 
     /// Whether the decorators of an unchanged method would do something else now, and may
