@@ -4,8 +4,9 @@ use hotswap_plan::{Expression, Facts, Statement};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
+use crate::fault;
 use crate::native as cpython;
-use crate::stage::Stage;
+use crate::stage::{LateDefault, Stage};
 use crate::statement::evaluate_in;
 use crate::transaction::Write;
 use crate::values;
@@ -122,7 +123,7 @@ impl<'py> Stage<'_, 'py> {
             {
                 continue;
             }
-            let mut stale = self.impurity(module, &each.default.facts);
+            let mut stale = self.impurity_guarded(module, &each.default.facts);
             if stale.is_none() {
                 let start = before.parameters[each.was]
                     .default
@@ -130,11 +131,16 @@ impl<'py> Stage<'_, 'py> {
                     .map_or(0, |default| default.span.start);
                 let facts = &each.default.facts;
                 let mut view = self.view_before(module, start, facts, &before_update)?;
-                let was = evaluate_in(self.py, source, &before_update, old_scope.as_ref());
+                let was = self
+                    .guarded(|| evaluate_in(self.py, source, &before_update, old_scope.as_ref()));
                 view.leave()?;
                 let now = parameter_default(target, before, each.was)?;
                 if !matches!((&was, &now), (Ok(was), Some(now)) if values::alike(was, now)) {
-                    stale = Some("the program changed its value since".to_string());
+                    let came_to = self.came_to.take();
+                    stale = Some(
+                        came_to
+                            .unwrap_or_else(|| "the program changed its value since".to_string()),
+                    );
                 }
             }
             let name = match class {
@@ -147,9 +153,22 @@ impl<'py> Stage<'_, 'py> {
                 entry.advice = "# hotswap: rerun".to_string();
                 continue;
             }
+            let facts = &each.default.facts;
+            if self.must_wait(module, facts) && !self.can_show(module, facts) {
+                self.late_defaults.push(LateDefault {
+                    module,
+                    target: target.clone(),
+                    statement: new.clone(),
+                    index: each.index,
+                    class: class.map(|(path, class)| (path.to_vec(), class.clone())),
+                    cause: each.cause.clone(),
+                });
+                continue;
+            }
             let start = each.default.span.start;
             let mut view = self.view_at(module, start, &each.default.facts, &namespace)?;
-            let value = evaluate_in(self.py, source, &namespace, new_scope.as_ref());
+            let value =
+                self.guarded(|| evaluate_in(self.py, source, &namespace, new_scope.as_ref()));
             view.leave()?;
             let value = value?;
             let changed = class.map_or(&after.name, |(path, _)| &path[0]);
@@ -159,6 +178,56 @@ impl<'py> Stage<'_, 'py> {
                 .reason = format!("the default reads {}", each.cause);
         }
         Ok(())
+    }
+
+    /// Evaluates the defaults that call what was committed only now.
+    pub(crate) fn run_late_defaults(&mut self) -> PyResult<()> {
+        for late in std::mem::take(&mut self.late_defaults) {
+            let Some(function) = late.statement.function() else {
+                continue;
+            };
+            let parameter = &function.parameters[late.index];
+            let Some(default) = &parameter.default else {
+                continue;
+            };
+            let mut name = format!("{}({})", function.name, parameter.name);
+            let mut scope = None;
+            if let Some((path, class)) = &late.class {
+                let members = cpython::type_dict(class).copy()?;
+                let hidden = self.bound_below_member(late.module, path, &late.statement);
+                crate::class::hide(&members, &hidden)?;
+                scope = Some(members);
+                name = format!("{}.{name}", path.join("."));
+            }
+            let text = self.text(late.module);
+            let namespace = self.live_dict(late.module);
+            fault::point("a late default")?;
+            let value = self.guarded(|| {
+                evaluate_in(self.py, default.span.of(&text), &namespace, scope.as_ref())
+            });
+            let entry = |stage: &mut Self, action: &'static str, reason: String| {
+                stage
+                    .entry(
+                        late.module,
+                        &name,
+                        Some(&late.statement),
+                        "function",
+                        action,
+                    )
+                    .reason = reason;
+            };
+            match value {
+                Ok(value) => {
+                    self.set_default(&late.target, function, late.index, value)?;
+                    entry(self, "re-ran", format!("the default reads {}", late.cause));
+                }
+                Err(error) => {
+                    let reason = format!("the default depends on {}; {error}", late.cause);
+                    entry(self, "stale", reason);
+                }
+            }
+        }
+        self.transaction.commit(self.py)
     }
 
     /// Sets one default on top of what this update has planned for the function.

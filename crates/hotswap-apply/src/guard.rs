@@ -12,6 +12,7 @@ use hotswap_plan::{BodyStep, Call, Facts, Outline, Statement};
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyFunction, PyModule, PyTuple, PyType};
+use rustc_hash::FxHashSet;
 
 use crate::codes;
 use crate::recipe::Making;
@@ -33,6 +34,36 @@ pub(crate) struct Doubt {
     file: String,
     place: Place,
     reason: String,
+    origin: Origin,
+}
+
+/// The version of a function that a doubt is about.
+#[derive(Clone, Copy, Debug)]
+struct Origin {
+    /// The address of the code that the function has now.
+    code: usize,
+    /// Whether that is the code of this version.
+    live: bool,
+    /// Whether the version goes with the commit.
+    old: bool,
+}
+
+/// One of the texts that the code of a module may be from.
+struct Version {
+    text: Arc<str>,
+    outline: Arc<Outline>,
+    live: bool,
+    old: bool,
+}
+
+impl Version {
+    fn origin(&self, code: &Bound<'_, PyAny>) -> Origin {
+        Origin {
+            code: code.as_ptr() as usize,
+            live: self.live,
+            old: self.old,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -127,17 +158,20 @@ impl<'py> Stage<'_, 'py> {
         }
         let file: String = code.getattr("co_filename").ok()?.extract().ok()?;
         let mut steps = Vec::new();
-        for (text, outline) in self.versions(source)? {
+        for version in self.versions(source)? {
+            let outline = &version.outline;
             let definition = outline.statements[outline.last_binder(&name)?].function()?;
             if !definition.decorators.is_empty() {
                 return None;
             }
-            steps.extend(hotswap_plan::body_steps(&text, definition.def_start)?);
+            let body = hotswap_plan::body_steps(&version.text, definition.def_start)?;
+            let origin = version.origin(&code);
+            steps.extend(body.into_iter().map(|step| (step, origin)));
         }
         doubts.watched.push(function.as_ptr() as usize);
-        for step in steps {
+        for (step, origin) in steps {
             let facts = step.facts.clone();
-            self.watch_step(source, &file, &step, Some(facts), depth, doubts);
+            self.watch_step(source, (&file, origin), &step, Some(facts), depth, doubts);
         }
         Some(())
     }
@@ -154,36 +188,76 @@ impl<'py> Stage<'_, 'py> {
         if doubts.is_known(class.as_any(), depth)? {
             return Some(());
         }
-        let Ok(Making::Init(home, init)) = self.making(module, path, class) else {
-            return None;
+        let (home, init) = match self.making(module, path, class).ok()? {
+            Making::Init(home, init) => (home, init),
+            Making::Harmless => return Some(()),
+            Making::Above => return self.watch_above(class, depth, doubts),
+            Making::Unknown => return None,
         };
         let (_, name) = self.definition_of(module, path)?;
         let mut steps = Vec::new();
-        for (text, outline) in self.versions(home)? {
+        let mut goes_above = false;
+        let made = crate::native::type_dict(class)
+            .get_item(&init.name)
+            .ok()??;
+        let code = made.getattr("__code__").ok()?;
+        for version in self.versions(home)? {
+            let origin = version.origin(&code);
+            let (text, outline) = (&version.text, &version.outline);
             let definition = outline.statements[outline.last_binder(&name)?].class()?;
             let mut methods = definition.body.iter().rev().filter_map(Statement::function);
             let version = methods.find(|method| method.name == init.name)?;
             if !version.decorators.is_empty() {
                 return None;
             }
-            for step in hotswap_plan::body_steps(&text, version.def_start)? {
-                let facts = self.facts_of_init(home, version, &step.facts, depth);
-                steps.push((step, facts));
+            for step in hotswap_plan::body_steps(text, version.def_start)? {
+                let mut facts = self.facts_of_init(home, version, &step.facts, depth);
+                if let Some(facts) = &mut facts {
+                    goes_above |= crate::recipe::take_init_above(facts);
+                }
+                steps.push((step, origin, facts));
             }
         }
         doubts.watched.push(class.as_ptr() as usize);
-        for (step, facts) in steps {
-            self.watch_step(home, self.code_file(home), &step, facts, depth, doubts);
+        if goes_above {
+            self.watch_above(class, depth, doubts)?;
+        }
+        for (step, origin, facts) in steps {
+            let file = self.code_file(home);
+            self.watch_step(home, (file, origin), &step, facts, depth, doubts);
         }
         Some(())
     }
 
-    /// Until the commit code may run as it was or as it will be.
-    fn versions(&self, module: usize) -> Option<Vec<(Arc<str>, Arc<Outline>)>> {
-        let mut versions = vec![(self.text(module), self.outline(module)?)];
-        if let Some(edited) = self.edits.get(&module) {
-            versions.push((edited.old_text.clone(), edited.old_outline.clone()));
+    /// The same for what `__init__` of the class above does.
+    fn watch_above(
+        &self,
+        class: &Bound<'py, PyType>,
+        depth: usize,
+        doubts: &mut Doubts,
+    ) -> Option<()> {
+        if self.makes_above_only(class, depth).ok()? {
+            return Some(());
         }
+        let (home, name, base) = self.only_base(class).ok()??;
+        self.watch_making(home, &[name], &base, depth + 1, doubts)
+    }
+
+    /// Until the commit code may run as it was or as it will be.
+    fn versions(&self, module: usize) -> Option<Vec<Version>> {
+        let edited = self.edits.get(&module).filter(|_| !self.committed);
+        let mut versions = vec![Version {
+            text: self.text(module),
+            outline: self.outline(module)?,
+            live: edited.is_none(),
+            old: false,
+        }];
+        versions.extend(edited.map(|edited| Version {
+            text: edited.old_text.clone(),
+            outline: edited.old_outline.clone(),
+            live: true,
+            old: true,
+        }));
         Some(versions)
     }
 
@@ -192,7 +266,7 @@ impl<'py> Stage<'_, 'py> {
     fn watch_step(
         &self,
         module: usize,
-        file: &str,
+        (file, origin): (&str, Origin),
         step: &BodyStep,
         facts: Option<Facts>,
         depth: usize,
@@ -202,6 +276,7 @@ impl<'py> Stage<'_, 'py> {
             file: file.to_string(),
             place: Place::Lines(first, last),
             reason,
+            origin,
         };
         let whole = |reason| doubt(step.first_line, step.last_line, reason);
         let Some(facts) = facts else {
@@ -227,6 +302,7 @@ impl<'py> Stage<'_, 'py> {
                     file,
                     place: Place::Call(name),
                     reason: "is not known to be harmless".to_string(),
+                    origin,
                 });
                 continue;
             }
@@ -300,10 +376,18 @@ impl<'py> Stage<'_, 'py> {
         code: &Bound<'py, PyAny>,
         globals: &Bound<'py, PyDict>,
     ) -> PyResult<()> {
-        let doubts = self.doubts.borrow().clone();
+        self.guarded(|| codes::execute(code, globals, None))
+    }
+
+    /// The same for whatever runs code.
+    pub(crate) fn guarded<R>(&self, run: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
+        let mut doubts = self.doubts.borrow().clone();
+        doubts.retain(|doubt| !(self.committed && doubt.origin.old));
         if doubts.is_empty() {
-            return codes::execute(code, globals, None);
+            return run();
         }
+        let live = doubts.iter().filter(|doubt| doubt.origin.live);
+        let live: FxHashSet<usize> = live.map(|doubt| doubt.origin.code).collect();
         let py = self.py;
         let doubts = Arc::new(doubts);
         let entries = doubts.clone();
@@ -312,7 +396,12 @@ impl<'py> Stage<'_, 'py> {
               -> PyResult<Option<Py<PyAny>>> {
             let frame = arguments.get_item(0)?;
             let line: u32 = frame.getattr("f_lineno")?.extract().unwrap_or(0);
-            let is_near = |doubt: &Doubt| matches!(doubt.place, Place::Lines(first, last) if (first..=last).contains(&line));
+            let code = frame.getattr("f_code")?.as_ptr() as usize;
+            let is_known = live.contains(&code);
+            let is_near = |doubt: &Doubt| {
+                matches!(doubt.place, Place::Lines(first, last) if (first..=last).contains(&line))
+                    && (!is_known || doubt.origin.live && doubt.origin.code == code)
+            };
             refuse(&frame, &doubts, is_near, || format!("line {line}"))?;
             // It stays the trace function of the frame.
             Ok(None)
@@ -331,7 +420,7 @@ impl<'py> Stage<'_, 'py> {
         let global = PyCFunction::new_closure(py, None, None, global)?;
         let sys = py.import("sys")?;
         sys.call_method1("settrace", (global,))?;
-        let ran = codes::execute(code, globals, None);
+        let ran = run();
         sys.call_method1("settrace", (py.None(),))?;
         if let Err(error) = &ran
             && error.is_instance_of::<NotHarmless>(py)

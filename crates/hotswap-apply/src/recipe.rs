@@ -355,32 +355,43 @@ impl<'py> Stage<'_, 'py> {
                 let Some(mut facts) = self.facts_of_init(home, &init, &init.facts, depth) else {
                     return Ok(false);
                 };
-                let all = facts.calls.len();
-                facts.calls.retain(|call| {
-                    !matches!(call, Call::Method { on: Receiver::Super, name } if name == "__init__")
-                });
-                (facts.calls.len() == all || self.makes_above_only(class, depth)?)
+                let goes_above = take_init_above(&mut facts);
+                (!goes_above || self.makes_above_only(class, depth)?)
                     && self.impurity(home, &facts).is_none()
             }
         })
     }
 
     /// The same for what `__init__` of the one class above does.
-    fn makes_above_only(&self, class: &Bound<'py, PyType>, depth: usize) -> PyResult<bool> {
-        let bases = class.getattr("__bases__")?.cast_into::<PyTuple>()?;
-        if bases.len() != 1 {
-            return Ok(false);
-        }
-        let base = bases.get_item(0)?.cast_into::<PyType>()?;
-        if base.is(&self.py.get_type::<PyAny>()) {
+    pub(crate) fn makes_above_only(
+        &self,
+        class: &Bound<'py, PyType>,
+        depth: usize,
+    ) -> PyResult<bool> {
+        if class.getattr("__bases__")?.len()? == 1
+            && class.getattr("__base__")?.is(&self.py.get_type::<PyAny>())
+        {
             return Ok(true);
         }
-        let home: String = base.getattr("__module__")?.extract()?;
-        let name: String = base.getattr("__qualname__")?.extract()?;
-        match self.world.by_name(&home) {
-            Some(home) => self.makes_instance_only(home, &[name], &base, depth + 1),
+        match self.only_base(class)? {
+            Some((home, name, base)) => self.makes_instance_only(home, &[name], &base, depth + 1),
             None => Ok(false),
         }
+    }
+
+    /// The base of a class of the project that has no other, with its module and its name.
+    pub(crate) fn only_base(
+        &self,
+        class: &Bound<'py, PyType>,
+    ) -> PyResult<Option<(usize, String, Bound<'py, PyType>)>> {
+        let bases = class.getattr("__bases__")?.cast_into::<PyTuple>()?;
+        if bases.len() != 1 {
+            return Ok(None);
+        }
+        let base = bases.get_item(0)?.cast_into::<PyType>()?;
+        let home: String = base.getattr("__module__")?.extract()?;
+        let name: String = base.getattr("__qualname__")?.extract()?;
+        Ok(self.world.by_name(&home).map(|home| (home, name, base)))
     }
 
     /// What a part of `__init__` does besides setting attributes of the new instance and
@@ -452,6 +463,15 @@ impl<'py> Stage<'_, 'py> {
         }
         Ok(Making::Above)
     }
+}
+
+/// Takes `super().__init__(...)` out of some facts; whether it was there.
+pub(crate) fn take_init_above(facts: &mut Facts) -> bool {
+    let before = facts.calls.len();
+    facts.calls.retain(
+        |call| !matches!(call, Call::Method { on: Receiver::Super, name } if name == "__init__"),
+    );
+    facts.calls.len() < before
 }
 
 /// What a call of a class runs.

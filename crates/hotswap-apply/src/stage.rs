@@ -82,6 +82,17 @@ pub(crate) struct LateMember<'py> {
     pub member: Statement,
 }
 
+/// A default value that calls what is committed only then.
+pub(crate) struct LateDefault<'py> {
+    pub module: usize,
+    pub target: Bound<'py, PyAny>,
+    pub statement: Statement,
+    /// Of the parameter.
+    pub index: usize,
+    pub class: Option<(Vec<String>, Bound<'py, PyType>)>,
+    pub cause: String,
+}
+
 /// A statement that must see committed definitions, so it runs after the swap.
 #[derive(Clone)]
 pub(crate) struct Late {
@@ -210,6 +221,7 @@ pub(crate) struct Stage<'w, 'py> {
     /// Classes that hold a container of which this update changes the content.
     pub changed_members: Vec<Bound<'py, PyType>>,
     pub late_members: Vec<LateMember<'py>>,
+    pub late_defaults: Vec<LateDefault<'py>>,
 }
 
 impl<'w, 'py> Stage<'w, 'py> {

@@ -437,6 +437,7 @@ fn begin<'w, 'py>(
         changed: FxHashMap::default(),
         late_names: FxHashSet::default(),
         late_members: Vec::new(),
+        late_defaults: Vec::new(),
         late: Vec::new(),
         early: FxHashMap::default(),
         early_depth: 0,
@@ -736,6 +737,7 @@ impl<'py> Stage<'_, 'py> {
             self.transaction.commit(self.py)?;
         }
         self.run_late_members()?;
+        self.run_late_defaults()?;
         self.collect_again()
     }
 

@@ -205,6 +205,10 @@ impl<'py> Stage<'_, 'py> {
             else {
                 continue;
             };
+            if self.must_wait(module, &default.facts) && !self.can_show(module, &default.facts) {
+                // Those that wait for the commit are derived one by one.
+                continue;
+            }
             let mut stale = self.impurity(module, &default.facts);
             if stale.is_none() {
                 let text = self.text(module);
