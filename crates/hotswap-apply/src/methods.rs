@@ -56,7 +56,7 @@ impl<'py> Stage<'_, 'py> {
     /// lives can follow in place.
     pub(crate) fn making_changed(&self, class: &Bound<'py, PyType>) -> bool {
         // Others are moved or replaced: what they hold is theirs.
-        is_plain_class(class).unwrap_or(false)
+        slots_of(class).is_ok_and(|slots| slots.is_some())
             && !self.replaced.iter().any(|(old, _)| old.is(class))
             && self.making_changed_at(class, &mut FxHashSet::default())
     }
@@ -94,18 +94,33 @@ impl<'py> Stage<'_, 'py> {
         if values::alike(was, now) {
             return Ok(true);
         }
-        let (Some(container), Some(content)) = (cpython::own_dict(was)?, cpython::own_dict(now)?)
-        else {
+        // All that it is stands in its dict and its slots: nothing of a builtin base class.
+        let Some(slots) = slots_of(&was.get_type())? else {
             return Ok(false);
         };
-        // All that it is stands in its dict: no slots, nothing of a builtin base class.
-        if !is_plain_class(&was.get_type())? {
-            return Ok(false);
+        match (cpython::own_dict(was)?, cpython::own_dict(now)?) {
+            (Some(container), Some(content)) => self.transaction.push(Write::Content {
+                container: container.into_any(),
+                content: content.into_any(),
+            }),
+            (None, None) if !slots.is_empty() => {}
+            _ => return Ok(false),
         }
-        self.transaction.push(Write::Content {
-            container: container.into_any(),
-            content: content.into_any(),
-        });
+        for (name, slot) in slots {
+            let get = |object| slot.call_method1("__get__", (object,)).ok();
+            let (old, new) = (get(was), get(now));
+            let same = match (&old, &new) {
+                (Some(old), Some(new)) => old.is(new),
+                (old, new) => old.is_none() && new.is_none(),
+            };
+            if !same {
+                self.transaction.push(Write::InstanceAttribute {
+                    object: was.clone(),
+                    name,
+                    value: new,
+                });
+            }
+        }
         Ok(true)
     }
 }
@@ -150,25 +165,29 @@ impl<'py> Stage<'_, 'py> {
     }
 }
 
-/// Whether no class that C made, but `object`, is among the bases of one.
-fn is_plain_class(class: &Bound<'_, PyType>) -> PyResult<bool> {
+/// The slots of a class, with their names. None: a class that C made is among its bases,
+/// beside `object`.
+type Slots<'py> = Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>;
+
+fn slots_of<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Slots<'py>>> {
     let object = class.py().get_type::<PyAny>();
+    let mut slots = Vec::new();
     for base in class.mro().iter() {
         let base = base.cast_into::<PyType>()?;
         if base.is(&object) {
             continue;
         }
-        let has_slots = cpython::type_dict(&base).values().iter().any(|member| {
+        if !values::is_python_class(&base)? {
+            return Ok(None);
+        }
+        slots.extend(cpython::type_dict(&base).iter().filter(|(_, member)| {
             member
                 .get_type()
                 .name()
                 .is_ok_and(|name| name == "member_descriptor")
-        });
-        if has_slots || !values::is_python_class(&base)? {
-            return Ok(false);
-        }
+        }));
     }
-    Ok(true)
+    Ok(Some(slots))
 }
 
 /// The function of the program behind a method of a class or of an instance.

@@ -22,6 +22,14 @@ TOUCHED = Conf("touched")
 CHAIN = [Conf("a"), Conf("b")]
 BY_NAME = {"c": Conf("c")}
 
+class Fixed:
+    __slots__ = ("size",)
+    def __init__(self):
+        self.size = LIMIT
+
+LIMIT = 3
+FIXED = Fixed()
+
 class Service:
     chain = CHAIN[:]
 ''',
@@ -47,6 +55,14 @@ TOUCHED = Conf("touched")
 CHAIN = [Conf("a"), Conf("b")]
 BY_NAME = {"c": Conf("c")}
 
+class Fixed:
+    __slots__ = ("size",)
+    def __init__(self):
+        self.size = LIMIT * 2
+
+LIMIT = 3
+FIXED = Fixed()
+
 class Service:
     chain = CHAIN[:]
 '''),
@@ -58,6 +74,7 @@ def setup(ns):
     ns.default, ns.touched = ns.conf.DEFAULT, ns.conf.TOUCHED
     ns.first, ns.named = ns.conf.CHAIN[0], ns.conf.BY_NAME["c"]
     ns.touched.limit = 7
+    ns.fixed = ns.conf.FIXED
 
 
 def check(ns):
@@ -67,3 +84,4 @@ def check(ns):
     assert conf.CHAIN[0] is ns.first and [(each.name, each.limit) for each in conf.CHAIN] == [("A", 2), ("B", 2)]
     assert conf.BY_NAME["c"] is ns.named and (ns.named.name, ns.named.limit) == ("C", 2)
     assert [(each.name, each.limit) for each in conf.Service.chain] == [("A", 2), ("B", 2)]
+    assert conf.FIXED is ns.fixed and ns.fixed.size == 6
