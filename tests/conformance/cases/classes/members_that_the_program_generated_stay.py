@@ -1,7 +1,7 @@
 """What a program generated for a class after its statement ran stays when the class is edited."""
 WEIGHT = 2
 TAGS = ['classes']
-PYTHON = '3.8'
+PYTHON = '3.10'
 
 FILES = {
     'mod.py': '''\
