@@ -214,9 +214,42 @@ impl<'py> Stage<'_, 'py> {
                 self.derive_defaults(module, &before.body[old], member, scope)?;
             }
         }
+        self.renew_static_attributes(module, class, (before, after), &text)?;
         self.settle_class_annotations(module, class, path, change, outline, annotations)?;
         self.remove_members(module, class, before, after, change, &qualname)?;
         self.finish_class(module, class, before, after)
+    }
+
+    /// What CPython 3.13 and later list of the attributes that methods set.
+    fn renew_static_attributes(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        (before, after): (&ClassDef, &ClassDef),
+        text: &str,
+    ) -> PyResult<()> {
+        const NAME: &str = "__static_attributes__";
+        let Some(live) = cpython::type_dict(class).get_item(NAME)? else {
+            return Ok(());
+        };
+        let Some(edited) = self.edits.get(&module) else {
+            return Ok(());
+        };
+        let (Ok(mut listed), Some(were), Some(names)) = (
+            live.extract::<Vec<String>>(),
+            hotswap_plan::static_attributes(&edited.old_text, before),
+            hotswap_plan::static_attributes(text, after),
+        ) else {
+            return Ok(());
+        };
+        listed.sort_unstable();
+        // What the program has put there stays.
+        if listed == were && were != names {
+            let names = pyo3::types::PyTuple::new(self.py, names)?.into_any();
+            self.transaction
+                .set_class_attribute(class, NAME, Some(names));
+        }
+        Ok(())
     }
 
     #[allow(clippy::too_many_arguments)]

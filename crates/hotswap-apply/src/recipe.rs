@@ -369,7 +369,7 @@ impl<'py> Stage<'_, 'py> {
         depth: usize,
     ) -> PyResult<bool> {
         if class.getattr("__bases__")?.len()? == 1
-            && class.getattr("__base__")?.is(&self.py.get_type::<PyAny>())
+            && class.getattr("__base__")?.is(self.py.get_type::<PyAny>())
         {
             return Ok(true);
         }

@@ -25,6 +25,7 @@ mod scan;
 mod shift;
 mod skeleton;
 mod source;
+mod static_attributes;
 mod steps;
 mod touched;
 
@@ -41,4 +42,5 @@ pub use purity::{
 };
 pub use skeleton::{DECORATOR_STUB, Skeleton};
 pub use source::{DecodeProblem, Source};
+pub use static_attributes::static_attributes;
 pub use steps::{BodyStep, body_steps};

@@ -341,15 +341,11 @@ fn answer(
         let followed = all.get_mut(&state.address())?;
         let key = frame.address();
         match what {
-            ffi::PyTrace_CALL => {
-                if watched::at(frame.code() as usize).is_some() {
-                    followed.frames.insert(key, 0);
-                }
+            ffi::PyTrace_CALL if watched::at(frame.code() as usize).is_some() => {
+                followed.frames.insert(key, 0);
             }
-            ffi::PyTrace_RETURN => {
-                if followed.frames.remove(&key).is_some() {
-                    followed.expects = false;
-                }
+            ffi::PyTrace_RETURN if followed.frames.remove(&key).is_some() => {
+                followed.expects = false;
             }
             _ => {}
         }
