@@ -36,6 +36,21 @@ TEST_NEEDS = (
     "ipykernel",
 )
 FUZZ = ("cargo", "run", "--quiet", "--package", "hotswap-plan", "--example", "fuzz", "--")
+# Packages whose functions are compiled one by one and compared with a compile of their files.
+COMPILED = (
+    "attrs",
+    "click",
+    "fastapi",
+    "flask",
+    "httpx",
+    "hypothesis",
+    "jinja2",
+    "pydantic",
+    "pytest",
+    "rich",
+    "starlette",
+    "typer",
+)
 CRATES_WITHOUT_PYTHON = ("hotswap-watch", "hotswap-plan", "hotswap-attach")
 
 nox.needs_version = ">=2024.4.15"
@@ -243,9 +258,16 @@ def add_sessions(version: str, python: str) -> None:
 
     @nox.session(name=f"cpython-{version}", python=python)
     def cpython(session: nox.Session) -> None:
-        """The Rust tests of what is private to this CPython."""
+        """The Rust tests of what is private to this CPython, and of what it compiles a function to."""
         rust = rust_environment(python)
-        session.run("cargo", "test", "--quiet", "--package", "hotswap-cpython", external=True, env=rust)
+        for package in ("hotswap-cpython", "hotswap-apply"):
+            session.run("cargo", "test", "--quiet", "--package", package, external=True, env=rust)
+        if python == NEWEST or session.posargs:
+            session.install(*COMPILED)
+            code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+            rust["PYTHONPATH"] = str(session.run("python", "-c", code, silent=True)).strip()
+            skeletons = ("cargo", "test", "--quiet", "--package", "hotswap-apply", "--test", "skeletons")
+            session.run(*skeletons, "--", "--ignored", "--nocapture", external=True, env=rust)
 
     @nox.session(name=f"conformance-{version}", python=python)
     def conformance(session: nox.Session) -> None:

@@ -104,6 +104,8 @@ pub struct Statement {
     pub codes: Arc<Vec<CodeSite>>,
     /// Names that functions inside declare `global`.
     pub globals: Vec<String>,
+    /// The names that imports in its blocks bind, those under `if TYPE_CHECKING:` included.
+    pub imported: Vec<String>,
     /// What it is.
     pub kind: Kind,
 }
@@ -169,8 +171,6 @@ pub struct Compound {
     pub keyword: &'static str,
     /// Imports found in its blocks.
     pub imports: Vec<Import>,
-    /// The names that imports in its blocks bind, those under `if TYPE_CHECKING:` included.
-    pub imported: Vec<String>,
     /// The blocks of an `if` or `try`; empty for the others.
     pub branches: Vec<Branch>,
     /// Hash of what stands in its heads.

@@ -216,6 +216,10 @@ impl Reader<'_> {
             ),
             codes: Arc::new(codes),
             globals: globals.0,
+            imported: match kind {
+                Kind::Compound(_) | Kind::MainGuard => binds.imported,
+                _ => Vec::new(),
+            },
             kind,
         }
     }
@@ -363,7 +367,6 @@ impl Reader<'_> {
                     _ => "match",
                 },
                 imports: binds.imports.clone(),
-                imported: binds.imported.clone(),
                 branches: self.branches(stmt),
                 heads: heads(stmt),
             }),

@@ -19,6 +19,7 @@ pub struct Skeleton<'a> {
     outline: &'a Outline,
     bytes: Vec<u8>,
     insertions: Vec<(u32, String)>,
+    tail: String,
     end: u32,
 }
 
@@ -26,7 +27,7 @@ impl<'a> Skeleton<'a> {
     /// Starts with nothing but the `from __future__` imports, and with the module's
     /// other imports in a form that the compiler sees and never runs: since
     /// CPython 3.12 a call `mod.f()` is compiled in another way where the same
-    /// unit imports `mod`.
+    /// unit imports `mod`, and `super()` where the module itself names `super`.
     #[must_use]
     pub fn new(text: &'a str, outline: &'a Outline) -> Skeleton<'a> {
         let bytes = text
@@ -44,8 +45,10 @@ impl<'a> Skeleton<'a> {
             outline,
             bytes,
             insertions: Vec::new(),
+            tail: String::new(),
             end: 0,
         };
+        let mut unplaced: Vec<&str> = Vec::new();
         for statement in &outline.statements {
             match &statement.kind {
                 // Nothing but a docstring may stand before it on its line.
@@ -59,21 +62,20 @@ impl<'a> Skeleton<'a> {
                         .insertions
                         .push((statement.span.start, NEVER.to_string()));
                 }
-                Kind::Compound(compound) => {
-                    let names: Vec<&str> = compound
-                        .imported
-                        .iter()
-                        .map(String::as_str)
-                        .filter(|name| *name != "*")
-                        .collect();
-                    if !names.is_empty() {
-                        let line = format!("{NEVER}import {}", names.join(", "));
-                        skeleton.end = skeleton.end.max(statement.span.start);
-                        skeleton.insertions.push((statement.span.start, line));
-                    }
+                // Nothing can stand in front of it if others are on its line.
+                Kind::Import(imports) => {
+                    unplaced.extend(imports.iter().map(|import| import.bound.as_str()));
                 }
-                _ => {}
+                // In their place may be what the block is wanted for.
+                _ => unplaced.extend(statement.imported.iter().map(String::as_str)),
             }
+        }
+        unplaced.retain(|name| *name != "*");
+        if !unplaced.is_empty() {
+            skeleton.tail = format!("{NEVER}import {}\n", unplaced.join(", "));
+        }
+        if names_super(outline) {
+            skeleton.tail.push_str(&format!("{NEVER}super\n"));
         }
         skeleton
     }
@@ -124,8 +126,6 @@ impl<'a> Skeleton<'a> {
                 return;
             };
             let head = branch.head.start;
-            self.insertions
-                .retain(|(at, text)| *at != head || !text.starts_with(NEVER));
             let place = head as usize..head as usize + ALWAYS.len();
             let there = self.text.get(place.clone());
             if there.is_some_and(|there| !there.contains('\n'))
@@ -358,7 +358,8 @@ impl<'a> Skeleton<'a> {
         self
     }
 
-    /// The text. What lies behind the last kept byte is left out.
+    /// The text. What lies behind the last kept byte is left out; what only the compiler
+    /// is to see and has no place of its own comes in its stead.
     #[must_use]
     pub fn finish(self) -> String {
         let mut insertions = self.insertions;
@@ -373,9 +374,20 @@ impl<'a> Skeleton<'a> {
         }
         out.extend_from_slice(&self.bytes[from..self.end as usize]);
         out.push(b'\n');
+        out.extend_from_slice(self.tail.as_bytes());
         // Blanking replaces whole characters byte by byte, so this cannot fail.
         String::from_utf8(out).unwrap_or_default()
     }
+}
+
+/// Whether the module's own scope has the name `super`, read or bound.
+fn names_super(outline: &Outline) -> bool {
+    let is = |name: &String| name == "super";
+    outline.globals_declared.iter().any(is)
+        || outline.statements.iter().any(|statement| {
+            let mut read = statement.facts.reads.iter().filter_map(|path| path.first());
+            statement.binds.iter().chain(&statement.deletes).any(is) || read.any(is)
+        })
 }
 
 #[cfg(test)]
@@ -402,24 +414,37 @@ mod tests {
         let outline = outline(text);
         let skeleton = Skeleton::new(text, &outline);
         let got = skeleton.clone().statement(&outline.statements[1]).finish();
-        assert!(got.starts_with("if 0: import c, d"), "{got}");
-        assert!(got.ends_with("\nX = 1\n"), "{got}");
+        assert!(got.ends_with("\nX = 1\nif 0: import c, d\n"), "{got}");
         let Kind::Compound(compound) = &outline.statements[0].kind else {
             panic!("a block")
         };
-        let before = "def f():\n    pass\nif X:\n    import y\n";
+        let before = "def f():\n    pass\nif __name__ == '__main__':\n    import y\n";
         let first = Outline::parse(before).unwrap();
         let got = Skeleton::new(before, &first).statement(&first.statements[0]);
         assert_eq!(got.finish(), "def f():\n    pass\nif 0: import y\n");
-        let last = skeleton.clone().statement(&compound.branches[1].body[1]);
-        let got = last.finish();
-        assert!(
-            got.starts_with("if 0: ") && got.contains("\nif 1:") && got.contains("    def f():"),
-            "{got}"
-        );
         // The head of its own block is needed for itself.
-        let got = skeleton.statement(&compound.branches[0].body[0]).finish();
-        assert!(got.starts_with("if 1:"), "{got}");
+        for (branch, place) in [(0, 0), (1, 1)] {
+            let inner = &compound.branches[branch].body[place];
+            let got = skeleton.clone().statement(inner).finish();
+            assert!(got.trim_start().starts_with("if 1:"), "{got}");
+            assert!(got.ends_with("\nif 0: import c, d\n"), "{got}");
+        }
+    }
+
+    #[test]
+    fn what_the_module_says_of_super_and_imports_behind_semicolons_is_seen_by_the_compiler() {
+        let text = "import a; b = a\nold = super\ndef f():\n    return a.g()\n";
+        let outline = outline(text);
+        let got = Skeleton::new(text, &outline)
+            .statement(&outline.statements[3])
+            .finish();
+        let lines: Vec<&str> = got.lines().skip(2).collect();
+        let tail = ["if 0: import a", "if 0: super"];
+        assert_eq!(lines, ["def f():", "    return a.g()", tail[0], tail[1]]);
+        let text = "class A(B):\n    def f(self):\n        return super().f()\n";
+        let outline = Outline::parse(text).unwrap();
+        let got = Skeleton::new(text, &outline).statement(&outline.statements[0]);
+        assert_eq!(got.finish(), text);
     }
 
     #[test]
