@@ -150,7 +150,7 @@ def machine() -> dict[str, str | int]:
     return {
         "processor": processor,
         "processors": os.cpu_count() or 0,
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
         "python": platform.python_version(),
         "commit": commit,
         "load": round(os.getloadavg()[0], 1),
