@@ -202,11 +202,26 @@ def test_values_that_instances_got_from_an_edited_init_stay(load: Load) -> None:
         """\
         class Conf:
             def __init__(self): self.port = 1
+        touched = Conf()
+        """
+    )
+    made = program.module.Conf()
+    program.module.touched.port = 7
+    program.sub(("self.port = 1", "self.port = 2"))
+    assert made.port == 1 and program.module.touched.port == 7 and program.module.Conf().port == 2
+
+
+def test_instance_whose_making_may_not_be_harmless(load: Load) -> None:
+    program = load(
+        """\
+        class Conf:
+            def __init__(self): self.port = 1; print("made")
         conf = Conf()
         """
     )
-    program.sub(("self.port = 1", "self.port = 2"))
-    assert program.module.conf.port == 1 and program.module.Conf().port == 2
+    report = program.sub(("self.port = 1", "self.port = 2"))
+    assert program.module.conf.port == 1
+    assert "depends on Conf()" in said(report, "conf") and "not known to be harmless" in said(report, "conf")
 
 
 def test_name_that_held_something_else_in_between(load: Load) -> None:
@@ -268,11 +283,11 @@ def test_new_attribute_that_needs_an_argument(load: Load) -> None:
         """\
         class Conf:
             def __init__(self, name): self.name = name
-        conf = Conf("a")
         """
     )
+    conf = program.module.Conf("a")
     report = program.sub(("self.name = name", "self.name = name; self.label = name.upper()"))
-    assert not hasattr(program.module.conf, "label")
+    assert not hasattr(conf, "label")
     assert "1 instances lack it" in said(report, "Conf.label")
     (change,) = [change for change in report.changes if change.qualname == "Conf.label"]
     assert "__hotswap_migrate__" in change.advice
@@ -336,17 +351,21 @@ def test_class_that_its_decorator_replaced(load: Load) -> None:
     assert program.module.C().f() == 2
 
 
-def test_members_that_a_hook_saw_when_the_class_was_made(load: Load) -> None:
+def test_members_that_a_hook_with_effects_saw_when_the_class_was_made(load: Load) -> None:
     program = load(
         """\
+        seen = []
         class Base:
-            def __init_subclass__(cls): cls.names = sorted(n for n in vars(cls) if n[0] != "_")
+            def __init_subclass__(cls):
+                seen.append(cls)
+                cls.names = sorted(n for n in vars(cls) if n[0] != "_")
         class Sub(Base):
             a = 1
         """
     )
     program.sub(("a = 1", "a = 1; b = 2"))
     assert program.module.Sub.b == 2 and program.module.Sub.names == ["a"]
+    assert program.module.seen == [program.module.Sub]
 
 
 # Imports
