@@ -562,10 +562,12 @@ def test_class_with_type_parameters_is_made_anew(load: Load) -> None:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="the attribute came with 3.13")
-def test_static_attributes_stay(load: Load) -> None:
-    program = load("class A:\n    def f(self): self.a = 1\n")
-    program.sub(("self.a = 1", "self.a = 1; self.b = 2"))
-    assert program.module.A.__static_attributes__ == ("a",)
+def test_static_attributes_that_the_program_set_stay(load: Load) -> None:
+    program = load("class A:\n    def f(self): self.a = 1\nclass B:\n    def f(self): self.a = 3\n")
+    program.module.B.__static_attributes__ = ("mine",)
+    program.sub(("self.a = 1", "self.a = 1; self.b = 2"), ("self.a = 3", "self.a = 3; self.b = 2"))
+    assert program.module.A.__static_attributes__ == ("a", "b")
+    assert program.module.B.__static_attributes__ == ("mine",)
 
 
 def test_class_that_a_local_variable_holds(load: Load) -> None:
