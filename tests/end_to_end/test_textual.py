@@ -74,7 +74,7 @@ class Terminal:
             except OSError:
                 return
             # Private modes that the emulator does not know would print as text.
-            stream.feed(re.sub(rb"\x1b\[[<>=?][0-9;]*[a-zA-Z$]*[pqu]", b"", read))
+            stream.feed(re.sub(rb"\x1b\[[<>=?][0-9;]*\$?[pqu]", b"", read))
 
     def text(self) -> str:
         return "\n".join(line.rstrip() for line in self.screen.display if line.strip())
