@@ -131,7 +131,8 @@ def test_reports_are_followed(engines: list[FakeEngine], tmp_path: Path) -> None
     hotswap.stop()
     assert asker.read() == {"stopped": True}
     assert asker.ended()
-    assert not _loop.followers
+    # The thread that served it may still be at its end.
+    wait_for(lambda: not _loop.followers)
 
 
 def test_follower_that_does_not_read_stops_nothing(engines: list[FakeEngine], tmp_path: Path) -> None:
