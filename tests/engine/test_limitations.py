@@ -562,19 +562,22 @@ def test_class_with_type_parameters_is_made_anew(load: Load) -> None:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="the attribute came with 3.13")
-def test_static_attributes_stay_where_only_a_body_changed(load: Load) -> None:
-    program = load("class A:\n    def f(self): self.a = 1\n")
-    program.sub(("self.a = 1", "self.a = 1; self.b = 2"))
-    assert program.module.A.__static_attributes__ == ("a",)
-    program.sub(("self.b = 2", "self.b = 2; self.c = 3\n    def g(self): self.d = 4"))
-    assert program.module.A.__static_attributes__ == ("a",)
-
-
-@pytest.mark.skipif(sys.version_info < (3, 13), reason="the attribute came with 3.13")
-def test_static_attributes_follow_a_new_method(load: Load) -> None:
-    program = load("class A:\n    def f(self): self.a = 1\n")
-    program.sub(("self.a = 1", "self.a = 1; self.b = 2\n    def g(self): self.c = 3"))
-    assert program.module.A.__static_attributes__ == ("a", "b", "c")
+def test_static_attributes_that_the_program_set_stay(load: Load) -> None:
+    program = load(
+        """\
+        class A:
+            def f(self): self.a = 1
+            class In:
+                def f(self): self.b = 2
+        class B:
+            def f(self): self.c = 3
+        """
+    )
+    program.module.B.__static_attributes__ = ("mine",)
+    program.sub(("self.a = 1", "self.x = 1"), ("self.b = 2", "self.y = 2"), ("self.c = 3", "self.z = 3"))
+    assert program.module.A.__static_attributes__ == ("x",)
+    assert program.module.A.In.__static_attributes__ == ("y",)
+    assert program.module.B.__static_attributes__ == ("mine",)
 
 
 def test_class_that_a_local_variable_holds(load: Load) -> None:

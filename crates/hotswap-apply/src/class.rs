@@ -220,6 +220,48 @@ impl<'py> Stage<'_, 'py> {
         self.finish_class(module, class, before, after)
     }
 
+    /// The same where only bodies of methods changed, in the class that a name holds.
+    pub(crate) fn static_attributes_of(
+        &mut self,
+        module: usize,
+        old: &Statement,
+        new: &Statement,
+    ) -> PyResult<()> {
+        let (Some(before), Some(after)) = (old.class(), new.class()) else {
+            return Ok(());
+        };
+        let held = self.live_dict(module).get_item(&after.name)?;
+        let Some(Ok(class)) = held.map(|held| held.cast_into::<PyType>()) else {
+            return Ok(());
+        };
+        match self.is_own(module, &class, &after.name)? {
+            true => self.static_attributes_below(module, &class, before, after),
+            false => Ok(()),
+        }
+    }
+
+    fn static_attributes_below(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        before: &ClassDef,
+        after: &ClassDef,
+    ) -> PyResult<()> {
+        let text = self.text(module);
+        self.renew_static_attributes(module, class, (before, after), &text)?;
+        for was in before.body.iter().filter_map(Statement::class) {
+            let mut now = after.body.iter().filter_map(Statement::class);
+            let Some(now) = now.find(|now| now.name == was.name) else {
+                continue;
+            };
+            let held = cpython::type_dict(class).get_item(&now.name)?;
+            if let Some(Ok(inner)) = held.map(|held| held.cast_into::<PyType>()) {
+                self.static_attributes_below(module, &inner, was, now)?;
+            }
+        }
+        Ok(())
+    }
+
     /// What CPython 3.13 and later list of the attributes that methods set.
     fn renew_static_attributes(
         &mut self,

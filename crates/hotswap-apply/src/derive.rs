@@ -273,7 +273,7 @@ impl<'py> Stage<'_, 'py> {
                     && was.get_type().is(now.get_type())
                 {
                     // Whoever holds the container has what it is now.
-                    self.follow_elements(was, &now)?;
+                    self.follow_elements(was, &now, 0)?;
                     self.bind(module, name, Some(was.clone()))?;
                     if !values::equal(was, &now) {
                         self.changed.insert((module, name.clone()), Changed::Value);

@@ -12,6 +12,9 @@ use crate::stage::Stage;
 use crate::transaction::Write;
 use crate::values;
 
+/// Containers inside containers are followed so far.
+const DEPTH: usize = 20;
+
 impl<'py> Stage<'_, 'py> {
     /// Why calling a method of a project class may not be harmless. None: it is no such
     /// method. `Some(None)`: it is harmless.
@@ -132,7 +135,12 @@ impl<'py> Stage<'_, 'py> {
         &mut self,
         was: &Bound<'py, PyAny>,
         now: &Bound<'py, PyAny>,
+        depth: usize,
     ) -> PyResult<()> {
+        // A container may hold itself.
+        if depth > DEPTH {
+            return Ok(());
+        }
         if let (Ok(was), Ok(now)) = (was.cast_exact::<PyList>(), now.cast_exact::<PyList>()) {
             if was.len() != now.len() {
                 return Ok(());
@@ -142,7 +150,7 @@ impl<'py> Stage<'_, 'py> {
                 if self.follow_instance(&old, &new)? {
                     now.set_item(at, old)?;
                 } else {
-                    self.follow_elements(&old, &new)?;
+                    self.follow_elements(&old, &new, depth + 1)?;
                 }
             }
         } else if let (Ok(was), Ok(now)) = (was.cast_exact::<PyDict>(), now.cast_exact::<PyDict>())
@@ -157,7 +165,7 @@ impl<'py> Stage<'_, 'py> {
                 if self.follow_instance(&old, &new)? {
                     now.set_item(key, old)?;
                 } else {
-                    self.follow_elements(&old, &new)?;
+                    self.follow_elements(&old, &new, depth + 1)?;
                 }
             }
         }

@@ -134,6 +134,7 @@ impl<'py> Stage<'_, 'py> {
             (Change::Same | Change::Bodies, _) => {
                 if let (Change::Bodies, Some(old)) = (&step.change, old) {
                     self.new_attributes_of(module, old, new)?;
+                    self.static_attributes_of(module, old, new)?;
                 }
                 self.derive(module, step.new, &outline)
             }

@@ -135,13 +135,18 @@ impl<'py> Stage<'_, 'py> {
             let locals = cpython::type_dict(&class).copy()?;
             super::scope::hide(&locals, &bound_below(definition, &[&member]))?;
             fault::point("a late member")?;
-            codes::execute(&body, &self.live_dict(module), Some(&locals))?;
+            let label = format!("{}.{}", names.join("."), member.binds.join(", "));
+            if let Err(error) = codes::execute(&body, &self.live_dict(module), Some(&locals)) {
+                let entry = self.entry(module, &label, Some(&member), "attribute", "stale");
+                entry.reason = format!("it cannot be run again: {error}");
+                entry.advice = "# hotswap: rerun".to_string();
+                continue;
+            }
             for name in &member.binds {
                 let name = crate::instances::mangle(&definition.name, name);
                 let value = locals.get_item(&name)?;
                 self.transaction.set_class_attribute(&class, &name, value);
             }
-            let label = format!("{}.{}", names.join("."), member.binds.join(", "));
             self.entry(module, &label, Some(&member), "attribute", "re-ran")
                 .reason = "something it reads changed".to_string();
         }
