@@ -12,7 +12,7 @@ from types import BuiltinFunctionType
 
 from hotswap import _plugins
 from hotswap._config import CHILDREN, Options
-from hotswap._errors import HotswapError, RollbackError
+from hotswap._errors import HotswapError, NotWatchingError, RollbackError
 from hotswap._finder import NotingFinder
 from hotswap._logging import apply_logger, log_report, on_first_use, watch_logger
 from hotswap._plain import replace
@@ -464,7 +464,12 @@ class UpdateLoop:
         return report
 
     def _diff_of_engine(self, a: int, b: int) -> str:
-        return "" if self._engine is None else self._engine.diff(a, b)
+        if self._engine is None:
+            return ""
+        try:
+            return self._engine.diff(a, b)
+        except NotWatchingError:
+            return ""  # the program has ended since: nothing is left to be withdrawn
 
     def _publish(self, report: Report) -> None:
         when = time.time()
