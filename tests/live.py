@@ -74,7 +74,8 @@ class LiveProcess:
             try:
                 line = self.lines.get(timeout=0.05)
             except queue.Empty:
-                going_on = self.process.poll() is None or not self.lines.empty()
+                # Its last lines may still be on their way when it has ended.
+                going_on = self.process.poll() is None or self.reader.is_alive() or not self.lines.empty()
                 if going_on and time.monotonic() < deadline:
                     continue
                 printed = "\n".join(self.seen[-40:])
