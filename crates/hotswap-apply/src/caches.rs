@@ -155,6 +155,13 @@ fn note<'py>(
     seen: &mut FxHashSet<usize>,
     found: &mut Vec<Bound<'py, PyAny>>,
 ) -> PyResult<()> {
+    if value
+        .cast_exact::<pyo3::types::PyFunction>()
+        .is_ok_and(|function| !cpython::has_attributes(function))
+    {
+        // Most members of modules and classes are plain functions.
+        return Ok(());
+    }
     let mut object = value.clone();
     for _ in 0..5 {
         let field = cpython::with_class_name(&object, |kind| match kind {

@@ -29,7 +29,11 @@ impl<'py> Stage<'_, 'py> {
         };
         let mut due = Vec::new();
         for (index, parameter) in after.parameters.iter().enumerate() {
-            let Some(default) = &parameter.default else {
+            // Most defaults are plain constants.
+            let reads = |default: &&Expression| {
+                !(default.facts.reads.is_empty() && default.facts.calls.is_empty())
+            };
+            let Some(default) = parameter.default.as_ref().filter(reads) else {
                 continue;
             };
             // A default whose own source changed is evaluated with the header.
@@ -73,10 +77,6 @@ impl<'py> Stage<'_, 'py> {
         class: Option<(&[String], &Bound<'py, PyType>)>,
         plain: bool,
     ) -> Option<String> {
-        // Most defaults are plain constants.
-        if facts.reads.is_empty() && facts.calls.is_empty() {
-            return None;
-        }
         let mut facts = facts.clone();
         if let Some((path, _)) = class {
             for read in facts.reads.clone() {

@@ -320,23 +320,22 @@ impl<'py> Stage<'_, 'py> {
     /// The index of a statement's counterpart in the baseline.
     fn old_index(&self, module: usize, index: usize) -> Option<usize> {
         match self.edits.get(&module) {
-            Some(edited) => edited
-                .plan
-                .steps
-                .iter()
-                .find(|step| step.new == index)
-                .and_then(|step| step.old),
+            Some(edited) => {
+                let step = self.step_of(module, index)?;
+                edited.plan.steps[step].old
+            }
             None => Some(index),
         }
     }
 
     fn step_of(&self, module: usize, index: usize) -> Option<usize> {
-        self.edits
-            .get(&module)?
-            .plan
-            .steps
-            .iter()
-            .position(|step| step.new == index)
+        let steps = &self.edits.get(&module)?.plan.steps;
+        // The plan of a module has a step for each statement of its new source.
+        let own = steps.get(index).is_some_and(|step| step.new == index);
+        match own {
+            true => Some(index),
+            false => steps.iter().position(|step| step.new == index),
+        }
     }
 
     fn why_not_derive(

@@ -1,5 +1,7 @@
 //! Functions: new code, defaults and metadata for those that live.
 
+use std::sync::Arc;
+
 use hotswap_plan::{
     Change, CodeSite, FunctionChange, FunctionDef, Kind, Skeleton, Statement, Step,
 };
@@ -59,9 +61,7 @@ impl<'py> Stage<'_, 'py> {
             },
         };
         let mut sites = Vec::new();
-        let mut skeleton = Skeleton::new(&text, &new_outline);
-        let mut old_skeleton = Skeleton::new(&old_text, &old_outline);
-        let mut any = false;
+        let mut due = Vec::new();
         let mut moved = Vec::new();
         collect_sites(
             steps,
@@ -101,21 +101,29 @@ impl<'py> Stage<'_, 'py> {
                     }
                 }
                 if kept {
-                    any = true;
-                    let mut next = skeleton.clone();
-                    let mut old_next = old_skeleton.clone();
-                    for (old_class, new_class) in scope {
-                        next = next.class(new_class);
-                        old_next = old_next.class(old_class);
-                    }
-                    skeleton = next.statement(new);
-                    old_skeleton = old_next.statement(old);
+                    due.push((scope.clone(), old, new));
                 }
             },
         );
-        if any {
+        if !due.is_empty() {
+            let mut skeleton = Skeleton::new(&text, &new_outline);
+            for (scope, _, statement) in &due {
+                for (_, class) in scope {
+                    skeleton = skeleton.class(class);
+                }
+                skeleton = skeleton.statement(statement);
+            }
             let unit = self.compile(module, &skeleton.finish())?;
-            let old_unit = old_skeleton.finish();
+            let old_unit = || {
+                let mut skeleton = Skeleton::new(&old_text, &old_outline);
+                for (scope, statement, _) in &due {
+                    for (class, _) in scope {
+                        skeleton = skeleton.class(class);
+                    }
+                    skeleton = skeleton.statement(statement);
+                }
+                skeleton.finish()
+            };
             self.pair_sites(module, &sites, &unit, &old_unit)?;
         }
         if !moved.is_empty() {
@@ -133,7 +141,7 @@ impl<'py> Stage<'_, 'py> {
         module: usize,
         sites: &[SitePair<'_>],
         unit: &Bound<'py, PyAny>,
-        old_text: &str,
+        old_text: &dyn Fn() -> String,
     ) -> PyResult<()> {
         let mut old_unit: Option<Option<Bound<'py, PyAny>>> = None;
         for (index, site) in sites.iter().enumerate().filter(|(_, site)| site.due) {
@@ -162,7 +170,7 @@ impl<'py> Stage<'_, 'py> {
             if distinct > 0 && site.old.name == "<lambda>" {
                 // Several lambdas stand on this line: compile the old text to tell them apart.
                 let template = old_unit
-                    .get_or_insert_with(|| self.compile(module, old_text).ok())
+                    .get_or_insert_with(|| self.compile(module, &old_text()).ok())
                     .as_ref()
                     .map(|unit| codes::at_site(unit, &site.scope, &site.old.name, site.old.line))
                     .transpose()?
@@ -801,6 +809,7 @@ pub(crate) fn fitting_closure<'py>(
 /// A pair of class definitions around a statement, old and new.
 type ClassScope<'o> = Vec<(&'o hotswap_plan::ClassDef, &'o hotswap_plan::ClassDef)>;
 
+/// Goes through what stands in the place of what, as far as functions differ or have moved.
 fn collect_sites<'o>(
     steps: &[Step],
     old: &'o [Statement],
@@ -813,6 +822,9 @@ fn collect_sites<'o>(
             continue;
         };
         let after = &new[step.new];
+        if matches!(step.change, Change::Same) && same_codes(before, after) {
+            continue;
+        }
         match (&step.change, &before.kind, &after.kind) {
             (Change::Class(change), Kind::Class(was), Kind::Class(is)) => {
                 scope.push((was, is));
@@ -839,6 +851,16 @@ fn collect_sites<'o>(
             _ => {}
         }
     }
+}
+
+/// Whether the functions inside two statements have the same text on the same lines.
+fn same_codes(before: &Statement, after: &Statement) -> bool {
+    let same = |(was, is): (&CodeSite, &CodeSite)| {
+        was.line == is.line && was.fingerprint == is.fingerprint && was.text == is.text
+    };
+    Arc::ptr_eq(&before.codes, &after.codes)
+        || before.codes.len() == after.codes.len()
+            && before.codes.iter().zip(after.codes.iter()).all(same)
 }
 
 /// The functions of the old source that an edit needs; None where it needs more

@@ -86,6 +86,9 @@ impl<'py> Stage<'_, 'py> {
         outline: &Outline,
     ) -> Option<String> {
         let Some(edited) = self.edits.get(&module) else {
+            if self.early.is_empty() {
+                return None;
+            }
             return facts.reads.iter().map(|path| &path[0]).find_map(|name| {
                 let early = |link: &usize| {
                     *link < index && self.early.contains_key(&(module, *link, name.clone()))
@@ -97,10 +100,10 @@ impl<'py> Stage<'_, 'py> {
         let old_index = edited.plan.steps.get(index)?.old?;
         for path in &facts.reads {
             let name = &path[0];
-            let (old, new) = (links(&edited.old_outline, name), links(outline, name));
-            if old.len() < 2 && new.len() < 2 {
+            if !edited.old_outline.rebinds(name) && !outline.rebinds(name) {
                 continue;
             }
+            let (old, new) = (links(&edited.old_outline, name), links(outline, name));
             let prefix = |links: &[usize], outline: &Outline, at: usize| -> Vec<usize> {
                 let before = &links[..links.partition_point(|link| *link < at)];
                 let base = before
@@ -220,32 +223,28 @@ impl<'py> Stage<'_, 'py> {
     pub(crate) fn broken_chains(&self, module: usize) -> Vec<(usize, String, usize, Vec<usize>)> {
         let mut broken = Vec::new();
         let edited = &self.edits[&module];
-        let (old, new) = (edited.old_outline.clone(), edited.outline.clone());
-        let plan = edited.plan.clone();
+        let (old, new) = (&edited.old_outline, &edited.outline);
+        let plan = &edited.plan;
         let left_out = plan.steps.iter().any(|step| {
-            step.old.is_some_and(|at| {
+            let changed = !matches!(step.change, hotswap_plan::Change::Same) && !step.renamed;
+            step.old.filter(|_| changed).is_some_and(|at| {
                 let now = touched(&new.statements[step.new]);
                 let before = touched(&old.statements[at]);
-                !matches!(step.change, hotswap_plan::Change::Same)
-                    && !step.renamed
-                    && before.iter().any(|name| !now.contains(name))
+                before.iter().any(|name| !now.contains(name))
             })
         });
         if plan.removed.is_empty() && !left_out && plan.steps.is_sorted_by_key(|step| step.old) {
             return broken;
         }
-        let mut names: Vec<String> = Vec::new();
-        for statement in &old.statements {
-            for name in touched(statement) {
-                if !names.contains(&name) {
-                    names.push(name);
-                }
-            }
-        }
-        for name in names {
-            let before = links(&old, &name);
-            let after = links(&new, &name);
-            if before.len() < 2 || after.is_empty() {
+        let mut chains: Vec<(&String, Vec<usize>)> = old
+            .rebound
+            .iter()
+            .map(|name| (name, links(old, name)))
+            .collect();
+        chains.sort_by_key(|(_, links)| links.first().copied());
+        for (name, before) in chains {
+            let after = links(new, name);
+            if after.is_empty() {
                 continue;
             }
             let counterparts: Vec<Option<usize>> = after
@@ -263,16 +262,16 @@ impl<'py> Stage<'_, 'py> {
             let from = |links: &[usize], outline: &Outline| {
                 links
                     .iter()
-                    .rposition(|link| replaces(&outline.statements[*link], &name))
+                    .rposition(|link| replaces(&outline.statements[*link], name))
                     .unwrap_or(0)
             };
-            let (old_base, new_base) = (from(&before, &old), from(&after, &new));
+            let (old_base, new_base) = (from(&before, old), from(&after, new));
             let had: Vec<Option<usize>> = before[old_base..].iter().copied().map(Some).collect();
             if !unchanged || had == counterparts[new_base..] {
                 continue;
             }
             let (base, last) = (after[new_base], after[after.len() - 1]);
-            broken.push((last, name, base, after));
+            broken.push((last, name.clone(), base, after));
         }
         broken
     }

@@ -58,9 +58,10 @@ pub fn code_is_running(py: Python<'_>, codes: &[Bound<'_, PyCode>]) -> PyResult<
 /// Every module body on the stack of any thread.
 pub fn modules_in_progress(py: Python<'_>) -> PyResult<Vec<ModuleInProgress<'_>>> {
     let mut found = Vec::new();
+    let body = intern!(py, "<module>");
     for_each_frame(py, &mut |thread, frame| {
         let code = code_of_frame(frame);
-        if code.getattr(intern!(py, "co_name"))?.eq("<module>")? {
+        if code.getattr(intern!(py, "co_name"))?.eq(body)? {
             found.push(ModuleInProgress {
                 thread,
                 globals: frame.getattr(intern!(py, "f_globals"))?.cast_into()?,

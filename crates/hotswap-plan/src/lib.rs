@@ -16,6 +16,7 @@ mod deep;
 mod diff;
 mod facts;
 mod given_back;
+mod image;
 mod kept;
 mod outline;
 mod points;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ruff_python_ast::Stmt;
 use ruff_text_size::{Ranged, TextRange};
+use rustc_hash::FxHashMap;
 
 use crate::deep;
 use crate::facts::Facts;
@@ -57,6 +58,8 @@ pub struct Outline {
     pub futures: Vec<String>,
     /// Names that functions declare `global`; they may bind them at run time.
     pub globals_declared: Vec<String>,
+    /// Names that more than one top-level statement binds, deletes or augments, in order.
+    pub rebound: Vec<String>,
     /// Number of lines.
     pub lines: u32,
 }
@@ -408,6 +411,7 @@ impl Outline {
     pub(crate) fn of(statements: Vec<Statement>, futures: Vec<String>, lines: &Lines) -> Outline {
         Outline {
             globals_declared: globals_of(&statements),
+            rebound: rebound(&statements),
             statements,
             futures,
             lines: lines.starts.len() as u32,
@@ -429,6 +433,14 @@ impl Outline {
             })
     }
 
+    /// Whether more than one top-level statement binds, deletes or augments `name`.
+    #[must_use]
+    pub fn rebinds(&self, name: &str) -> bool {
+        self.rebound
+            .binary_search_by(|other| other.as_str().cmp(name))
+            .is_ok()
+    }
+
     /// Index of the last statement that binds `name`.
     #[must_use]
     pub fn last_binder(&self, name: &str) -> Option<usize> {
@@ -441,6 +453,23 @@ impl Outline {
 fn globals_of(statements: &[Statement]) -> Vec<String> {
     let globals = statements.iter().flat_map(|statement| &statement.globals);
     globals.cloned().collect()
+}
+
+fn rebound(statements: &[Statement]) -> Vec<String> {
+    let mut last: FxHashMap<&str, usize> = FxHashMap::default();
+    let mut found: Vec<&str> = Vec::new();
+    for (index, statement) in statements.iter().enumerate() {
+        let (binds, deletes) = (&statement.binds, &statement.deletes);
+        for name in binds.iter().chain(deletes).chain(&statement.facts.stores) {
+            let before = last.insert(name, index);
+            if before.is_some_and(|before| before != index) {
+                found.push(name);
+            }
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found.into_iter().map(str::to_string).collect()
 }
 
 fn is_future(stmt: &Stmt) -> bool {

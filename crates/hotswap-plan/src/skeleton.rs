@@ -1,6 +1,8 @@
 //! The text to compile: everything that is not wanted is blank, every line keeps
-//! its number and every kept statement its column.
+//! its number and every kept statement its column. A line of which nothing is wanted
+//! is empty, as CPython reads spaces one by one.
 
+use crate::image::Image;
 use crate::outline::{Branch, ClassDef, FunctionDef, Kind, Outline, Span, Statement};
 
 /// The name of the decorator that stands for those that must not run.
@@ -17,10 +19,9 @@ const ALWAYS: &str = "if 1:";
 pub struct Skeleton<'a> {
     text: &'a str,
     outline: &'a Outline,
-    bytes: Vec<u8>,
+    image: Image<'a>,
     insertions: Vec<(u32, String)>,
     tail: String,
-    end: u32,
 }
 
 impl<'a> Skeleton<'a> {
@@ -30,23 +31,12 @@ impl<'a> Skeleton<'a> {
     /// unit imports `mod`, and `super()` where the module itself names `super`.
     #[must_use]
     pub fn new(text: &'a str, outline: &'a Outline) -> Skeleton<'a> {
-        let bytes = text
-            .bytes()
-            .map(|byte| {
-                if byte.is_ascii_whitespace() {
-                    byte
-                } else {
-                    b' '
-                }
-            })
-            .collect();
         let mut skeleton = Skeleton {
             text,
             outline,
-            bytes,
+            image: Image::new(text),
             insertions: Vec::new(),
             tail: String::new(),
-            end: 0,
         };
         let mut unplaced: Vec<&str> = Vec::new();
         for statement in &outline.statements {
@@ -102,8 +92,10 @@ impl<'a> Skeleton<'a> {
 
     fn keep(&mut self, span: Span) {
         let range = span.start as usize..span.end as usize;
-        self.bytes[range.clone()].copy_from_slice(&self.text.as_bytes()[range]);
-        self.end = self.end.max(span.end);
+        let text = self.text;
+        let kept = self.image.part(range.clone());
+        kept.copy_from_slice(&text.as_bytes()[range]);
+        self.image.keep_until(span.end as usize);
     }
 
     /// Puts `if 1:` in the place of the heads of the blocks around a statement.
@@ -132,7 +124,7 @@ impl<'a> Skeleton<'a> {
                 && branch.head.end >= place.end as u32
             {
                 // In the place of the head: what follows on its line keeps its column.
-                self.bytes[place].copy_from_slice(ALWAYS.as_bytes());
+                self.image.part(place).copy_from_slice(ALWAYS.as_bytes());
             } else if !self.insertions.iter().any(|(at, _)| *at == head) {
                 self.insertions.push((head, ALWAYS.to_string()));
             }
@@ -141,7 +133,7 @@ impl<'a> Skeleton<'a> {
     }
 
     fn blank(&mut self, span: Span) {
-        for byte in &mut self.bytes[span.start as usize..span.end as usize] {
+        for byte in self.image.part(span.start as usize..span.end as usize) {
             if !byte.is_ascii_whitespace() {
                 *byte = b' ';
             }
@@ -207,25 +199,26 @@ impl<'a> Skeleton<'a> {
             start: annotated,
             end: value.start,
         });
-        self.bytes[equals as usize] = b';';
+        self.set(equals, b';');
         self.fill(value);
     }
 
     /// Puts an expression without effects in the place of a statement that is not kept.
     fn fill(&mut self, span: Span) {
-        let (first, end) = (span.start as usize, span.end as usize);
-        if self.bytes[first..end]
-            .iter()
-            .any(|byte| !byte.is_ascii_whitespace())
-        {
+        let there = self.image.part(span.start as usize..span.end as usize);
+        if there.iter().any(|byte| !byte.is_ascii_whitespace()) {
             return;
         }
         if span.of(self.text).contains('\n') {
-            self.bytes[first] = b'(';
-            self.bytes[end - 1] = b')';
+            self.set(span.start, b'(');
+            self.set(span.end - 1, b')');
         } else {
-            self.bytes[first] = b'0';
+            self.set(span.start, b'0');
         }
+    }
+
+    fn set(&mut self, at: u32, byte: u8) {
+        self.image.part(at as usize..at as usize + 1)[0] = byte;
     }
 
     /// The statements that `;` joins to the one that starts here, from the first to this one.
@@ -320,8 +313,8 @@ impl<'a> Skeleton<'a> {
             self.mask(returns.span);
             if returns.span.of(self.text).contains('\n') {
                 // No other parentheses carry it over its lines: an empty tuple of its own.
-                self.bytes[returns.span.start as usize] = b'(';
-                self.bytes[returns.span.end as usize - 1] = b')';
+                self.set(returns.span.start, b'(');
+                self.set(returns.span.end - 1, b')');
             }
         }
         self
@@ -339,7 +332,7 @@ impl<'a> Skeleton<'a> {
 
     fn mask(&mut self, span: Span) {
         self.blank(span);
-        self.bytes[span.start as usize] = b'0';
+        self.set(span.start, b'0');
     }
 
     /// Keeps the header of a class; the statements of its body are added by the
@@ -364,19 +357,10 @@ impl<'a> Skeleton<'a> {
     pub fn finish(self) -> String {
         let mut insertions = self.insertions;
         insertions.sort_by_key(|(at, _)| *at);
-        let mut out = Vec::with_capacity(self.end as usize + 64);
-        let mut from = 0usize;
-        for (at, text) in insertions {
-            let at = (at as usize).min(self.end as usize);
-            out.extend_from_slice(&self.bytes[from..at]);
-            out.extend_from_slice(text.as_bytes());
-            from = at;
-        }
-        out.extend_from_slice(&self.bytes[from..self.end as usize]);
-        out.push(b'\n');
-        out.extend_from_slice(self.tail.as_bytes());
-        // Blanking replaces whole characters byte by byte, so this cannot fail.
-        String::from_utf8(out).unwrap_or_default()
+        let mut out = self.image.finish(&insertions);
+        out.push('\n');
+        out.push_str(&self.tail);
+        out
     }
 }
 
@@ -405,7 +389,7 @@ mod tests {
         let got = Skeleton::new(text, &outline)
             .statement(&outline.statements[2])
             .finish();
-        assert_eq!(got, "if 0: import os\n        \n\ndef f():\n    return 1\n");
+        assert_eq!(got, "if 0: import os\n\n\ndef f():\n    return 1\n");
     }
 
     #[test]
@@ -494,7 +478,7 @@ mod tests {
         let got = skeleton.clone().statement(b).statement(c).finish();
         assert_eq!(got, "0    ; b = 2; c = 3\n");
         let got = skeleton.statement(e).finish();
-        assert_eq!(got, "                   \n(      \n   ); e = 6\n");
+        assert_eq!(got, "\n(      \n   ); e = 6\n");
     }
 
     #[test]
@@ -504,10 +488,7 @@ mod tests {
         let got = Skeleton::new(text, &outline)
             .statement(&outline.statements[3])
             .finish();
-        assert_eq!(
-            got,
-            "'doc'; from __future__ import annotations;      \ny = 2\n"
-        );
+        assert_eq!(got, "'doc'; from __future__ import annotations;\ny = 2\n");
         assert!(Outline::parse("x = 1\nfrom __future__ import annotations\n").is_err());
     }
 
@@ -533,7 +514,7 @@ mod tests {
             .finish();
         assert_eq!(
             got,
-            "class A(B):  # note\n         \n    def m(self):\n        return 2\n"
+            "class A(B):  # note\n\n    def m(self):\n        return 2\n"
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::native as cpython;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyType};
+use pyo3::types::{PyFunction, PyString, PyType};
 
 use crate::stage::Stage;
 use crate::transaction::Write;
@@ -58,6 +58,9 @@ impl<'py> Stage<'_, 'py> {
 pub(crate) fn cached_function<'py>(
     member: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if member.is_exact_instance_of::<PyFunction>() {
+        return Ok(None);
+    }
     let may_keep = cpython::with_class_name(member, |name| {
         name.windows(b"cached".len()).any(|part| part == b"cached")
     });

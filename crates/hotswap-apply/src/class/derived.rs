@@ -259,10 +259,10 @@ impl<'py> Stage<'_, 'py> {
         statement: &Statement,
         outline: &Outline,
     ) -> PyResult<bool> {
-        if !has_written_members(class)? {
+        let passes = passed_on(outline, statement, &definition.name);
+        if passes.is_empty() || !has_written_members(class)? {
             return Ok(false);
         }
-        let passes = passed_on(outline, statement, &definition.name);
         if passes.iter().any(|passed| reads_below(outline, passed)) {
             // The class is made anew after the commit, when the name holds something else.
             return Ok(false);

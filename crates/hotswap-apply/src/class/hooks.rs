@@ -93,6 +93,14 @@ impl<'py> Stage<'_, 'py> {
         if self.committed {
             return Ok(false);
         }
+        // Nobody can change these two, and they end the order of nearly every class.
+        let ends = [
+            self.py.get_type::<PyAny>().as_type_ptr(),
+            self.py.get_type::<PyType>().as_type_ptr(),
+        ];
+        if ends.contains(&owner.as_type_ptr()) {
+            return Ok(false);
+        }
         if let Some(hook) = cpython::type_dict(owner).get_item(name)? {
             let function = hook.getattr("__func__").unwrap_or(hook);
             if let Ok(code) = function.getattr("__code__")
