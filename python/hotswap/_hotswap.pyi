@@ -126,6 +126,9 @@ class Event:
 def start_thread(target: Callable[[], object]) -> None:
     """Run this in a new thread of the system."""
 
+def give_way() -> None:
+    """Let another thread run that waits for the GIL."""
+
 def restore_order(container: dict[Any, Any], order: dict[Any, Any]) -> None:
     """Give the keys of a dict the order that they have in another one, at one moment for all threads."""
 

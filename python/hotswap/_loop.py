@@ -477,6 +477,10 @@ class UpdateLoop:
         self.times.append(when)
         if self._in_own_thread():
             self._unsynced.append(report)
+            from hotswap._hotswap import give_way
+
+            # Nobody needs to wait for what is told of the update; it is done.
+            give_way()
         log_report(report)
         for callback in tuple(self.on_update):
             _call(callback, report)

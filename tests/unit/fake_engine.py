@@ -122,6 +122,7 @@ def module() -> types.ModuleType:
     native: Any = types.ModuleType("hotswap._hotswap")
     native.Event = threading.Event
     native.thread_ident = threading.get_ident
+    native.give_way = lambda: None
     native.Engine = FakeEngine
     native.__version__ = "0.0.0"
     native.doctor = lambda: {"capabilities": [{"name": "code", "available": True, "reason": ""}]}

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 const TURN: Duration = Duration::from_millis(5);
 
 /// Long enough for another thread to wake up and take it.
-const GIVEN: Duration = Duration::from_micros(20);
+pub(crate) const GIVEN: Duration = Duration::from_micros(20);
 
 /// Measures the time that this thread spends attached to the interpreter. Python code that
 /// an update runs gives the GIL away now and then; that is counted as held.

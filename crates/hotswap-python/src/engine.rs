@@ -19,7 +19,7 @@ use crate::coverage::Coverage;
 use crate::disk;
 use crate::error::raise;
 use crate::report::{ReportData, pending_dict};
-use crate::session::{Session, Settings};
+use crate::session::{Contents, Session, Settings};
 use hotswap_watch::paths::canonical;
 
 /// The quiet that a single saved file must have: "save all" writes its files closer together.
@@ -38,8 +38,23 @@ const IMPORT_PATIENCE: Duration = Duration::from_millis(500);
 #[derive(Default)]
 struct Announced {
     paths: Vec<PathBuf>,
+    /// What was in them.
+    contents: Contents,
     /// Modules whose imported source is not known must be compared with their files.
     uncertain: bool,
+}
+
+impl Announced {
+    fn add(&mut self, event: ChangeEvent) {
+        for change in event.changes {
+            let path = canonical(&change.path);
+            match change.hash {
+                Some(hash) => self.contents.insert(path.clone(), hash),
+                None => self.contents.remove(&path),
+            };
+            self.paths.push(path);
+        }
+    }
 }
 
 /// How long a call waits for another thread's update when nobody says otherwise. That
@@ -359,8 +374,8 @@ impl Engine {
     fn apply<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
         let announced = std::mem::take(&mut *lock(&self.announced));
         let result = self.work(py, |session| {
-            let paths = announced.paths.iter().map(|path| canonical(path)).collect();
-            let report = session.apply_announced(py, paths)?;
+            let (paths, contents) = (announced.paths.clone(), &announced.contents);
+            let report = session.apply_announced(py, paths, contents)?;
             self.plan_retry(session);
             // That it still waits has been said.
             let news =
@@ -702,6 +717,15 @@ impl Engine {
         true
     }
 
+    /// Frees what an update has left behind.
+    fn free_spent(&self) {
+        let spent = match &mut *lock(&self.desk) {
+            Desk::Free(session) => std::mem::take(&mut session.spent),
+            _ => Vec::new(),
+        };
+        drop(spent);
+    }
+
     fn wait_detached(&self, deadline: Option<Instant>) -> Awaited {
         let Some(events) = lock(&self.events).clone() else {
             return Awaited::Nothing;
@@ -713,11 +737,11 @@ impl Engine {
             if self.stopped.load(Ordering::SeqCst) || self.process != std::process::id() {
                 return Awaited::Nothing;
             }
+            self.free_spent();
             let paused = self.paused.load(Ordering::SeqCst);
             let mut announced = lock(&self.announced);
             for event in events.try_iter() {
-                let paths = event.changes.into_iter().map(|change| change.path);
-                announced.paths.extend(paths);
+                announced.add(event);
             }
             let now = Instant::now();
             let retry = lock(&self.retry).map(|(due, _)| due).filter(|_| !paused);
@@ -744,7 +768,7 @@ impl Engine {
             let timer = until.map_or_else(crossbeam_channel::never, crossbeam_channel::at);
             select! {
                 recv(events) -> event => match event {
-                    Ok(event) => lock(&self.announced).paths.extend(event.changes.into_iter().map(|change| change.path)),
+                    Ok(event) => lock(&self.announced).add(event),
                     Err(_) => return Awaited::Nothing,
                 },
                 recv(early) -> path => {

@@ -43,6 +43,7 @@ fn _hotswap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<engine::Engine>()?;
     module.add_class::<native::Event>()?;
     module.add_function(wrap_pyfunction!(native::start_thread, module)?)?;
+    module.add_function(wrap_pyfunction!(native::give_way, module)?)?;
     module.add_function(wrap_pyfunction!(native::thread_ident, module)?)?;
     module.add_function(wrap_pyfunction!(native::first_thread_ident, module)?)?;
     module.add_function(wrap_pyfunction!(native::is_main_interpreter, module)?)?;

@@ -68,6 +68,12 @@ impl Event {
     }
 }
 
+/// Lets another thread run that waits for the GIL.
+#[pyfunction]
+pub(crate) fn give_way(py: Python<'_>) {
+    py.detach(|| std::thread::sleep(crate::clock::GIVEN));
+}
+
 /// Runs a callable in a new thread of the system; what it raises is printed.
 #[pyfunction]
 pub(crate) fn start_thread(target: Py<PyAny>) -> PyResult<()> {

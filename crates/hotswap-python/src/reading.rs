@@ -21,6 +21,8 @@ use crate::session::Session;
 pub(crate) struct Read {
     /// Of the bytes that it was decoded from.
     pub hash: ContentHash,
+    /// Those bytes, and the stamp of their file just before they were read.
+    pub state: FileState,
     pub text: Text,
     pub outline: Arc<Outline>,
     /// What separates it from the baseline of the modules of its file.
@@ -132,6 +134,7 @@ fn parse(due: Due) -> Parsed {
         let before = baseline.as_ref().and_then(|(.., outline)| outline.clone());
         Some(Read {
             hash: due.state.hash,
+            state: due.state,
             text,
             comparison: before.map(|before| Arc::new(Comparison::of(before, outline.clone()))),
             outline,

@@ -28,6 +28,9 @@ use crate::report::{GroupReport, ReportData, RunningBody};
 /// How long a file that does not parse is waited for: it may be in the middle of a save.
 const SETTLE: Duration = Duration::from_millis(60);
 
+/// What the watcher has seen in files when it announced them.
+pub(crate) type Contents = FxHashMap<PathBuf, ContentHash>;
+
 /// By file.
 type FirstRead = FxHashMap<PathBuf, (disk::FileState, Option<Box<[u64]>>)>;
 
@@ -69,6 +72,8 @@ pub(crate) struct Session {
     pub parsed: FxHashMap<PathBuf, Read>,
     /// How long the present update has held the GIL.
     pub clock: Clock,
+    /// What the last update has no more use for, to be freed without the GIL.
+    pub spent: Vec<Group>,
     /// The imports that began in the thread that updates.
     pub began: Arc<Mutex<Vec<String>>>,
     /// How many imports have begun, in any thread.
@@ -127,6 +132,7 @@ impl Session {
             rejected: FxHashMap::default(),
             parsed: FxHashMap::default(),
             clock: Clock::new(),
+            spent: Vec::new(),
             began: Arc::default(),
             imports_begun: Arc::default(),
             glance: None,
@@ -158,7 +164,7 @@ impl Session {
         self.note_modules(py)?;
         let mut paths: FxHashSet<PathBuf> = self.disk.files.keys().cloned().collect();
         paths.extend(self.coverage.files());
-        self.apply_paths(py, paths.into_iter().collect(), false)
+        self.apply_paths(py, paths.into_iter().collect(), None)
     }
 
     /// Applies what the watcher has announced.
@@ -166,6 +172,7 @@ impl Session {
         &mut self,
         py: Python<'_>,
         paths: Vec<PathBuf>,
+        contents: &Contents,
     ) -> PyResult<Option<ReportData>> {
         self.clock = Clock::new();
         self.note_modules(py)?;
@@ -175,7 +182,7 @@ impl Session {
         {
             return Ok(None);
         }
-        let report = self.apply_paths(py, paths, true)?;
+        let report = self.apply_paths(py, paths, Some(contents))?;
         Ok((report.status() != "unchanged").then_some(report))
     }
 
@@ -184,11 +191,13 @@ impl Session {
         self.rejected.values().any(|rejected| rejected.again)
     }
 
+    /// `announced` is what the watcher has seen in some of these files, where it was the
+    /// watcher that named them.
     fn apply_paths(
         &mut self,
         py: Python<'_>,
         mut paths: Vec<PathBuf>,
-        background: bool,
+        announced: Option<&Contents>,
     ) -> PyResult<ReportData> {
         let started = Instant::now();
         let mut report = ReportData::new(self.generation);
@@ -196,13 +205,27 @@ impl Session {
         paths.extend(self.waiting_paths());
         paths.sort();
         paths.dedup();
-        let (coverage, disk) = (&self.coverage, &self.disk);
-        let mut looked = self.clock.detached(py, || look(coverage, disk, &paths));
+        // What the watcher saw last has mostly been read ahead: the file need not be read again.
+        let mut looked: Vec<(PathBuf, Seen)> = Vec::new();
+        paths.retain(|path| {
+            let seen = announced.and_then(|contents| contents.get(path));
+            let read = self.parsed.get(path);
+            match read.filter(|read| Some(&read.hash) == seen) {
+                Some(read) => looked.push((path.clone(), Seen::Changed(read.state.clone()))),
+                None => return true,
+            }
+            false
+        });
+        if !paths.is_empty() {
+            let (coverage, disk) = (&self.coverage, &self.disk);
+            looked.extend(self.clock.detached(py, || look(coverage, disk, &paths)));
+            looked.sort_by(|(one, _), (other, _)| one.cmp(other));
+        }
         self.hold_back_departures(&mut looked);
         report.time("read", started);
 
         let parsing = Instant::now();
-        let mut edits = self.read_edits(py, looked, background, &mut report)?;
+        let mut edits = self.read_edits(py, looked, announced.is_some(), &mut report)?;
         self.retry_rejected(py, &mut edits, &report.differing)?;
         self.add_uncertain(py, &mut edits, &mut report)?;
         report.time("parse", parsing);
@@ -365,6 +388,7 @@ impl Session {
             {
                 let read = Read {
                     hash: state.hash,
+                    state: state.clone(),
                     text,
                     outline: Arc::new(outline),
                     comparison: None,
@@ -838,6 +862,7 @@ impl Session {
             &imported,
             &mut give_way,
         );
+        self.spent = groups;
         let kept: FxHashSet<String> = outcomes
             .iter()
             .filter(|outcome| outcome.failure.is_none())

@@ -112,6 +112,8 @@ pub struct FileChange {
     pub path: PathBuf,
     /// The bytes of the file; `None` when it is gone or unreadable.
     pub content: Option<Arc<[u8]>>,
+    /// The identity of these bytes.
+    pub hash: Option<ContentHash>,
     /// The file was still empty, or still being written, when the wait ended.
     pub unsettled: bool,
     /// Why the file could not be read; it is not gone then.

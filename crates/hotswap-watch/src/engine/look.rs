@@ -154,6 +154,10 @@ impl Engine {
         let mut change = FileChange {
             path: path.to_path_buf(),
             content: None,
+            hash: match &held {
+                Held::Content(hash) => Some(*hash),
+                _ => None,
+            },
             unsettled: is_empty || dirty.being_written,
             error: None,
         };
