@@ -156,6 +156,23 @@ fn collect<'py>(
     Ok(())
 }
 
+/// The only code object of a name and line in a compiled unit, if there is one.
+pub(crate) fn at_line<'py>(
+    unit: &Bound<'py, PyAny>,
+    name: &str,
+    line: u32,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let mut found = Vec::new();
+    let mut inside = nested(unit)?;
+    while let Some(code) = inside.pop() {
+        if name_of(&code)? == name && line_of(&code)? == line {
+            found.push(code.clone());
+        }
+        inside.extend(nested(&code)?);
+    }
+    Ok(found.pop().filter(|_| found.is_empty()))
+}
+
 /// The code object of a class body.
 pub(crate) fn class_body<'py>(
     unit: &Bound<'py, PyAny>,

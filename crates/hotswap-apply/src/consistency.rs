@@ -11,9 +11,11 @@ use crate::native as cpython;
 use hotswap_plan::{Change, CodeSite, Kind, Statement, Step};
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyWeakrefMethods, PyWeakrefReference};
+use rustc_hash::FxHashSet;
 
 use crate::report::Pending;
-use crate::stage::Stage;
+use crate::running::{Becomes, Standing, Version};
+use crate::stage::{Edited, Stage};
 use crate::update::{Consistency, Options};
 use crate::world::{Superseded, World};
 
@@ -37,10 +39,11 @@ pub(crate) enum Moment {
 
 /// Waits before anything of an update runs, so that an update which is held has done
 /// nothing and can be tried again.
-pub(crate) fn wait_before_statements(
-    py: Python<'_>,
-    stage: &Stage<'_, '_>,
+pub(crate) fn wait_before_statements<'py>(
+    py: Python<'py>,
+    stage: &Stage<'_, 'py>,
     options: Options,
+    standing: &mut Standing<'py>,
 ) -> Moment {
     // Where nothing runs, holding the update before the commit loses nothing.
     if options.consistency != Consistency::Quiescent || !stage.runs_statements() {
@@ -49,7 +52,30 @@ pub(crate) fn wait_before_statements(
     let (codes, functions) = stage.to_change();
     let codes = with_older(py, stage.world, codes);
     let mut doors = Doors::of(functions);
-    wait_until_left(py, &codes, options.quiescence, Some(&mut doors))
+    let becomes = || stage.will_become();
+    let mut ways = Ways {
+        doors: &mut doors,
+        standing,
+        becomes: &becomes,
+    };
+    wait_until_left(py, &codes, options.quiescence, Some(&mut ways))
+}
+
+/// What helps a quiescent update to its moment.
+struct Ways<'a, 'py> {
+    /// They keep others from going in.
+    doors: &'a mut Doors<'py>,
+    /// Those who never come out stand where they can move.
+    standing: &'a mut Standing<'py>,
+    /// Tells what the old code becomes.
+    becomes: &'a dyn Fn() -> PyResult<Vec<Becomes>>,
+}
+
+impl<'py> Ways<'_, 'py> {
+    fn let_go(&mut self) {
+        self.doors.open();
+        self.standing.let_go();
+    }
 }
 
 /// The doors of what is about to be committed, to be kept until it is.
@@ -68,6 +94,7 @@ pub(crate) fn wait_before_commit<'py>(
     stages: &[(usize, Stage<'_, 'py>)],
     options: Options,
     doors: &mut Doors<'py>,
+    standing: &mut Standing<'py>,
 ) -> Moment {
     let mut codes = Vec::new();
     for (_, stage) in stages {
@@ -85,15 +112,30 @@ pub(crate) fn wait_before_commit<'py>(
             Moment::Never(_) => Moment::Later,
             moment => moment,
         },
-        Consistency::Quiescent => wait_until_left(py, &codes, options.quiescence, Some(doors)),
+        Consistency::Quiescent => {
+            let becomes = || {
+                let mut all = Vec::new();
+                for (_, stage) in stages {
+                    all.extend(stage.becomes()?);
+                }
+                Ok(all)
+            };
+            let mut ways = Ways {
+                doors,
+                standing,
+                becomes: &becomes,
+            };
+            wait_until_left(py, &codes, options.quiescence, Some(&mut ways))
+        }
     }
 }
 
 /// Whether nobody has entered the changed code since the wait ended, where that matters.
-pub(crate) fn still_left(
-    py: Python<'_>,
-    stages: &[(usize, Stage<'_, '_>)],
+pub(crate) fn still_left<'py>(
+    py: Python<'py>,
+    stages: &[(usize, Stage<'_, 'py>)],
     options: Options,
+    standing: &Standing<'py>,
 ) -> bool {
     if options.consistency != Consistency::Quiescent {
         return true;
@@ -103,9 +145,10 @@ pub(crate) fn still_left(
         codes.extend(stage.transaction.doomed_codes());
     }
     let own = own_thread(py);
-    frames_inside(py, &codes)
-        .iter()
-        .all(|call| call.thread == own)
+    let running = frames_inside(py, &codes);
+    let standing = standing.threads(&running, &codes);
+    let mut calls = running.iter();
+    calls.all(|call| call.thread == own || standing.contains(&call.thread))
 }
 
 fn own_thread(py: Python<'_>) -> u64 {
@@ -118,13 +161,14 @@ fn own_thread(py: Python<'_>) -> u64 {
 /// held, so that the answer still holds for what comes next.
 ///
 /// The calls of this thread do not count: whoever calls `sync()` or `checkpoint()`
-/// says that it is at a safe moment. With `doors` generators that stand in the code count as
-/// well, and others may be kept from entering it.
+/// says that it is at a safe moment. With `ways` generators that are suspended in the code count
+/// as well, others may be kept from entering it, and a loop that can move counts as out while
+/// it stands at the end of a round.
 fn wait_until_left<'py>(
     py: Python<'py>,
     codes: &[Bound<'py, PyCode>],
     limit: Duration,
-    mut doors: Option<&mut Doors<'py>>,
+    mut ways: Option<&mut Ways<'_, 'py>>,
 ) -> Moment {
     if codes.is_empty() {
         return Moment::AtOnce;
@@ -133,11 +177,19 @@ fn wait_until_left<'py>(
     let deadline = Instant::now() + limit;
     let mut pause = Duration::ZERO;
     let mut before = Vec::new();
+    let mut becomes = None;
     let mut waited = false;
     loop {
         let looking = Instant::now();
         let mut running = frames_inside(py, codes);
         running.retain(|call| call.thread != own);
+        let mut stand = 0;
+        let mut used: Vec<usize> = running.iter().map(|call| call.code).collect();
+        if let Some(ways) = &mut ways {
+            let standing = ways.standing.threads(&running, codes);
+            stand = standing.len();
+            running.retain(|call| !standing.contains(&call.thread));
+        }
         let places: Vec<(u64, i32)> = running
             .iter()
             .map(|call| (call.thread, call.line))
@@ -146,10 +198,21 @@ fn wait_until_left<'py>(
             .iter()
             .map(|call| pending_call(call, &codes[call.code]))
             .collect();
-        if inside.is_empty() && doors.is_some() {
-            inside = suspended(py, codes);
+        if let Some(ways) = &ways {
+            for (pending, call) in inside.iter_mut().zip(&running) {
+                ways.standing.explain(pending, &codes[call.code]);
+            }
+            if inside.is_empty() {
+                for (at, pending) in suspended(py, codes) {
+                    used.push(at);
+                    inside.push(pending);
+                }
+            }
         }
         if inside.is_empty() {
+            if let Some(ways) = &mut ways {
+                ways.standing.stay();
+            }
             return if waited {
                 Moment::Later
             } else {
@@ -158,16 +221,28 @@ fn wait_until_left<'py>(
         }
         let now = Instant::now();
         if now >= deadline {
-            if let Some(doors) = doors {
-                doors.open();
+            if let Some(ways) = ways {
+                ways.let_go();
             }
             return Moment::Never(inside);
         }
+        if let Some(ways) = &mut ways {
+            // Where it is not known what becomes of them they are waited for until they end.
+            let known = becomes.get_or_insert_with(|| (ways.becomes)().unwrap_or_default());
+            let used = used.into_iter().collect::<FxHashSet<usize>>();
+            let used: Vec<_> = used.into_iter().map(|at| codes[at].clone()).collect();
+            if let Err(error) = ways.standing.learn(&used, known) {
+                error.write_unraisable(py, None);
+            }
+        }
         let rest = deadline - now;
         let took = looking.elapsed();
-        let closed = doors.as_deref_mut().is_some_and(|doors| {
-            doors.turn(py, codes, &running);
-            doors.are_closed()
+        let closed = ways.as_deref_mut().is_some_and(|ways| {
+            if let Err(error) = ways.standing.turn(stand, inside.len()) {
+                error.write_unraisable(py, None);
+            }
+            ways.doors.turn(py, codes, &running);
+            ways.doors.are_closed()
         });
         let longest = match closed {
             true => PAUSE_BEFORE_THE_GATE,
@@ -240,26 +315,26 @@ pub(crate) fn pending_call(
 }
 
 /// Generators, coroutines and async generators that stand in one of these codes.
-pub(crate) fn suspended(py: Python<'_>, codes: &[Bound<'_, PyCode>]) -> Vec<Pending> {
+fn suspended(py: Python<'_>, codes: &[Bound<'_, PyCode>]) -> Vec<(usize, Pending)> {
     const SUSPENDS: u32 = 0x20 | 0x80 | 0x200;
-    let suspending: Vec<_> = codes
-        .iter()
-        .filter(|code| {
-            code.getattr("co_flags")
-                .and_then(|flags| flags.extract::<u32>())
-                .is_ok_and(|flags| flags & SUSPENDS != 0)
-        })
-        .cloned()
-        .collect();
+    let suspends = |at: &usize| {
+        let flags = codes[*at].getattr("co_flags");
+        let flags = flags.and_then(|flags| flags.extract::<u32>());
+        flags.is_ok_and(|flags| flags & SUSPENDS != 0)
+    };
+    let places: Vec<usize> = (0..codes.len()).filter(suspends).collect();
+    let suspending: Vec<_> = places.iter().map(|at| codes[*at].clone()).collect();
     if suspending.is_empty() {
         return Vec::new();
     }
     let found = cpython::generators_with_code(py, &suspending).unwrap_or_default();
     found
         .into_iter()
-        .map(|index| {
+        // One that is on a stack was found there.
+        .filter(|(generator, _)| !hotswap_cpython::moving::runs(py, generator).unwrap_or(false))
+        .map(|(_, index)| {
             let code = &suspending[index];
-            Pending {
+            let pending = Pending {
                 place: "generator".to_string(),
                 qualname: codes::name_of(code.as_any()).unwrap_or_default(),
                 file: code
@@ -268,7 +343,8 @@ pub(crate) fn suspended(py: Python<'_>, codes: &[Bound<'_, PyCode>]) -> Vec<Pend
                     .unwrap_or_default(),
                 line: codes::line_of(code.as_any()).unwrap_or_default(),
                 reason: "it is suspended in the old code and ends there".to_string(),
-            }
+            };
+            (places[index], pending)
         })
         .collect()
 }
@@ -333,14 +409,7 @@ impl<'py> Stage<'_, 'py> {
         let mut codes: Vec<Bound<'py, PyCode>> = Vec::new();
         let mut functions = Vec::new();
         for (module, edited) in &self.edits {
-            let mut sites = Vec::new();
-            changed_sites(
-                &edited.plan.steps,
-                &edited.old_outline.statements,
-                &edited.outline.statements,
-                &mut sites,
-            );
-            for site in sites {
+            for (site, _) in sites_of(edited) {
                 for live in self.functions_at(*module, &site.name, site.line) {
                     functions.push(live.function);
                     if let Ok(code) = live.code.cast_into::<PyCode>()
@@ -353,13 +422,57 @@ impl<'py> Stage<'_, 'py> {
         }
         (codes, functions)
     }
+
+    /// What the code of these functions will become, told from the sources before any of the
+    /// new one runs.
+    fn will_become(&self) -> PyResult<Vec<Becomes>> {
+        let mut found = Vec::new();
+        for (module, edited) in &self.edits {
+            let unit = self.compile(*module, &edited.text)?;
+            for (site, new) in sites_of(edited) {
+                let Some(new) = new else { continue };
+                let Some(code) = codes::at_line(&unit, &new.name, new.line)? else {
+                    continue;
+                };
+                for live in self.functions_at(*module, &site.name, site.line) {
+                    let old = Version::of(&live.code, &edited.old_text)?;
+                    found.push((old, Version::of(&code, &edited.text)?));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The same, once it is there.
+    fn becomes(&self) -> PyResult<Vec<Becomes>> {
+        let mut found = Vec::new();
+        for (old, new) in self.transaction.new_codes()? {
+            if let Some((old_text, new_text)) = self.texts_of(&old)? {
+                let old = Version::of(&old, &old_text)?;
+                found.push((old, Version::of(&new, &new_text)?));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The places of functions that differ, and what they are in the new source.
+fn sites_of(edited: &Edited) -> Vec<(&CodeSite, Option<&CodeSite>)> {
+    let mut sites = Vec::new();
+    changed_sites(
+        &edited.plan.steps,
+        &edited.old_outline.statements,
+        &edited.outline.statements,
+        &mut sites,
+    );
+    sites
 }
 
 fn changed_sites<'o>(
     steps: &[Step],
     old: &'o [Statement],
-    new: &[Statement],
-    sites: &mut Vec<&'o CodeSite>,
+    new: &'o [Statement],
+    sites: &mut Vec<(&'o CodeSite, Option<&'o CodeSite>)>,
 ) {
     for step in steps {
         let Some(before) = step.old.map(|at| &old[at]) else {
@@ -370,9 +483,15 @@ fn changed_sites<'o>(
                 let pairs = before.codes.iter().zip(new[step.new].codes.iter());
                 let differing = pairs
                     .filter(|(was, is)| was.fingerprint != is.fingerprint || was.text != is.text);
-                sites.extend(differing.map(|(was, _)| was));
+                sites.extend(differing.map(|(was, is)| (was, Some(is))));
             }
-            (Change::Function(_) | Change::Run, ..) => sites.extend(before.codes.iter()),
+            (Change::Function(_) | Change::Run, ..) => {
+                let after = &new[step.new].codes;
+                let same = after.len() == before.codes.len();
+                let becomes = |at: usize| same.then(|| &after[at]);
+                let all = before.codes.iter().enumerate();
+                sites.extend(all.map(|(at, was)| (was, becomes(at))));
+            }
             (Change::Class(change), Kind::Class(was), Kind::Class(is)) => {
                 changed_sites(&change.steps, &was.body, &is.body, sites);
             }

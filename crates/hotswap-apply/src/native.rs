@@ -63,12 +63,8 @@ pub(crate) fn referrers<'py>(
 pub(crate) fn generators_with_code<'py>(
     py: Python<'py>,
     codes: &[Bound<'py, PyCode>],
-) -> PyResult<Vec<usize>> {
-    Ok(cpython::heap::generators_with_code(py, codes)
-        .map_err(raised)?
-        .into_iter()
-        .map(|(_, index)| index)
-        .collect())
+) -> PyResult<Vec<(Bound<'py, PyAny>, usize)>> {
+    cpython::heap::generators_with_code(py, codes).map_err(raised)
 }
 
 pub(crate) fn set_code_and_closure(

@@ -5,6 +5,7 @@
 //! suspended generators go on there at once, running loops at their next round.
 
 mod route;
+mod standing;
 mod task;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::report::{ChangeEntry, Pending};
 use crate::stage::Stage;
 use crate::world::World;
 use route::Way;
+pub(crate) use standing::{Becomes, Standing};
 
 /// How the reason begins where a call is about to move.
 pub(crate) const NEXT_ROUND: &str = "it takes the new code at the next round of its loop";
@@ -30,7 +32,7 @@ pub(crate) const NEXT_ROUND: &str = "it takes the new code at the next round of 
 const BLOCKS: bool = !cfg!(Py_3_11);
 
 /// A version of a definition: its code and where its source stands.
-struct Version {
+pub(crate) struct Version {
     code: Py<PyCode>,
     text: Arc<str>,
     name: String,
@@ -56,7 +58,7 @@ pub(crate) struct Lingering {
 }
 
 impl Version {
-    fn of(code: &Bound<'_, PyAny>, text: &Arc<str>) -> PyResult<Version> {
+    pub(crate) fn of(code: &Bound<'_, PyAny>, text: &Arc<str>) -> PyResult<Version> {
         Ok(Version {
             text: text.clone(),
             name: codes::name_of(code)?,
@@ -187,15 +189,8 @@ impl Lingering {
             );
         }
         let map = self.map.as_ref();
-        let around = |line: u32| {
-            let way = self.way.as_ref()?;
-            way.loop_lines
-                .iter()
-                .filter(|(_, first, last)| (*first..=*last).contains(&line))
-                .map(|(_, first, _)| *first)
-                .max()
-        };
-        if let Some(first) = around(line) {
+        let around = self.way.as_ref().and_then(|way| way.loop_around(line));
+        if let Some(first) = around {
             return format!("{NEXT_ROUND} in line {first}");
         }
         let lost = map.is_some_and(|map| !map.lost.is_empty());
@@ -223,6 +218,12 @@ impl World {
     #[must_use]
     pub fn is_left_behind(&self) -> bool {
         !self.lingering.borrow().is_empty()
+    }
+
+    /// Whether calls were inside this code when that was looked at last.
+    fn lingers(&self, code: &Bound<'_, PyCode>) -> bool {
+        let known = self.lingering.borrow();
+        known.iter().any(|each| each.old.code.is(code))
     }
 
     /// No longer moves the running body of a module.
@@ -317,7 +318,12 @@ fn look(py: Python<'_>, known: &mut Vec<Lingering>) -> (Vec<Pending>, Vec<(Strin
         // Those that are not seen stay in the old code, and are named as such.
         cpython::raised(error).write_unraisable(py, None);
     }
+    // Who stands at the end of a round goes on in the new code before anything else.
+    let standing = standing::stand(py, &running, &codes);
     for call in running {
+        if standing.contains(&call.thread) && moving::armed(&codes[call.code]).is_some() {
+            continue;
+        }
         let line = u32::try_from(call.line).unwrap_or(0);
         let reason = known[call.code].reason(py, line);
         let mut entry = crate::consistency::pending_call(&call, &codes[call.code]);
@@ -526,7 +532,10 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// The old and the new source of the module that a code object is of.
-    fn texts_of(&self, code: &Bound<'py, PyAny>) -> PyResult<Option<(Arc<str>, Arc<str>)>> {
+    pub(crate) fn texts_of(
+        &self,
+        code: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<(Arc<str>, Arc<str>)>> {
         let file: String = code.getattr("co_filename")?.extract()?;
         Ok(self.edits.iter().find_map(|(module, edited)| {
             (self.world.modules[*module].code_file == file)

@@ -447,6 +447,20 @@ impl<'py> Transaction<'py> {
         codes
     }
 
+    /// The code objects that functions have, and those they are about to get.
+    pub(crate) fn new_codes(&self) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+        let mut found: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> = Vec::new();
+        for write in &self.writes {
+            if let Write::Code { function, code, .. } = write {
+                let old = function.getattr("__code__")?;
+                if !found.iter().any(|(known, _)| known.is(&old)) {
+                    found.push((old, code.clone()));
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// The functions that are about to get other code.
     pub(crate) fn doomed_functions(&self) -> impl Iterator<Item = Bound<'py, PyAny>> {
         self.writes.iter().filter_map(|write| match write {

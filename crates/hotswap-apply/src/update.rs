@@ -17,6 +17,7 @@ use crate::half_made;
 use crate::imports::StagedImports;
 use crate::live::LiveFunctions;
 use crate::report::{Failure, Outcome, Pending};
+use crate::running::Standing;
 use crate::stage::{Edited, Stage};
 use crate::transaction::{Transaction, Write};
 use crate::undisturbed::Undisturbed;
@@ -125,6 +126,7 @@ pub fn update(
     let mut counters = Vec::new();
     let committed = {
         let world: &World = world;
+        let mut standing = Standing::nobody(py, options.quiescence);
         let mut stages: Vec<(usize, Stage<'_, '_>)> = Vec::new();
         for (index, group) in groups.iter().enumerate() {
             if give_way() {
@@ -132,7 +134,7 @@ pub fn update(
                 codes::note_execution();
             }
             let started = Instant::now();
-            let prepared = prepare(py, world, group, options);
+            let prepared = prepare(py, world, group, options, &mut standing);
             outcomes[index].prepare_ms = started.elapsed().as_secs_f64() * 1e3;
             outcomes[index].imported = imported();
             match prepared {
@@ -174,7 +176,7 @@ pub fn update(
             let moment = if rounds > MOMENTS {
                 Moment::Never(Vec::new())
             } else {
-                wait_before_commit(py, &stages, options, &mut doors)
+                wait_before_commit(py, &stages, options, &mut doors, &mut standing)
             };
             let waited = match moment {
                 Moment::AtOnce => false,
@@ -207,7 +209,7 @@ pub fn update(
                 });
             }
             // A search may do work that gives the GIL away: then the moment is past.
-            if !others || still_left(py, &stages, options) {
+            if !others || still_left(py, &stages, options, &standing) {
                 break (started, section, caught_up);
             }
         };
@@ -246,6 +248,10 @@ pub fn update(
                             "calls that are inside old code were not looked for: {error}"
                         ));
                     }
+                    match stage.transaction.replaced_codes() {
+                        Ok(replaced) => standing.free(replaced.iter().map(|(old, _)| old)),
+                        Err(error) => error.write_unraisable(py, None),
+                    }
                     if let Err(error) = stage.note_superseded() {
                         stage.notes.push(format!(
                             "calls that are inside old code will not be known: {error}"
@@ -276,6 +282,9 @@ pub fn update(
             outcomes[index].collect =
                 stage.transaction.collect || half_made::is_left(py, &error, world);
             counters.append(&mut stage.counters);
+        }
+        if let Err(error) = standing.end(world) {
+            error.write_unraisable(py, None);
         }
         committed
     };
@@ -337,9 +346,10 @@ fn prepare<'w, 'py>(
     world: &'w World,
     group: &Group,
     options: Options,
+    standing: &mut Standing<'py>,
 ) -> Result<Stage<'w, 'py>, Refused> {
     let mut stage = guarded(|| begin(py, world, group, options))?;
-    match wait_before_statements(py, &stage, options) {
+    match wait_before_statements(py, &stage, options, standing) {
         Moment::AtOnce => {}
         Moment::Later => stage = guarded(|| begin(py, world, group, options))?,
         Moment::Never(inside) => return Err(Refused::InUse(inside)),

@@ -27,6 +27,7 @@ mod rooms;
 #[cfg(all(Py_3_11, not(Py_3_14)))]
 mod self_test;
 mod slots;
+pub mod standing;
 #[cfg(all(Py_3_11, not(Py_3_12)))]
 mod thread_state;
 #[cfg(all(Py_3_11, not(Py_3_12)))]
@@ -115,6 +116,18 @@ pub fn move_suspended(
     {
         let _ = (generator, route);
         Ok(Moved::Refused(String::from("not on this version")))
+    }
+}
+
+/// Whether a generator is on a stack now. None: that cannot be told on this interpreter.
+pub fn runs(py: Python<'_>, generator: &Bound<'_, PyAny>) -> Option<bool> {
+    check(py).ok()?;
+    #[cfg(all(Py_3_11, not(Py_3_14)))]
+    return frame::is_idle(generator).ok().map(|idle| !idle);
+    #[cfg(not(all(Py_3_11, not(Py_3_14))))]
+    {
+        let _ = generator;
+        None
     }
 }
 

@@ -18,6 +18,13 @@ pub(super) struct Way {
 }
 
 impl Way {
+    /// The first line of the innermost loop around a line, if it has a counterpart.
+    pub(super) fn loop_around(&self, line: u32) -> Option<u32> {
+        let lines = self.loop_lines.iter();
+        let around = lines.filter(|(_, first, last)| (*first..=*last).contains(&line));
+        around.map(|(_, first, _)| *first).max()
+    }
+
     pub(super) fn route<'py>(
         &self,
         old: &Bound<'py, PyCode>,

@@ -6,6 +6,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyCode;
 
 use super::watched::{self, Watched};
+#[cfg(all(Py_3_12, not(Py_3_14)))]
+use super::{Moved, standing};
 use super::{Route, check_running};
 use crate::once::intern;
 use crate::support::{CpythonError, Result, Unsupported};
@@ -104,14 +106,41 @@ pub fn disarm(py: Python<'_>, code: &Bound<'_, PyCode>) -> Result<()> {
 /// Called by the interpreter when watched code jumps.
 #[pyfunction]
 fn at_jump(code: &Bound<'_, PyAny>, from: u32, to: u32) {
-    let Some(watched) = watched::at(code.as_ptr() as usize) else {
+    #[cfg(all(Py_3_12, not(Py_3_14)))]
+    jumped(code, from, to);
+    #[cfg(not(all(Py_3_12, not(Py_3_14))))]
+    let _ = (code, from, to);
+}
+
+#[cfg(all(Py_3_12, not(Py_3_14)))]
+fn jumped(code: &Bound<'_, PyAny>, from: u32, to: u32) {
+    let (py, key) = (code.py(), code.as_ptr() as usize);
+    let Some(mut watched) = watched::at(key) else {
         return;
     };
-    #[cfg(all(Py_3_12, not(Py_3_14)))]
+    let Some(target) = watched.loops.get(&to) else {
+        return;
+    };
+    if standing::is_held(key) {
+        if !standing::is_asked(py, key, to) {
+            return;
+        }
+        if let Err(reason) = super::relocate::rehearse_current(py, &watched, from, to, target) {
+            watched.note(Moved::Refused(reason));
+            return;
+        }
+        standing::stand(py, key, to);
+        if standing::is_held(key) {
+            return;
+        }
+        // The code may lead to another place by now.
+        match watched::at(key) {
+            Some(now) => watched = now,
+            None => return,
+        }
+    }
     if let Some(target) = watched.loops.get(&to) {
-        let outcome = super::relocate::move_current(code.py(), &watched, from, to, target);
+        let outcome = super::relocate::move_current(py, &watched, from, to, target);
         watched.note(outcome);
     }
-    #[cfg(not(all(Py_3_12, not(Py_3_14))))]
-    let _ = (watched, from, to);
 }

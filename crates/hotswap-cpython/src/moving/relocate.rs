@@ -10,10 +10,12 @@ use super::frame::{Frame, OWNED_BY_GENERATOR, Object, UNIT, first_instruction, i
 #[cfg(Py_3_12)]
 use super::frame::{OWNED_BY_THREAD, data_stack};
 use super::slots::Slots;
-#[cfg(Py_3_12)]
 use super::watched::Watched;
 use super::{Moved, Route, Target, rooms};
 use crate::once::intern;
+
+pub(super) const NO_ROOM: &str =
+    "the new code needs more room than the generator has, which was made for the old one";
 
 pub(super) fn refused<T>(reason: impl Into<String>) -> Result<T, String> {
     Err(reason.into())
@@ -30,41 +32,63 @@ pub(super) fn move_current(
     to: u32,
     target: &Target,
 ) -> Moved {
+    let moved = current(py, watched, from, to).and_then(|(frame, room)| {
+        let way = Way::of(watched, target);
+        let next = first_instruction(way.new).wrapping_add((target.offset / UNIT) as usize);
+        // SAFETY: the frame is that of the current call and is in the old code.
+        unsafe { relocate(py, frame, &way, &room, next) }
+    });
+    match moved {
+        Ok(()) => Moved::Done,
+        Err(reason) => Moved::Refused(reason),
+    }
+}
+
+/// Whether the call that is jumping now could be moved.
+#[cfg(Py_3_12)]
+pub(super) fn rehearse_current(
+    py: Python<'_>,
+    watched: &Watched,
+    from: u32,
+    to: u32,
+    target: &Target,
+) -> Result<(), String> {
+    let (frame, room) = current(py, watched, from, to)?;
+    // SAFETY: the frame is that of the current call and is in the old code.
+    unsafe { rehearse(py, frame, &Way::of(watched, target), &room) }
+}
+
+/// The frame of the call that is jumping now, if it is where it says, and its room.
+#[cfg(Py_3_12)]
+fn current<'py>(
+    py: Python<'py>,
+    watched: &Watched,
+    from: u32,
+    to: u32,
+) -> Result<(Frame, Room<'py>), String> {
     // SAFETY: the lock is held; the reference is borrowed from the frame, which is alive as
     // long as it runs, and it runs while its callback does.
     let object = unsafe { ffi::PyEval_GetFrame() };
     if object.is_null() {
-        return Moved::Refused("nothing runs".to_string());
+        return refused("nothing runs");
     }
     // SAFETY: the call is in progress until this returns.
     let frame = unsafe { Frame::of_object(object) };
     // CPython 3.12 is at the destination when it calls back, 3.13 at the jump.
     let at = if cfg!(Py_3_13) { from } else { to };
     let expected = first_instruction(watched.old.as_ptr()).wrapping_add((at / UNIT) as usize);
-    let way = Way {
-        old: watched.old.as_ptr(),
-        new: watched.new.as_ptr(),
-        old_slots: &watched.old_slots,
-        new_slots: &watched.new_slots,
-        target,
-    };
-    if frame.code() != way.old || frame.instruction() != expected {
-        return Moved::Refused("the call is at another place than it said".to_string());
+    if frame.code() != watched.old.as_ptr() || frame.instruction() != expected {
+        return refused("the call is at another place than it said");
     }
     let room = match frame.owner() {
         OWNED_BY_THREAD => Room::Thread,
-        OWNED_BY_GENERATOR => match frame.generator(py) {
-            Ok(generator) => Room::Generator(rooms::of(&generator, &watched.old_slots), generator),
-            Err(reason) => return Moved::Refused(reason),
-        },
-        _ => return Moved::Refused("the call has no place of its own".to_string()),
+        OWNED_BY_GENERATOR => {
+            let generator = frame.generator(py)?;
+            Room::Generator(rooms::of(&generator, &watched.old_slots), generator)
+        }
+        _ => return refused("the call has no place of its own"),
     };
-    let next = first_instruction(way.new).wrapping_add((target.offset / UNIT) as usize);
-    // SAFETY: the frame is that of the current call and is in the old code (see above).
-    match unsafe { relocate(py, frame, &way, &room, next) } {
-        Ok(()) => Moved::Done,
-        Err(reason) => Moved::Refused(reason),
-    }
+    Ok((frame, room))
 }
 
 /// Moves a generator that does not run.
@@ -122,6 +146,18 @@ pub(super) struct Way<'a> {
     pub(super) target: &'a Target,
 }
 
+impl<'a> Way<'a> {
+    pub(super) fn of(watched: &'a Watched, target: &'a Target) -> Way<'a> {
+        Way {
+            old: watched.old.as_ptr(),
+            new: watched.new.as_ptr(),
+            old_slots: &watched.old_slots,
+            new_slots: &watched.new_slots,
+            target,
+        }
+    }
+}
+
 pub(super) enum Room<'py> {
     /// On the stack of the thread, which it may take more of.
     #[cfg(Py_3_12)]
@@ -166,6 +202,103 @@ pub(super) unsafe fn relocate(
     room: &Room<'_>,
     next: *mut u16,
 ) -> Result<(), String> {
+    let (before, after) = (way.old_slots.names.len(), way.new_slots.names.len());
+    // SAFETY: as the caller vouches.
+    let examined = unsafe { examine(py, frame, way, room) }?;
+    if let Room::Generator(words, generator) = room
+        && let Err(error) = rooms::note(generator, *words)
+    {
+        discard(examined.fillings);
+        return Err(error.to_string());
+    }
+    let Examined {
+        depth,
+        held,
+        taken,
+        fillings,
+        ..
+    } = examined;
+    // From here on nothing can fail, and nothing of Python runs before the frame is whole.
+    for (at, filling) in fillings.iter().enumerate() {
+        // There is room for all slots of the new code (see above).
+        match filling {
+            Filling::Moved(from) => frame.set_slot(at, held[*from]),
+            Filling::Made(object) => frame.set_slot(at, *object),
+        }
+    }
+    for (at, word) in held[before..].iter().enumerate() {
+        frame.set_slot(after + at, *word);
+    }
+    // SAFETY: a live code object; the reference becomes the frame's.
+    unsafe { ffi::Py_INCREF(way.new) };
+    frame.set_code(way.new);
+    frame.set_instruction(next);
+    frame.set_stack_top((after + depth) as c_int);
+    #[cfg(Py_3_12)]
+    if let Some(field) = examined.top_field {
+        // SAFETY: a field of the state of the running thread, whose newest frame this is.
+        unsafe { field.write(frame.slot(way.new_slots.size())) };
+    }
+    #[cfg(not(Py_3_12))]
+    if let Room::Generator(_, generator) = room {
+        // SAFETY: a live code object; the reference becomes the generator's.
+        unsafe { ffi::Py_INCREF(way.new) };
+        let old = super::frame::set_code_of_generator(generator, way.new);
+        // SAFETY: the generator owned it.
+        unsafe { ffi::Py_XDECREF(old) };
+    }
+    for (word, taken) in held[..before].iter().zip(&taken) {
+        if !taken {
+            // SAFETY: the frame owned it and does so no more. Code of the program may run.
+            unsafe { ffi::Py_XDECREF(*word) };
+        }
+    }
+    // SAFETY: the frame owned it.
+    unsafe { ffi::Py_DECREF(way.old) };
+    Ok(())
+}
+
+/// Whether a frame could get another code object; nothing is written.
+///
+/// # Safety
+///
+/// As for [`relocate`].
+pub(super) unsafe fn rehearse(
+    py: Python<'_>,
+    frame: Frame,
+    way: &Way<'_>,
+    room: &Room<'_>,
+) -> Result<(), String> {
+    // SAFETY: as the caller vouches.
+    let examined = unsafe { examine(py, frame, way, room) }?;
+    discard(examined.fillings);
+    Ok(())
+}
+
+/// What a move is made of.
+struct Examined {
+    depth: usize,
+    /// The words of the frame: its variables, and what lies on its stack.
+    held: Vec<Object>,
+    /// Which of them the new frame takes over.
+    taken: Vec<bool>,
+    fillings: Vec<Filling>,
+    /// Where the end of the thread's newest frame is noted, if that is this one.
+    #[cfg(Py_3_12)]
+    top_field: Option<*mut *mut Object>,
+}
+
+/// Checks all that must hold for a move, and makes what it needs.
+///
+/// # Safety
+///
+/// As for [`relocate`].
+unsafe fn examine(
+    py: Python<'_>,
+    frame: Frame,
+    way: &Way<'_>,
+    room: &Room<'_>,
+) -> Result<Examined, String> {
     let (old, new) = (way.old_slots, way.new_slots);
     let (before, after) = (old.names.len(), new.names.len());
     let depth = usize::try_from(frame.stack_top())
@@ -186,9 +319,7 @@ pub(super) unsafe fn relocate(
     #[cfg(not(Py_3_12))]
     match room {
         Room::Generator(words, _) if *words < new.needed() => {
-            return refused(
-                "the new code needs more room than the generator has, which was made for the old one",
-            );
+            return refused(NO_ROOM);
         }
         Room::Reserved(words) if *words < new.size() => {
             return refused("there is no room for the new code's variables");
@@ -198,9 +329,7 @@ pub(super) unsafe fn relocate(
     #[cfg(Py_3_12)]
     let top_field = match room {
         Room::Generator(words, _) if *words < new.needed() => {
-            return refused(
-                "the new code needs more room than the generator has, which was made for the old one",
-            );
+            return refused(NO_ROOM);
         }
         Room::Generator(..) => None,
         Room::Thread => {
@@ -220,52 +349,19 @@ pub(super) unsafe fn relocate(
     let mut taken = vec![false; before];
     let mut fillings = Vec::with_capacity(after);
     // SAFETY: these are the words of the live frame.
-    let mut filled = unsafe { fill(py, frame, way, &held, &mut taken, &mut fillings) };
-    if let (Ok(()), Room::Generator(words, generator)) = (&filled, room) {
-        filled = rooms::note(generator, *words).map_err(|error| error.to_string());
-    }
+    let filled = unsafe { fill(py, frame, way, &held, &mut taken, &mut fillings) };
     if let Err(reason) = filled {
         discard(fillings);
         return Err(reason);
     }
-    // From here on nothing can fail, and nothing of Python runs before the frame is whole.
-    for (at, filling) in fillings.iter().enumerate() {
-        // There is room for all slots of the new code (see above).
-        match filling {
-            Filling::Moved(from) => frame.set_slot(at, held[*from]),
-            Filling::Made(object) => frame.set_slot(at, *object),
-        }
-    }
-    for (at, word) in held[before..].iter().enumerate() {
-        frame.set_slot(after + at, *word);
-    }
-    // SAFETY: a live code object; the reference becomes the frame's.
-    unsafe { ffi::Py_INCREF(way.new) };
-    frame.set_code(way.new);
-    frame.set_instruction(next);
-    frame.set_stack_top((after + depth) as c_int);
-    #[cfg(Py_3_12)]
-    if let Some(field) = top_field {
-        // SAFETY: a field of the state of the running thread, whose newest frame this is.
-        unsafe { field.write(new_end) };
-    }
-    #[cfg(not(Py_3_12))]
-    if let Room::Generator(_, generator) = room {
-        // SAFETY: a live code object; the reference becomes the generator's.
-        unsafe { ffi::Py_INCREF(way.new) };
-        let old = super::frame::set_code_of_generator(generator, way.new);
-        // SAFETY: the generator owned it.
-        unsafe { ffi::Py_XDECREF(old) };
-    }
-    for (word, taken) in held[..before].iter().zip(&taken) {
-        if !taken {
-            // SAFETY: the frame owned it and does so no more. Code of the program may run.
-            unsafe { ffi::Py_XDECREF(*word) };
-        }
-    }
-    // SAFETY: the frame owned it.
-    unsafe { ffi::Py_DECREF(way.old) };
-    Ok(())
+    Ok(Examined {
+        depth,
+        held,
+        taken,
+        fillings,
+        #[cfg(Py_3_12)]
+        top_field,
+    })
 }
 
 /// Says what each slot of the new frame gets, and refuses if one lacks what it must have.

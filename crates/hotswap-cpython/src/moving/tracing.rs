@@ -31,10 +31,10 @@ use super::frame::{
     Frame, OWNED_BY_GENERATOR, OWNED_BY_THREAD, Object, UNIT, data_stack, first_instruction,
     traces_instructions,
 };
-use super::relocate::{Room, Way, refused, relocate};
+use super::relocate::{self, NO_ROOM, Room, Way, refused, relocate};
 use super::thread_state::{ThreadState, TraceFunction};
 use super::watched::{self, Watched};
-use super::{Moved, Route, Target, check_running, rooms};
+use super::{Moved, Route, Target, check_running, rooms, standing};
 use crate::bytecode::Listing;
 use crate::gate::{Evaluates, evaluator};
 use crate::once::{Once, intern};
@@ -58,6 +58,8 @@ struct Followed {
     flight: Option<Flight>,
     /// It is traced although no call is known: one is about to begin.
     expects: bool,
+    /// The same, because it may go on with a coroutine whose code is held.
+    resumes: bool,
     since: Instant,
     until: Instant,
     events: u32,
@@ -177,6 +179,7 @@ pub fn disarm(py: Python<'_>, code: &Bound<'_, PyCode>) -> Result<()> {
                 };
                 followed.frames.clear();
                 followed.expects = false;
+                followed.resumes = false;
                 // Who is in the middle of a move ends it first.
                 if followed.flight.is_none() {
                     let before = followed.before;
@@ -218,6 +221,11 @@ pub fn follow(py: Python<'_>) -> Result<()> {
             Ok(())
         })?;
     }
+    let resumes = all.iter().any(|each| {
+        let code = each.old.bind(py);
+        standing::is_held(code.as_ptr() as usize) && suspends(code)
+    });
+    let own = ThreadState::own(py).address();
     let now = Instant::now();
     let states = ThreadState::all(py);
     with(|followed| {
@@ -225,7 +233,8 @@ pub fn follow(py: Python<'_>) -> Result<()> {
         for state in states {
             let frames = inside.remove(&state.thread()).unwrap_or_default();
             let known = followed.contains_key(&state.address());
-            if !known && frames.is_empty() {
+            let resumes = resumes && state.address() != own;
+            if !known && !resumes && frames.is_empty() {
                 continue;
             }
             let each = followed.entry(state.address()).or_insert(Followed {
@@ -233,6 +242,7 @@ pub fn follow(py: Python<'_>) -> Result<()> {
                 frames: FxHashMap::default(),
                 flight: None,
                 expects: false,
+                resumes: false,
                 since: now,
                 until: now,
                 events: 0,
@@ -242,10 +252,11 @@ pub fn follow(py: Python<'_>) -> Result<()> {
             for (frame, offset) in frames {
                 each.frames.entry(frame).or_insert(offset);
             }
+            each.resumes = resumes;
             if each.flight.is_some() || each.expects {
                 continue;
             }
-            if each.frames.is_empty() {
+            if each.frames.is_empty() && !each.resumes {
                 let before = each.before;
                 followed.remove(&state.address());
                 release(state, before);
@@ -255,6 +266,15 @@ pub fn follow(py: Python<'_>) -> Result<()> {
         }
     });
     Ok(())
+}
+
+/// Whether code is that of a generator or coroutine.
+fn suspends(code: &Bound<'_, PyCode>) -> bool {
+    const SUSPENDS: u32 = 0x20 | 0x80 | 0x200;
+    let flags = code.getattr(intern!(code.py(), "co_flags"));
+    flags
+        .and_then(|flags| flags.extract::<u32>())
+        .is_ok_and(|flags| flags & SUSPENDS != 0)
 }
 
 /// Traces a thread, beside what traces it already.
@@ -275,6 +295,7 @@ pub(super) fn expect_own(py: Python<'_>) {
             frames: FxHashMap::default(),
             flight: None,
             expects: true,
+            resumes: false,
             since: now,
             until: now + AT_FIRST,
             events: 0,
@@ -342,7 +363,8 @@ fn answer(
         let key = frame.address();
         match what {
             ffi::PyTrace_CALL if watched::at(frame.code() as usize).is_some() => {
-                followed.frames.insert(key, 0);
+                // A generator goes on where it was.
+                followed.frames.insert(key, frame.offset().unwrap_or(0));
             }
             ffi::PyTrace_RETURN if followed.frames.remove(&key).is_some() => {
                 followed.expects = false;
@@ -351,7 +373,7 @@ fn answer(
         }
         followed.events += 1;
         let late = followed.events % EVENTS == 0 && Instant::now() > followed.until;
-        let idle = followed.frames.is_empty() && !followed.expects;
+        let idle = followed.frames.is_empty() && !followed.expects && !followed.resumes;
         if idle {
             all.remove(&state.address());
         }
@@ -376,9 +398,32 @@ fn answer(
     if last.is_none_or(|last| last < offset) {
         return Answer::Pass(before);
     }
-    let Some(watched) = watched::at(frame.code() as usize) else {
+    let key = frame.code() as usize;
+    let Some(mut watched) = watched::at(key) else {
         return Answer::Pass(before);
     };
+    let Some(target) = watched.loops.get(&offset) else {
+        return Answer::Pass(before);
+    };
+    if standing::is_held(key) {
+        if !standing::is_asked(py, key, offset) {
+            return Answer::Pass(before);
+        }
+        if let Err(reason) = rehearse(py, frame, &watched, target) {
+            watched.note(Moved::Refused(reason));
+            return Answer::Pass(before);
+        }
+        standing::stand(py, key, offset);
+        let is_followed = with(|all| all.contains_key(&state.address()));
+        if standing::is_held(key) || !is_followed {
+            return Answer::Pass(before);
+        }
+        // The code may lead to another place by now.
+        match watched::at(key) {
+            Some(now) => watched = now,
+            None => return Answer::Pass(before),
+        }
+    }
     let Some(target) = watched.loops.get(&offset) else {
         return Answer::Pass(before);
     };
@@ -414,6 +459,40 @@ fn answer(
     }
 }
 
+/// How many words a call takes on its way: the function and nothing below it; then what it
+/// returns.
+fn needed(watched: &Watched, depth: usize) -> usize {
+    let (old, new) = (&watched.old_slots, &watched.new_slots);
+    (old.names.len() + depth + 2).max(new.names.len() + depth + 1)
+}
+
+/// Whether the call whose loop begins a round could be moved.
+fn rehearse(
+    py: Python<'_>,
+    frame: Frame,
+    watched: &Watched,
+    target: &Target,
+) -> std::result::Result<(), String> {
+    if evaluator::present() == Evaluates::Program {
+        return refused("the program has an evaluator of frames of its own");
+    }
+    let room = match frame.owner() {
+        OWNED_BY_THREAD => Room::Reserved(usize::MAX),
+        OWNED_BY_GENERATOR => {
+            let generator = frame.generator(py)?;
+            let words = rooms::of(&generator, &watched.old_slots);
+            if words < needed(watched, target.depth as usize) {
+                return refused(NO_ROOM);
+            }
+            Room::Generator(words, generator)
+        }
+        _ => return refused("the call has no place of its own"),
+    };
+    // SAFETY: the frame is that of the current call and is in the old code, at the place that
+    // the target stands for.
+    unsafe { relocate::rehearse(py, frame, &Way::of(watched, target), &room) }
+}
+
 /// The first step: lets a call go on in the carrier. Ok(None): not now.
 fn take_off(
     py: Python<'_>,
@@ -435,7 +514,7 @@ fn take_off(
         return Ok(None);
     }
     let (old, new) = (&watched.old_slots, &watched.new_slots);
-    let (before, after) = (old.names.len(), new.names.len());
+    let before = old.names.len();
     let depth = usize::try_from(frame.stack_top())
         .ok()
         .and_then(|top| top.checked_sub(before))
@@ -443,8 +522,7 @@ fn take_off(
     if depth != target.depth as usize {
         return refused("what it holds on its stack is not what the new code expects there");
     }
-    // The function and nothing below it; then what it returns.
-    let needed = (before + depth + 2).max(after + depth + 1);
+    let needed = needed(watched, depth);
     let (field, limit) = data_stack();
     // SAFETY: a field of the state of the running thread.
     let top = unsafe { field.read() };
@@ -460,9 +538,7 @@ fn take_off(
         OWNED_BY_GENERATOR => {
             let words = rooms::of(&frame.generator(py)?, old);
             if words < needed.max(new.needed()) {
-                return refused(
-                    "the new code needs more room than the generator has, which was made for the old one",
-                );
+                return refused(NO_ROOM);
             }
             (words, top)
         }
@@ -549,7 +625,7 @@ fn in_flight(
             // The line that begins now begins for the first time.
             false => followed.frames.insert(flight.frame, 0),
         };
-        if followed.frames.is_empty() {
+        if followed.frames.is_empty() && !followed.resumes {
             all.remove(&state.address());
             return Some(());
         }
@@ -598,13 +674,7 @@ fn land(py: Python<'_>, frame: Frame, flight: &Flight, raises: bool) -> Moved {
     let Some(target) = watched.loops.get(&flight.from) else {
         return Moved::Refused("the new code has no place like the one it is at".to_string());
     };
-    let way = Way {
-        old,
-        new: watched.new.as_ptr(),
-        old_slots: &watched.old_slots,
-        new_slots: &watched.new_slots,
-        target,
-    };
+    let way = Way::of(watched, target);
     let room = match frame.owner() {
         OWNED_BY_GENERATOR => match frame.generator(py) {
             Ok(generator) => Room::Generator(flight.words, generator),

@@ -61,6 +61,7 @@ impl Engine {
     /// In the child: takes over what the parent's engine knows, and gives that engine up.
     pub(super) fn take_over(&self, py: Python<'_>, parent: Py<Engine>) -> PyResult<()> {
         let known = parent.get();
+        hotswap_cpython::moving::standing::forget_other_threads();
         // This lock is only taken by threads that hold the GIL, and never while they wait.
         let aside = lock(&known.aside).take();
         self.work(py, |session| match aside {
