@@ -24,7 +24,7 @@ _numbers = itertools.count(1)
 PATIENCE = 20.0
 MOVES = (3, 11) <= sys.version_info < (3, 14)
 MONITORS = (3, 12) <= sys.version_info < (3, 14)
-MOVES_SUSPENDED = (3, 11) <= sys.version_info < (3, 14)
+MOVES_SUSPENDED = sys.version_info < (3, 14)
 
 
 class Program:
@@ -593,7 +593,7 @@ SUSPENDED = {
 }  # fmt: skip
 
 
-@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")
+@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved up to CPython 3.13")
 @pytest.mark.parametrize("name", SUSPENDED)
 def test_suspended(load: Load, name: str) -> None:
     before, edits, expected = SUSPENDED[name]
@@ -606,7 +606,7 @@ def test_suspended(load: Load, name: str) -> None:
     generator.close()
 
 
-@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")
+@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved up to CPython 3.13")
 def test_a_generator_that_has_not_begun(load: Load) -> None:
     program = load("def work(a, b=2):\n    x = a + b\n    yield x\n    yield x\n    yield x\n")
     generator = program.module.work(1)
@@ -715,7 +715,7 @@ COROUTINES = {
 }  # fmt: skip
 
 
-@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")
+@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved up to CPython 3.13")
 @pytest.mark.parametrize("name", COROUTINES)
 def test_coroutine(load: Load, name: str) -> None:
     before, edits, expected = COROUTINES[name]
@@ -870,7 +870,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
-@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")
+@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved up to CPython 3.13")
 def test_twenty_thousand_generators_leave_nothing_behind(load: Load) -> None:
     source = "def work(mark):\n    old = mark\n    while True:\n        yield mark\n"
     program = load(source)
@@ -1007,7 +1007,7 @@ def test_somebody_holds_the_frame_and_its_locals(load: Load) -> None:
     assert frame.f_locals["more"] == 10
 
 
-@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")
+@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved up to CPython 3.13")
 def test_generators_have_room_for_more_variables(load: Load) -> None:
     program = load(
         """\
@@ -1083,7 +1083,7 @@ def test_a_held_frame_without_room_stays(load: Load) -> None:
     assert frame.f_locals["n"] == 5
 
 
-@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")
+@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved up to CPython 3.13")
 def test_codes_say_what_the_compiler_said(load: Load) -> None:
     source = "def numbers():\n    while True:\n        yield 1\nasync def task():\n    await task()\n"
     program = load(source)
@@ -1123,13 +1123,17 @@ def test_a_task_that_stays_is_named(load: Load) -> None:
     assert "the worker" in str(report.to_dict()["pending"])
 
 
-@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")
+@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved up to CPython 3.13")
 def test_a_generator_without_room_stays(load: Load) -> None:
     program = load("def work():\n    while True:\n        yield 1\n")
     generator = program.module.work()
     assert next(generator) == 1
     many = "; ".join(f"v{each} = {each}" for each in range(60))
     report = program.edit(f"def work():\n    while True:\n        {many}\n        yield 2\n")
+    if sys.version_info < (3, 11):
+        # It gets another frame there, as large as it must be.
+        assert not report.pending and next(generator) == 2
+        return
     (pending,) = report.pending
     assert "needs more room than the generator has" in pending.reason
     assert next(generator) == 1 and next(program.module.work()) == 2
@@ -1266,7 +1270,7 @@ def test_a_broken_save_leaves_a_running_body_alone(script: Callable[[str], Scrip
     assert not running.session.status()["pending"]
 
 
-@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")
+@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved up to CPython 3.13")
 def test_suspended_inside_a_larger_expression_that_changed(load: Load) -> None:
     program = load(
         """\
@@ -1293,7 +1297,7 @@ def test_suspended_inside_a_larger_expression_that_changed(load: Load) -> None:
     assert not program.session.status()["pending"]
 
 
-@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved on CPython 3.11 to 3.13")
+@pytest.mark.skipif(not MOVES_SUSPENDED, reason="suspended calls are moved up to CPython 3.13")
 def test_a_generator_that_stayed_is_freed_by_the_next_edit(load: Load) -> None:
     program = load("def work():\n    yield 1\n    yield 2\n    yield 3\n")
     generator = program.module.work()

@@ -112,10 +112,11 @@ impl Lingering {
             Some(map) => match moving::check(py) {
                 Err(absent) => Some(absent.reason),
                 Ok(()) => {
-                    let (old, new) = (lingering.old.code.bind(py), lingering.new.code.bind(py));
-                    let way = route::between(old, new, map)?;
-                    lingering.way = Some(way);
-                    None
+                    lingering.way = route::between(py, &lingering.old, &lingering.new, map)?;
+                    match lingering.way {
+                        Some(_) => None,
+                        None => Some("its code does not come from its source alone".to_string()),
+                    }
                 }
             },
         };

@@ -2,6 +2,11 @@
 //!
 //! The instructions are read by the public `dis` module, which knows its own version.
 
+#[cfg(not(Py_3_11))]
+mod blocks;
+#[cfg(not(Py_3_11))]
+mod places;
+
 use std::collections::BTreeSet;
 
 use pyo3::exceptions::PyValueError;
@@ -26,7 +31,7 @@ pub struct Instruction {
     pub name: String,
     /// The line it belongs to.
     pub line: Option<u32>,
-    /// The source it belongs to, from 3.11 on.
+    /// The source it belongs to; up to 3.10 only [`Listing::with_source`] knows.
     pub stretch: Option<Stretch>,
     /// Where it may jump to.
     pub target: Option<u32>,
@@ -45,6 +50,17 @@ pub struct Listing {
     /// The handlers that an exception in each instruction leads to.
     raised_to: Vec<Vec<usize>>,
     index: FxHashMap<u32, usize>,
+}
+
+/// A block that a call is in, as CPython up to 3.10 notes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// What stands for its kind.
+    pub kind: std::ffi::c_int,
+    /// Where its handler begins, in bytes; None where the handler runs.
+    pub handler: Option<u32>,
+    /// How many values lie on the stack below it.
+    pub level: std::ffi::c_int,
 }
 
 /// An entry of the table of exception handlers, in bytes.
@@ -89,14 +105,14 @@ impl Listing {
                 false => None,
             };
             let falls = effect(false)?;
-            effects.push([
-                falls,
-                if target.is_some() {
-                    effect(true)?
-                } else {
-                    falls
-                },
-            ]);
+            let jumped = match target {
+                // The compiler counts one more than there are.
+                #[cfg(not(Py_3_11))]
+                Some(_) if name == "SETUP_WITH" => blocks::PUSHED,
+                Some(_) => effect(true)?,
+                None => falls,
+            };
+            effects.push([falls, jumped]);
             let (reads, writes) = variables(&name, &value);
             instructions.push(Instruction {
                 offset: start,
@@ -124,6 +140,27 @@ impl Listing {
         Ok(listing)
     }
 
+    /// Reads a code object, and which source each instruction belongs to. None: it was not
+    /// compiled from the definition of this name that begins at this line of the text.
+    pub fn with_source(
+        code: &Bound<'_, PyCode>,
+        text: &str,
+        name: &str,
+        line: u32,
+    ) -> PyResult<Option<Listing>> {
+        #[cfg(not(Py_3_11))]
+        {
+            let mut listing = Listing::of(code)?;
+            let known = places::note(&mut listing, code, text, name, line)?;
+            Ok(known.then_some(listing))
+        }
+        #[cfg(Py_3_11)]
+        {
+            let _ = (text, name, line);
+            Listing::of(code).map(Some)
+        }
+    }
+
     /// How many values lie on the stack before the instruction at `offset`. None if it is
     /// never reached.
     #[must_use]
@@ -149,6 +186,13 @@ impl Listing {
     pub fn after(&self, offset: u32) -> Option<&Instruction> {
         let at = *self.index.get(&offset)?;
         self.instructions.get(at + 1)
+    }
+
+    /// The blocks around the instruction at `offset`: none where no stack of them is kept.
+    #[cfg(Py_3_11)]
+    #[must_use]
+    pub fn blocks(&self, _offset: u32) -> Option<Vec<Block>> {
+        Some(Vec::new())
     }
 
     /// The variables that are read from `offset` on before anything is written to them, on

@@ -5,7 +5,9 @@
 //! generator holds its frame itself. Both get the new code, the variables by name and the
 //! place to go on at. The interpreter reads all of it anew when the callback returns
 //! (`_Py_call_instrumentation_jump` in CPython's `Python/instrumentation.c`). CPython 3.11
-//! has trace functions only, and takes a detour (`tracing`).
+//! has trace functions only, and takes a detour (`tracing`). Up to 3.10 a call gets another
+//! frame (`successor`); a running one goes on in it inside its own trace function
+//! (`nested`).
 //!
 //! What the caller must know is in [`Route`]: that two places of two versions mean the
 //! same. What is checked here is that the interpreter cannot be hurt: the layout by a
@@ -14,6 +16,8 @@
 
 #[cfg(all(Py_3_11, not(Py_3_14)))]
 mod frame;
+#[cfg(not(Py_3_11))]
+mod frame_object;
 #[cfg(not(all(Py_3_11, not(Py_3_12))))]
 mod jumps;
 #[cfg(all(Py_3_11, not(Py_3_14)))]
@@ -26,8 +30,12 @@ mod remembered;
 mod rooms;
 #[cfg(all(Py_3_11, not(Py_3_14)))]
 mod self_test;
+#[cfg(not(Py_3_11))]
+mod self_test_of_blocks;
 mod slots;
 pub mod standing;
+#[cfg(not(Py_3_11))]
+mod successor;
 #[cfg(all(Py_3_11, not(Py_3_12)))]
 mod thread_state;
 #[cfg(all(Py_3_11, not(Py_3_12)))]
@@ -40,6 +48,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyCode;
 use rustc_hash::FxHashMap;
 
+use crate::bytecode::Block;
 use crate::support::{Result, Tested, Unsupported, tested};
 
 #[cfg(not(all(Py_3_11, not(Py_3_12))))]
@@ -66,7 +75,12 @@ pub struct Target {
     pub needed: Vec<String>,
     /// Variables that the old code does not have, and what is called to make their values.
     pub given: Arc<Vec<(String, Py<PyAny>)>>,
+    /// The blocks that the new code is in there, up to CPython 3.10.
+    pub blocks: Vec<Block>,
 }
+
+/// Stands for the place of a generator that has not begun, up to CPython 3.10.
+pub const NOT_BEGUN: u32 = u32::MAX;
 
 /// The way from one code object to another.
 #[derive(Debug)]
@@ -112,7 +126,9 @@ pub fn move_suspended(
     check(py)?;
     #[cfg(all(Py_3_11, not(Py_3_14)))]
     return Ok(relocate::move_generator(py, generator, route));
-    #[cfg(not(all(Py_3_11, not(Py_3_14))))]
+    #[cfg(not(Py_3_11))]
+    return Ok(successor::move_generator(py, generator, route));
+    #[cfg(Py_3_14)]
     {
         let _ = (generator, route);
         Ok(Moved::Refused(String::from("not on this version")))
@@ -147,13 +163,16 @@ pub fn make_room_in_new(_code: &Bound<'_, PyCode>) -> PyResult<()> {
     Ok(())
 }
 
-#[cfg(not(all(Py_3_11, not(Py_3_14))))]
+#[cfg(Py_3_14)]
 fn self_test(_: Python<'_>) -> std::result::Result<(), String> {
-    Err("hotswap moves suspended calls on CPython 3.11 to 3.13 only".to_string())
+    Err("hotswap moves suspended calls on CPython 3.9 to 3.13 only".to_string())
 }
 
 #[cfg(all(Py_3_11, not(Py_3_14)))]
 use self_test::self_test;
+
+#[cfg(not(Py_3_11))]
+use self_test_of_blocks::self_test;
 
 #[cfg(not(all(Py_3_11, not(Py_3_14))))]
 fn running_self_test(_: Python<'_>) -> std::result::Result<(), String> {
@@ -171,11 +190,7 @@ mod tests {
     fn calls_are_moved_where_it_is_known_how() {
         Python::attach(|py| {
             let (suspended, running) = (check(py), check_running(py));
-            assert_eq!(
-                suspended.is_ok(),
-                cfg!(all(Py_3_11, not(Py_3_14))),
-                "{suspended:?}"
-            );
+            assert_eq!(suspended.is_ok(), cfg!(not(Py_3_14)), "{suspended:?}");
             assert_eq!(
                 running.is_ok(),
                 cfg!(all(Py_3_11, not(Py_3_14))),

@@ -1,12 +1,21 @@
 //! From places of the source to instructions, by the source that the compiler notes for each.
 
 use hotswap_cpython::bytecode::{Instruction, Listing};
-use hotswap_cpython::moving::{Route, Target};
+use hotswap_cpython::moving::{NOT_BEGUN, Route, Target};
 use hotswap_plan::{Correspondence, Place, Point, PointKind};
 use pyo3::prelude::*;
 use pyo3::types::PyCode;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
+
+use super::Version;
+
+/// The instruction at which a call waits for another that it gives the values of.
+const WAITS: &str = if cfg!(Py_3_11) {
+    "YIELD_VALUE"
+} else {
+    "YIELD_FROM"
+};
 
 /// Which instructions of two code objects mean the same.
 #[derive(Debug, Default)]
@@ -49,26 +58,29 @@ struct Side<'py> {
 }
 
 impl<'py> Side<'py> {
-    fn of(code: &Bound<'py, PyCode>) -> PyResult<Side<'py>> {
-        let listing = Listing::of(code)?;
+    /// None: the instructions are not those of the text.
+    fn of(version: &Version, py: Python<'py>) -> PyResult<Option<Side<'py>>> {
+        let code = version.code.bind(py);
+        let known = Listing::with_source(code, &version.text, &version.name, version.line)?;
+        let Some(listing) = known else {
+            return Ok(None);
+        };
         let back = listing
             .instructions
             .iter()
-            .filter(|each| {
-                each.name == "JUMP_BACKWARD" || each.name.starts_with("POP_JUMP_BACKWARD")
-            })
+            .filter(|each| jumps_back(each))
             .filter_map(|each| each.target)
             .collect();
         let mut variables = FxHashSet::default();
         for names in ["co_varnames", "co_cellvars", "co_freevars"] {
             variables.extend(code.getattr(names)?.extract::<Vec<String>>()?);
         }
-        Ok(Side {
-            py: code.py(),
+        Ok(Some(Side {
+            py,
             listing,
             back,
             variables,
-        })
+        }))
     }
 
     /// Instructions of a name whose source is one of `places`.
@@ -91,17 +103,26 @@ impl<'py> Side<'py> {
     /// The suspension behind an instruction.
     fn suspension_behind(&self, offset: u32) -> Option<u32> {
         let mut rest = self.listing.instructions.iter();
-        rest.find(|each| each.offset > offset && each.name == "YIELD_VALUE")
+        rest.find(|each| each.offset > offset && each.name == WAITS)
             .map(|each| each.offset)
+    }
+
+    /// Where a loop jumps back to whose next item is taken at `offset`.
+    fn head(&self, offset: u32, is_async: bool) -> Option<u32> {
+        if cfg!(Py_3_11) || !is_async {
+            return Some(offset);
+        }
+        // The end of the loop is an exception, for which a block begins.
+        let begins = self.listing.before(offset)?;
+        (begins.name == "SETUP_FINALLY").then_some(begins.offset)
     }
 
     /// The suspensions that a point stands for, in the order of the code. A `finally` block
     /// is in the code more than once.
     fn suspensions(&self, point: &Point) -> Vec<u32> {
         match &point.kind {
-            PointKind::Yield | PointKind::YieldFrom | PointKind::Await => {
-                self.named("YIELD_VALUE", &point.places).collect()
-            }
+            PointKind::Yield => self.named("YIELD_VALUE", &point.places).collect(),
+            PointKind::YieldFrom | PointKind::Await => self.named(WAITS, &point.places).collect(),
             PointKind::AsyncFor => self
                 .named("GET_ANEXT", &point.places)
                 .filter_map(|at| self.suspension_behind(at))
@@ -122,6 +143,14 @@ impl<'py> Side<'py> {
     }
 }
 
+/// Whether an instruction may jump back in a loop.
+fn jumps_back(each: &Instruction) -> bool {
+    if cfg!(Py_3_11) {
+        return each.name == "JUMP_BACKWARD" || each.name.starts_with("POP_JUMP_BACKWARD");
+    }
+    each.target.is_some_and(|target| target <= each.offset)
+}
+
 fn place(instruction: &Instruction) -> Option<Place> {
     let (line, column, end_line, end_column) = instruction.stretch?;
     Some(Place {
@@ -132,26 +161,28 @@ fn place(instruction: &Instruction) -> Option<Place> {
     })
 }
 
-/// Which instructions of `old` and `new` belong to the points that correspond.
+/// Which instructions of `old` and `new` belong to the points that correspond. None: the
+/// instructions of either are not those of its source.
 pub(super) fn between(
-    old: &Bound<'_, PyCode>,
-    new: &Bound<'_, PyCode>,
+    py: Python<'_>,
+    old: &Version,
+    new: &Version,
     map: &Correspondence,
-) -> PyResult<Way> {
-    let (before, after) = (Side::of(old)?, Side::of(new)?);
+) -> PyResult<Option<Way>> {
+    let (Some(before), Some(after)) = (Side::of(old, py)?, Side::of(new, py)?) else {
+        return Ok(None);
+    };
     let mut way = Way::default();
     for (from, to) in &map.pairs {
         for (here, there) in loops(&before, &after, from, to) {
             let depth = (before.listing.depth(here), after.listing.depth(there));
             if let (Some(was), Some(depth)) = depth
                 && was == depth
+                && let Some(target) = target(&before, &after, to, (there, there), depth)?
+                && way.loops.insert(here, target).is_none()
+                && let Some(whole) = from.places.first()
             {
-                let target = target(&before, &after, to, (there, there), depth)?;
-                if way.loops.insert(here, target).is_none()
-                    && let Some(whole) = from.places.first()
-                {
-                    way.loop_lines.push((here, whole.line, whole.end_line));
-                }
+                way.loop_lines.push((here, whole.line, whole.end_line));
             }
         }
         let (mine, theirs) = (before.suspensions(from), after.suspensions(to));
@@ -166,17 +197,22 @@ pub(super) fn between(
         all.find(|each| each.name == "RETURN_GENERATOR")
             .map(|each| each.offset)
     };
+    let nothing = Point {
+        kind: PointKind::Yield,
+        places: Vec::new(),
+        literals: Vec::new(),
+    };
+    if !cfg!(Py_3_11) {
+        let target = target(&before, &after, &nothing, (NOT_BEGUN, 0), 0)?;
+        way.suspensions
+            .extend(target.map(|target| (NOT_BEGUN, target)));
+    }
     if let (Some(here), Some(there)) = (begins(&before), begins(&after)) {
         let next = after.listing.after(there).map_or(there, |next| next.offset);
-        let nothing = Point {
-            kind: PointKind::Yield,
-            places: Vec::new(),
-            literals: Vec::new(),
-        };
         let target = target(&before, &after, &nothing, (there, next), 0)?;
-        way.suspensions.insert(here, target);
+        way.suspensions.extend(target.map(|target| (here, target)));
     }
-    Ok(way)
+    Ok(Some(way))
 }
 
 fn suspend(
@@ -194,7 +230,7 @@ fn suspend(
     {
         let next = after.listing.after(there).map_or(there, |next| next.offset);
         let target = target(before, after, to, (there, next), depth)?;
-        way.suspensions.insert(here, target);
+        way.suspensions.extend(target.map(|target| (here, target)));
     }
     Ok(())
 }
@@ -209,10 +245,14 @@ fn loops(before: &Side<'_>, after: &Side<'_>, from: &Point, to: &Point) -> Vec<(
             };
             let mine: Vec<u32> = before.named(head, &from.places).collect();
             let theirs: Vec<u32> = after.named(head, &to.places).collect();
-            match mine.len() == theirs.len() {
-                true => mine.into_iter().zip(theirs).collect(),
-                false => Vec::new(),
-            }
+            let is_async = from.kind == PointKind::AsyncFor;
+            let heads = mine.into_iter().zip(theirs.iter()).map(|(here, there)| {
+                Some((before.head(here, is_async)?, after.head(*there, is_async)?))
+            });
+            let heads: Option<Vec<_>> = heads.collect();
+            heads
+                .filter(|all| all.len() == theirs.len())
+                .unwrap_or_default()
         }
         (
             PointKind::While {
@@ -253,14 +293,18 @@ fn loops(before: &Side<'_>, after: &Side<'_>, from: &Point, to: &Point) -> Vec<(
     }
 }
 
-/// The place to go on at, and the instruction that runs next there.
+/// The place to go on at, and the instruction that runs next there. None: it is not known
+/// what the interpreter keeps for a call there.
 fn target(
     before: &Side<'_>,
     after: &Side<'_>,
     to: &Point,
     (offset, next): (u32, u32),
     depth: u32,
-) -> PyResult<Target> {
+) -> PyResult<Option<Target>> {
+    let Some(blocks) = after.listing.blocks(next) else {
+        return Ok(None);
+    };
     let mut needed = after.listing.needed(next, true);
     let fresh = after.listing.needed(next, false);
     needed.extend(
@@ -275,10 +319,11 @@ fn target(
             given.push((name.clone(), after.py.eval(&makes, None, None)?.unbind()));
         }
     }
-    Ok(Target {
+    Ok(Some(Target {
         offset,
         depth,
         needed: needed.into_iter().collect(),
         given: Arc::new(given),
-    })
+        blocks,
+    }))
 }

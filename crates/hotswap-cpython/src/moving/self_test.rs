@@ -155,6 +155,7 @@ fn only(listing: &Listing, name: &str) -> Result<Target, String> {
         depth,
         needed: Vec::new(),
         given: std::sync::Arc::default(),
+        blocks: Vec::new(),
     })
 }
 
@@ -204,6 +205,7 @@ fn head(code: &Bound<'_, PyCode>) -> Result<Target, String> {
         depth,
         needed: Vec::new(),
         given: std::sync::Arc::default(),
+        blocks: Vec::new(),
     })
 }
 
