@@ -115,7 +115,7 @@ impl Lingering {
                     lingering.way = route::between(py, &lingering.old, &lingering.new, map)?;
                     match lingering.way {
                         Some(_) => None,
-                        None => Some("its code does not come from its source alone".to_string()),
+                        None => Some(route::UNKNOWN.to_string()),
                     }
                 }
             },

@@ -17,6 +17,9 @@ const WAITS: &str = if cfg!(Py_3_11) {
     "YIELD_FROM"
 };
 
+/// Why there is no way where the instructions of a code object are not those of its source.
+pub(super) const UNKNOWN: &str = "its code does not come from its source alone";
+
 /// Which instructions of two code objects mean the same.
 #[derive(Debug, Default)]
 pub(super) struct Way {

@@ -122,7 +122,9 @@ impl<'py> Standing<'py> {
         let Some(map) = lead(old, new) else {
             return Ok(Err("its source is not known".to_string()));
         };
-        let way = route::between(old.code.bind(py), new.code.bind(py), &map)?;
+        let Some(way) = route::between(py, old, new, &map)? else {
+            return Ok(Err(route::UNKNOWN.to_string()));
+        };
         Ok(match way.loops.is_empty() && !map.lost.is_empty() {
             true => Err("the loop it is in has no counterpart in the new code".to_string()),
             false => Ok(way),
