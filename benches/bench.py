@@ -31,6 +31,8 @@ from attach import attaches
 CHECKOUT = Path(__file__).parent.parent
 RESULTS = CHECKOUT / "build" / "bench.json"
 PEERS = ["hotswap", "watchfiles_reload", "hmr", "ipython", "jurigged"]
+PAUSES = 300
+"""Edits from which the 99th percentile of a pause is told."""
 SLOW = {"jurigged", "hmr"}
 """Engines whose start takes minutes with thousands of modules."""
 
@@ -68,6 +70,9 @@ def latency_by(
         print(f"latency by {name}: {size}", flush=True)
         programs = compare(engines, setting, edits)
         found[str(size)] = {engine: figures(program.seen) for engine, program in programs.items()}
+        # Hundreds of edits with all of them would take hours.
+        alone = compare(["hotswap"], setting, 40 if quick else PAUSES, pause=0.05)["hotswap"]
+        found[str(size)]["hotswap"]["alone"] = figures(alone.seen)
         shown = {engine: round(each.get("p50", 0), 2) for engine, each in found[str(size)].items()}
         print("  p50", shown, flush=True)
     return found

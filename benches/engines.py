@@ -157,7 +157,9 @@ class Program:
         self.folder.cleanup()
 
 
-def compare(names: list[str], setting: Setting, edits: int, warm_up: int = 2) -> dict[str, Program]:
+def compare(
+    names: list[str], setting: Setting, edits: int, warm_up: int = 2, pause: float = 0.1
+) -> dict[str, Program]:
     """Edit by edit the engines take turns, so that the machine's drift hits all alike."""
     programs: dict[str, Program] = {}
     try:
@@ -172,7 +174,7 @@ def compare(names: list[str], setting: Setting, edits: int, warm_up: int = 2) ->
                 program.edit()
                 if number < warm_up:
                     program.seen = Seen()
-                time.sleep(0.1)
+                time.sleep(pause)
     finally:
         for program in programs.values():
             program.memory_mb = program.resident_mb() if program.process.poll() is None else 0.0

@@ -154,8 +154,9 @@ class Report:
     error: ErrorInfo | None = None
     """The first error; None when all is well."""
     duration_ms: Mapping[str, float] = field(default_factory=dict)
-    """Milliseconds by stage. `total` is all of it, `held` how long of that other threads could not run
-    Python code (the GIL was held), `longest` the same in one go, `pause` the commit itself."""
+    """Milliseconds by stage. `total` is all of it, with what was compiled while the quiet window ran; `held`
+    how long of that other threads could not run Python code (the GIL was held), `longest` the same in one go,
+    `pause` the commit itself."""
     notes: tuple[str, ...] = ()
     """What else the user should know."""
 

@@ -29,9 +29,10 @@ pub(crate) fn through_loader<'py>(
     file: &str,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = loader.py();
-    let kind = loader.get_type();
-    let home: String = kind.getattr("__module__")?.extract()?;
-    if home == "_pytest.assertion.rewrite" {
+    if !rewrites(loader)? {
+        return Ok(None);
+    }
+    if is_of_pytest(loader)? {
         let tree = py.import("ast")?.getattr("parse")?.call1((text, file))?;
         let source = pyo3::types::PyBytes::new(py, text.as_bytes());
         let rewrite = py
@@ -44,21 +45,32 @@ pub(crate) fn through_loader<'py>(
         let code = compile.call((tree, file, "exec"), Some(&kwargs))?;
         return with_room(code).map(Some);
     }
-    let Ok(own) = kind.getattr("source_to_code") else {
-        return Ok(None);
-    };
-    let plain = py
-        .import("importlib.machinery")?
-        .getattr("SourceFileLoader")?
-        .getattr("source_to_code")?;
-    if own.is(&plain) {
-        return Ok(None);
-    }
     let source = pyo3::types::PyBytes::new(py, text.as_bytes());
     loader
         .call_method1("source_to_code", (source, file))
         .and_then(with_room)
         .map(Some)
+}
+
+/// Whether a loader compiles by code of its own.
+pub(crate) fn rewrites(loader: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if is_of_pytest(loader)? {
+        return Ok(true);
+    }
+    let Ok(own) = loader.get_type().getattr("source_to_code") else {
+        return Ok(false);
+    };
+    let plain = loader
+        .py()
+        .import("importlib.machinery")?
+        .getattr("SourceFileLoader")?
+        .getattr("source_to_code")?;
+    Ok(!own.is(&plain))
+}
+
+fn is_of_pytest(loader: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let home: String = loader.get_type().getattr("__module__")?.extract()?;
+    Ok(home == "_pytest.assertion.rewrite")
 }
 
 thread_local! {

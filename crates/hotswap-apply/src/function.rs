@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hotswap_plan::{
-    Change, CodeSite, FunctionChange, FunctionDef, Kind, Skeleton, Statement, Step,
+    Change, CodeSite, FunctionChange, FunctionDef, Kind, Outline, Skeleton, Statement, Step,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyTuple, PyType};
@@ -69,14 +69,7 @@ impl<'py> Stage<'_, 'py> {
             new_statements,
             &mut Vec::new(),
             &mut |scope, old, new| {
-                let differs = |before: &CodeSite, after: &CodeSite| {
-                    before.fingerprint != after.fingerprint || before.text != after.text
-                };
-                let kept = old
-                    .codes
-                    .iter()
-                    .zip(new.codes.iter())
-                    .any(|(before, after)| differs(before, after));
+                let kept = any_differs(old, new);
                 for (before, after) in old.codes.iter().zip(new.codes.iter()) {
                     let due = differs(before, after);
                     if kept {
@@ -106,14 +99,7 @@ impl<'py> Stage<'_, 'py> {
             },
         );
         if !due.is_empty() {
-            let mut skeleton = Skeleton::new(&text, &new_outline);
-            for (scope, _, statement) in &due {
-                for (_, class) in scope {
-                    skeleton = skeleton.class(class);
-                }
-                skeleton = skeleton.statement(statement);
-            }
-            let unit = self.compile(module, &skeleton.finish())?;
+            let unit = self.compile(module, &skeleton_of(&due, &text, &new_outline))?;
             let old_unit = || {
                 let mut skeleton = Skeleton::new(&old_text, &old_outline);
                 for (scope, statement, _) in &due {
@@ -851,6 +837,48 @@ fn collect_sites<'o>(
             _ => {}
         }
     }
+}
+
+fn differs(before: &CodeSite, after: &CodeSite) -> bool {
+    before.fingerprint != after.fingerprint || before.text != after.text
+}
+
+fn any_differs(before: &Statement, after: &Statement) -> bool {
+    let mut pairs = before.codes.iter().zip(after.codes.iter());
+    pairs.any(|(before, after)| differs(before, after))
+}
+
+/// The text to compile for an edit of bodies: what `patch_statements` compiles. None: none changed.
+pub(crate) fn bodies_to_compile(
+    steps: &[Step],
+    old: &[Statement],
+    new: &[Statement],
+    text: &str,
+    outline: &Outline,
+) -> Option<String> {
+    let mut due = Vec::new();
+    collect_sites(steps, old, new, &mut Vec::new(), &mut |scope, old, new| {
+        if any_differs(old, new) {
+            due.push((scope.clone(), old, new));
+        }
+    });
+    (!due.is_empty()).then(|| skeleton_of(&due, text, outline))
+}
+
+/// The new sides of pairs of statements.
+fn skeleton_of(
+    due: &[(ClassScope<'_>, &Statement, &Statement)],
+    text: &str,
+    outline: &Outline,
+) -> String {
+    let mut skeleton = Skeleton::new(text, outline);
+    for (scope, _, statement) in due {
+        for (_, class) in scope {
+            skeleton = skeleton.class(class);
+        }
+        skeleton = skeleton.statement(statement);
+    }
+    skeleton.finish()
 }
 
 /// Whether the functions inside two statements have the same text on the same lines.

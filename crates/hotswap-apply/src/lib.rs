@@ -9,6 +9,7 @@
 //! What is *not* here: files, threads, watching, wording for people.
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod annotations;
 mod awaited;
 mod block;
@@ -69,6 +70,7 @@ mod values;
 mod views;
 mod world;
 
+pub use ahead::compile_ahead;
 pub use awaited::awaits;
 pub use body::{Applicable, Part, applicable, is_code_of, move_body};
 pub use contents::set_order as restore_order;

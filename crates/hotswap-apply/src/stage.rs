@@ -372,6 +372,9 @@ impl<'w, 'py> Stage<'w, 'py> {
     /// Compiles a text as a part of a module, through the module's own loader where
     /// that one rewrites code.
     pub(crate) fn compile(&self, module: usize, text: &str) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(code) = self.world.take_ahead(self.py, module, text) {
+            return Ok(code);
+        }
         let file = self.code_file(module);
         let loader = self.live_dict(module).get_item("__loader__")?;
         if let Some(loader) = loader.filter(|loader| !loader.is_none())

@@ -39,9 +39,9 @@ pub struct Edit {
 /// What separates two sources of a module.
 #[derive(Debug)]
 pub struct Comparison {
-    before: Arc<Outline>,
-    after: Arc<Outline>,
-    plan: Plan,
+    pub(crate) before: Arc<Outline>,
+    pub(crate) after: Arc<Outline>,
+    pub(crate) plan: Plan,
 }
 
 impl Comparison {

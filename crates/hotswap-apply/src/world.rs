@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyWeakrefReference};
 
 use rustc_hash::FxHashMap;
 
+use crate::ahead::Ahead;
 use crate::body::Body;
 use crate::import_words::import_words;
 use crate::modules::Modules;
@@ -147,6 +148,8 @@ pub struct World {
     /// Values that could not be derived again when what they read changed, as they were
     /// left, by module and name.
     pub(crate) underived: RefCell<FxHashMap<(String, String), Py<PyAny>>>,
+    /// Code that was compiled for an update that has not begun.
+    pub(crate) ahead: RefCell<Option<Ahead>>,
     /// Packages whose registries a plugin looks after.
     pub owned_packages: Vec<String>,
     /// Names of modules whose files have just come into being.

@@ -22,10 +22,15 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn new() -> Clock {
+        Clock::after(Duration::ZERO)
+    }
+
+    /// Where a part of the work was done before, in one go.
+    pub(crate) fn after(ahead: Duration) -> Clock {
         Clock {
             attached: Instant::now(),
-            held: Duration::ZERO,
-            longest: Duration::ZERO,
+            held: ahead,
+            longest: ahead,
         }
     }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use hotswap_apply::Comparison;
 use hotswap_plan::{Kept, Outline};
@@ -48,7 +49,21 @@ impl Session {
         let disk = &self.disk;
         if let Seen::Changed(state) = py.detach(|| disk.look(path)) {
             self.read_ahead(py, std::iter::once((path, &state)));
+            self.compile_ahead(py, path);
         }
+    }
+
+    /// Compiles what an update of this file will have to compile, if that is known.
+    fn compile_ahead(&mut self, py: Python<'_>, path: &PathBuf) {
+        let started = Instant::now();
+        self.world.forget_ahead();
+        if let Some(read) = self.parsed.get(path)
+            && let Some(comparison) = &read.comparison
+            && let Some(module) = self.world.modules.from_file(path).first()
+        {
+            hotswap_apply::compile_ahead(py, &self.world, *module, &read.text, comparison);
+        }
+        self.ahead = started.elapsed();
     }
 
     /// Parses these contents of files, for `edit_of` to take.

@@ -72,6 +72,8 @@ pub(crate) struct Session {
     pub parsed: FxHashMap<PathBuf, Read>,
     /// How long the present update has held the GIL.
     pub clock: Clock,
+    /// How long the next update has held the GIL before it began.
+    pub ahead: Duration,
     /// What the last update has no more use for, to be freed without the GIL.
     pub spent: Vec<Group>,
     /// The imports that began in the thread that updates.
@@ -132,6 +134,7 @@ impl Session {
             rejected: FxHashMap::default(),
             parsed: FxHashMap::default(),
             clock: Clock::new(),
+            ahead: Duration::ZERO,
             spent: Vec::new(),
             began: Arc::default(),
             imports_begun: Arc::default(),
@@ -160,7 +163,7 @@ impl Session {
 
     /// Applies all that differs on disk now.
     pub(crate) fn sync(&mut self, py: Python<'_>) -> PyResult<ReportData> {
-        self.clock = Clock::new();
+        self.clock = Clock::after(self.ahead);
         self.note_modules(py)?;
         let mut paths: FxHashSet<PathBuf> = self.disk.files.keys().cloned().collect();
         paths.extend(self.coverage.files());
@@ -174,7 +177,7 @@ impl Session {
         paths: Vec<PathBuf>,
         contents: &Contents,
     ) -> PyResult<Option<ReportData>> {
-        self.clock = Clock::new();
+        self.clock = Clock::after(self.ahead);
         self.note_modules(py)?;
         if paths.is_empty()
             && !self.is_held()
@@ -200,6 +203,8 @@ impl Session {
         announced: Option<&Contents>,
     ) -> PyResult<ReportData> {
         let started = Instant::now();
+        let ahead = std::mem::take(&mut self.ahead);
+        let all = started.checked_sub(ahead).unwrap_or(started);
         let mut report = ReportData::new(self.generation);
         hotswap_apply::settle_bodies(py, &mut self.world);
         paths.extend(self.waiting_paths());
@@ -232,7 +237,7 @@ impl Session {
         if edits.is_empty() {
             self.note_generation(&mut report);
             self.parsed.clear();
-            report.time("total", started);
+            report.time("total", all);
             report.note_held(self.clock.read());
             return Ok(report);
         }
@@ -260,7 +265,8 @@ impl Session {
         }
         // What was read ahead for groups that came to nothing is read again.
         self.parsed.clear();
-        report.time("total", started);
+        self.world.forget_ahead();
+        report.time("total", all);
         report.note_held(self.clock.read());
         Ok(report)
     }

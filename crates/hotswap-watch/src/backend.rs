@@ -78,6 +78,9 @@ pub(crate) trait Backend: Send {
     /// Stops watching.
     fn unwatch(&mut self, id: WatchId);
 
+    /// Called once, in the thread that will wait.
+    fn enter_thread(&mut self) {}
+
     /// Waits until there are events, a wake-up, or `timeout` has passed.
     fn wait(&mut self, timeout: Option<Duration>, events: &mut Vec<RawEvent>)
     -> Result<(), String>;

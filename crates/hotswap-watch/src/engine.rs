@@ -128,6 +128,7 @@ impl Engine {
 
     /// Runs until the watcher is stopped or nobody receives any more.
     pub(crate) fn run(mut self) {
+        self.backend.enter_thread();
         let mut events = Vec::new();
         while !self.shared.stopping.load(Ordering::Acquire) {
             self.take_events(&mut events);
