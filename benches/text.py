@@ -80,13 +80,30 @@ def pause_table(latency: dict) -> str:
     return table(head, rows)
 
 
-UNMET = """\
-Of the time from save to live one millisecond is the quiet window, in which no other file may be saved; the update itself takes 0.6 ms,
-two thirds of that for CPython's compiler and for finding the live function, and the rest is the way of the event through the kernel and two
-threads that wake up. `watchfiles` at its smallest delay has no such window: without it hotswap would be six times as fast there.
+WHERE_IT_GOES = """\
+Where the time goes, in the 1,170-line file, 200 modules (medians of 200 edits with clocks built in, which cost some of it):
 
-19 of 20 edits hold the GIL for at most 0.7 ms. In about one of a hundred the same steps take twice as long, the compiler among them; no step
-of its own stands out, and it comes more often the more else the machine does. The commit takes 0.01 ms there, too.
+|  | us |
+|---|---|
+| the kernel tells of the save, the watcher's thread wakes up | 150 |
+| the quiet window, in which no other file may be saved | 1,000 |
+| meanwhile: the file is read, parsed and compared with its baseline | (480) |
+| meanwhile: what changed is compiled, with the GIL | (220) |
+| the window's end is noticed, the file is read again and its hash compared, the thread that applies wakes up | 110 |
+| Python code around the update: callbacks, plugins | 65 |
+| what is loaded, whether a module's body runs, which files belong together | 105 |
+| who holds the old function, who imports the module | 55 |
+| each statement of the file: does it read something that changed? | 65 |
+| the new code is paired with the old; caches, wrappers, docstring | 85 |
+| look at the stacks, commit | 30 |
+| the report in Rust, the GIL is given away, the program wakes up from its sleep | 170 |
+
+More than half is the quiet window. `watchfiles` at its smallest delay has none: without it hotswap would be nine times as fast there.
+CPython's compiler holds the GIL two thirds as long as all the rest until the commit, for a function of two lines, as its code and tables are
+cold then: in a loop it takes 14 us. It runs in the quiet window, in a stretch of its own.
+
+What still grows with the lines of a file: the compiler reads the end of every line above the function (0.1 ms for 10,000), and each statement
+is asked whether it reads something that changed. With 10,010 lines, reading and parsing take longer than the quiet window.
 
 The start with a folder takes longer than the start without: all sources below it are read before `watch` returns, also those that nobody
 imports, so that an edit is compared with what was there.
@@ -146,7 +163,12 @@ def aims(results: dict) -> str:
         [what, words, f"{found:.3g}{unit}", "yes" if found <= most else "**no**"]
         for what, words, most, found, unit in rows
     ]
-    return "## What was to be reached\n\n" + table(["", "at most", "found", "met"], shown) + "\n\n" + UNMET
+    return (
+        "## What was to be reached\n\n"
+        + table(["", "at most", "found", "met"], shown)
+        + "\n\n"
+        + WHERE_IT_GOES
+    )
 
 
 def page(results: dict) -> str:
