@@ -22,7 +22,7 @@ import hotswap
 
 _numbers = itertools.count(1)
 PATIENCE = 20.0
-MOVES = (3, 11) <= sys.version_info < (3, 14)
+MOVES = sys.version_info < (3, 14)
 MONITORS = (3, 12) <= sys.version_info < (3, 14)
 MOVES_SUSPENDED = sys.version_info < (3, 14)
 
@@ -477,7 +477,7 @@ LOOPS = {
 }  # fmt: skip
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.11 to 3.13")
+@pytest.mark.skipif(not MOVES, reason="calls are moved up to CPython 3.13")
 @pytest.mark.parametrize("name", LOOPS)
 def test_loop(load: Load, name: str) -> None:
     before, edits, expected, *more = LOOPS[name]
@@ -777,7 +777,7 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.11 to 3.13")
+@pytest.mark.skipif(not MOVES, reason="calls are moved up to CPython 3.13")
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused(load: Load, name: str) -> None:
     before, edits, expected, reason = REFUSED[name]
@@ -809,7 +809,7 @@ def test_calls_stay_where_they_cannot_be_moved(load: Load) -> None:
     assert not program.session.status()["pending"]
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.11 to 3.13")
+@pytest.mark.skipif(not MOVES, reason="calls are moved up to CPython 3.13")
 def test_a_loop_that_is_edited_four_hundred_times(load: Load) -> None:
     def version(number: int) -> str:
         more = "".join(f"        v{each} = each + {each}\n" for each in range(number % 40))
@@ -828,7 +828,7 @@ def test_a_loop_that_is_edited_four_hundred_times(load: Load) -> None:
     assert call.result == 403
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.11 to 3.13")
+@pytest.mark.skipif(not MOVES, reason="calls are moved up to CPython 3.13")
 def test_eight_threads_in_one_loop(load: Load) -> None:
     def version(number: int) -> str:
         more = "".join(f"            v{each} = {each}\n" for each in range(number % 7))
@@ -886,7 +886,7 @@ def test_twenty_thousand_generators_leave_nothing_behind(load: Load) -> None:
     assert sys.getrefcount(mark) == 2
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.11 to 3.13")
+@pytest.mark.skipif(not MOVES, reason="calls are moved up to CPython 3.13")
 def test_what_the_old_version_held_is_given_free(load: Load) -> None:
     program = load(
         """\
@@ -982,7 +982,7 @@ def test_no_number_for_a_tool_is_left(load: Load) -> None:
     assert call.out == [("old", n) for n in range(1, 6)]
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.11 to 3.13")
+@pytest.mark.skipif(not MOVES, reason="calls are moved up to CPython 3.13")
 def test_somebody_holds_the_frame_and_its_locals(load: Load) -> None:
     program = load(
         """\
@@ -1058,7 +1058,7 @@ def test_generators_have_room_for_more_variables(load: Load) -> None:
         assert f"v{count - 1}" in coroutine.cr_frame.f_locals
 
 
-@pytest.mark.skipif(not MOVES, reason="calls are moved on CPython 3.11 to 3.13")
+@pytest.mark.skipif(not MOVES, reason="calls are moved up to CPython 3.13")
 def test_a_held_frame_without_room_stays(load: Load) -> None:
     program = load(
         """\

@@ -152,10 +152,6 @@ impl Frame {
         self.set(offset_of!(Fields, last), counted(offset));
     }
 
-    pub(super) fn has_begun(self) -> bool {
-        self.last().is_some()
-    }
-
     /// Says that no instruction has run.
     pub(super) fn set_not_begun(self) {
         self.set(offset_of!(Fields, last), -1 as c_int);

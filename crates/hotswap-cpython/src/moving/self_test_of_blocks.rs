@@ -11,7 +11,8 @@ use rustc_hash::FxHashMap;
 use super::frame_object::{Frame, code_of, frame_of, generator_runs, is_generator};
 use super::slots::Slots;
 use super::successor::{move_generator, refused};
-use super::{Moved, NOT_BEGUN, Route, Target};
+use super::thread_state::ThreadState;
+use super::{Moved, NOT_BEGUN, Route, Target, nested, watched};
 use crate::bytecode::Listing;
 use crate::once::intern;
 use crate::support::raised;
@@ -47,6 +48,66 @@ def new_generator(things, out):
 def looked_at():
     yield is_idle(itself)
 
+def loop(things, out):
+    try:
+        with Manager(out):
+            for thing in things:
+                out.append(('old', thing))
+        return 'old'
+    finally:
+        out.append('old end')
+
+def next_loop(things, out):
+    more, first = 1, 2
+    try:
+        with Manager(out):
+            for thing in things:
+                cell = thing
+                out.append(('next', (lambda: cell)(), [out, (things, (out, things))] is out))
+        return 'next'
+    finally:
+        out.append('next end')
+
+def last_loop(things, out):
+    try:
+        with Manager(out):
+            for thing in things:
+                out.append(('last', thing))
+                if thing == 4:
+                    return 'last'
+    finally:
+        out.append('last end')
+
+def endless(things, out):
+    while True:
+        try:
+            things.pop()
+        except KeyError:
+            out.append('old')
+
+def new_endless(things, out):
+    more = 1
+    while True:
+        (lambda: out.append(('new', things.pop())))()
+
+def making(things):
+    sum = 0
+    while True:
+        sum += 1
+        if sum > 3:
+            break
+    yield ('old', (sum, (sum, (sum, (sum, sum, sum)))))
+    yield ('old', sum)
+
+def new_making(things):
+    sum = 0
+    while True:
+        if sum > 2:
+            break
+        sum += 2
+    yield ('new', len(things) - 1, sum)
+    yield ('new', [out, (things, (out, things))][0] is out)
+
 async def waiting(thing):
     return await thing
 
@@ -61,6 +122,117 @@ pub(super) fn self_test(py: Python<'_>) -> Result<(), String> {
     py.run(PROGRAMS, Some(&namespace), None).map_err(raised)?;
     look_at_layout(py, &namespace)?;
     move_suspended(py, &namespace)
+}
+
+/// Moves loops, while the program's own functions that trace do not.
+pub(super) fn running_self_test(py: Python<'_>) -> Result<(), String> {
+    let namespace = PyDict::new(py);
+    py.run(PROGRAMS, Some(&namespace), None).map_err(raised)?;
+    ThreadState::look(py)?;
+    let state = ThreadState::own(py);
+    let (trace, profile) = (state.trace_function(), state.profile_function());
+    let tracing = state.tracing();
+    state.set_trace_function(None);
+    state.set_profile_function(None);
+    state.set_tracing(0);
+    let tested = move_loops(py, &namespace);
+    state.set_tracing(tracing);
+    state.set_profile_function(profile);
+    state.set_trace_function(trace);
+    tested
+}
+
+/// A loop inside a `with` and a `try`, twice; one that ends with an exception; one in a
+/// generator.
+fn move_loops(py: Python<'_>, namespace: &Bound<'_, PyDict>) -> Result<(), String> {
+    move_loop(
+        py,
+        namespace,
+        &["loop", "next_loop", "last_loop"],
+        c"
+out = []
+result = loop(iter([1, 2, 3, 4, 5]), out)
+answer = result == 'last' and out == [('old', 1), ('next', 2, False), ('last', 3), ('last', 4), None, 'last end']
+",
+    )?;
+    move_loop(
+        py,
+        namespace,
+        &["endless", "new_endless"],
+        c"
+out = []
+try:
+    endless({1, 2, 3}, out)
+except KeyError as error:
+    names, entry = [], error.__traceback__.tb_next
+    while entry is not None:
+        names.append(entry.tb_frame.f_code.co_name)
+        entry = entry.tb_next
+    answer = out == [('new', 2), ('new', 3)] and names == ['new_endless', '<lambda>']
+",
+    )?;
+    move_loop(
+        py,
+        namespace,
+        &["making", "new_making"],
+        c"
+answer = [*making([1, 2, 3])] == [('new', 2, 3), ('new', True)]
+",
+    )
+}
+
+/// Where the only loop of a code object jumps back to.
+fn head(code: &Bound<'_, PyCode>) -> Result<Target, String> {
+    let listing = Listing::of(code).map_err(raised)?;
+    let back = listing.instructions.iter().rev().find_map(|each| {
+        let target = each.target?;
+        (target < each.offset).then_some(target)
+    });
+    target(
+        &listing,
+        back.ok_or("there is no loop in the self-test's code")?,
+        0,
+    )
+}
+
+/// Lets a call go through the codes of these names, from loop to loop.
+fn move_loop(
+    py: Python<'_>,
+    namespace: &Bound<'_, PyDict>,
+    names: &[&str],
+    program: &CStr,
+) -> Result<(), String> {
+    let mut codes = Vec::new();
+    for name in names {
+        codes.push(code_in(namespace, name).map_err(raised)?);
+    }
+    for pair in codes.windows(2) {
+        let (from, to) = (head(&pair[0])?, head(&pair[1])?);
+        let route = Route {
+            old: pair[0].clone(),
+            new: pair[1].clone(),
+            loops: [(from.offset, to)].into_iter().collect(),
+            suspensions: FxHashMap::default(),
+        };
+        nested::watch(py, &route).map_err(|error| error.to_string())?;
+    }
+    nested::expect_own(py);
+    namespace.set_item("answer", false).map_err(raised)?;
+    let ran = py.run(program, Some(namespace), None);
+    let armed = watched::armed(&codes[0]);
+    for code in &codes {
+        nested::disarm(py, code).map_err(|error| error.to_string())?;
+    }
+    ran.map_err(raised)?;
+    let answer = namespace.as_any().get_item("answer").map_err(raised)?;
+    if answer.is_truthy().map_err(raised)? {
+        return Ok(());
+    }
+    let refusal = armed.and_then(|armed| armed.refusal);
+    refused(format!(
+        "a call did not go on in the new code{}",
+        refusal.map_or(String::new(), |why| format!(": {why}"))
+    ))
 }
 
 fn code_in<'py>(namespace: &Bound<'py, PyDict>, name: &str) -> PyResult<Bound<'py, PyCode>> {

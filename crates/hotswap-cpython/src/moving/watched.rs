@@ -11,10 +11,7 @@ use super::{Moved, Route, Target};
 
 /// What is known of a watched code object.
 #[derive(Debug)]
-#[cfg_attr(
-    not(all(Py_3_11, not(Py_3_14))),
-    expect(dead_code, reason = "read where calls are moved")
-)]
+#[cfg_attr(Py_3_14, expect(dead_code, reason = "read where calls are moved"))]
 pub(super) struct Watched {
     pub(super) old: Py<PyCode>,
     pub(super) new: Py<PyCode>,
@@ -42,10 +39,7 @@ impl Watched {
         })
     }
 
-    #[cfg_attr(
-        not(all(Py_3_11, not(Py_3_14))),
-        expect(dead_code, reason = "called where calls are moved")
-    )]
+    #[cfg_attr(Py_3_14, expect(dead_code, reason = "called where calls are moved"))]
     pub(super) fn note(&self, outcome: Moved) {
         let mut known = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
         match outcome {
@@ -81,7 +75,7 @@ pub(super) fn at(code: usize) -> Option<Arc<Watched>> {
 }
 
 /// All of them.
-#[cfg(all(Py_3_11, not(Py_3_12)))]
+#[cfg(not(Py_3_12))]
 pub(super) fn all() -> Vec<Arc<Watched>> {
     with(|known| known.values().cloned().collect())
 }
