@@ -17,7 +17,7 @@ import hotswap
 
 _numbers = itertools.count(1)
 PATIENCE = 20.0
-MOVES = (3, 11) <= sys.version_info < (3, 14)
+MOVES = sys.version_info < (3, 14)
 needs_moves = pytest.mark.skipif(not MOVES, reason="running calls are moved on CPython 3.11 to 3.13")
 
 

@@ -1000,6 +1000,16 @@ def test_somebody_holds_the_frame_and_its_locals(load: Load) -> None:
     assert frame.f_locals["n"] == 1
     program.sub(("out.append((", "more = n * 2; out.append(("))
     call.next(2)
+    if sys.version_info < (3, 11):
+        # The call has got another frame there; this one shows what it was.
+        assert frame.f_locals == {"out": call.out, "turn": call, "n": 1}
+        new = call.out[2][0]
+        assert new is not frame and new.f_back is frame.f_back
+        assert new.f_locals["n"] == 3 and new.f_locals["more"] == 6
+        assert new.f_code is program.module.work.__code__ and new.f_lineno == 7
+        call.finish()
+        assert [n for _, n in call.out] == [1, 2, 3, 4, 5]
+        return
     assert frame.f_locals["n"] == 3 and frame.f_locals["more"] == 6
     assert frame.f_code is program.module.work.__code__ and frame.f_lineno == 7
     assert [n for _, n in call.out] == [1, 2, 3] and call.out[2][0] is frame
@@ -1077,6 +1087,11 @@ def test_a_held_frame_without_room_stays(load: Load) -> None:
     call.next(2)
     frame = call.out[0]
     assert "v59" not in frame.f_locals and report.status == "applied"
+    if sys.version_info < (3, 11):
+        # The call has got another one there, as large as it must be.
+        assert not program.session.status()["pending"]
+        assert call.finish() is None and call.out[-1].f_locals["v59"] == 5
+        return
     (pending,) = program.session.status()["pending"]
     assert "its frame object is held, and has no room" in pending["reason"]
     call.finish()

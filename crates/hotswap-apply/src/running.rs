@@ -28,9 +28,6 @@ pub(crate) use standing::{Becomes, Standing};
 /// How the reason begins where a call is about to move.
 pub(crate) const NEXT_ROUND: &str = "it takes the new code at the next round of its loop";
 
-/// CPython up to 3.10 keeps a stack of the blocks that a call is in.
-const BLOCKS: bool = !cfg!(Py_3_11);
-
 /// A version of a definition: its code and where its source stands.
 pub(crate) struct Version {
     code: Py<PyCode>,
@@ -87,7 +84,7 @@ impl Version {
 
 /// Which points of one version are points of another.
 fn lead(old: &Version, new: &Version) -> Option<Correspondence> {
-    correspond(old.definition(), new.definition(), BLOCKS)
+    correspond(old.definition(), new.definition())
 }
 
 impl Lingering {

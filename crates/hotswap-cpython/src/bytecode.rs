@@ -7,6 +7,8 @@ mod blocks;
 #[cfg(not(Py_3_11))]
 mod places;
 
+#[cfg(not(Py_3_11))]
+pub(crate) use blocks::HANDLED;
 use std::collections::BTreeSet;
 
 use pyo3::exceptions::PyValueError;
@@ -52,7 +54,8 @@ pub struct Listing {
     index: FxHashMap<u32, usize>,
 }
 
-/// A block that a call is in, as CPython up to 3.10 notes it.
+/// A block that a call is in, as CPython up to 3.10 notes it: a `try` or `with` statement, or
+/// a handler that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
     /// What stands for its kind.

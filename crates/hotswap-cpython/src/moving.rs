@@ -195,11 +195,7 @@ mod tests {
         Python::attach(|py| {
             let (suspended, running) = (check(py), check_running(py));
             assert_eq!(suspended.is_ok(), cfg!(not(Py_3_14)), "{suspended:?}");
-            assert_eq!(
-                running.is_ok(),
-                cfg!(not(Py_3_14)),
-                "{running:?}"
-            );
+            assert_eq!(running.is_ok(), cfg!(not(Py_3_14)), "{running:?}");
         });
     }
 }

@@ -130,30 +130,25 @@ pub struct Definition<'a> {
 
 /// Which points of the old version correspond to which of the new.
 ///
-/// `blocks` says whether the interpreter keeps a stack of the `try` statements a call is
-/// in, as CPython did up to 3.10. None if either text does not parse or does not have the
+/// None if either text does not parse or does not have the
 /// definition, once and no more.
 #[must_use]
-pub fn correspond(
-    old: Definition<'_>,
-    new: Definition<'_>,
-    blocks: bool,
-) -> Option<Correspondence> {
-    let before = tree_of(old, blocks)?;
-    let after = tree_of(new, blocks)?;
+pub fn correspond(old: Definition<'_>, new: Definition<'_>) -> Option<Correspondence> {
+    let before = tree_of(old)?;
+    let after = tree_of(new)?;
     let mut found = Correspondence::default();
     matching::pair(&before, &after, &mut found);
     Some(found)
 }
 
-fn tree_of(definition: Definition<'_>, blocks: bool) -> Option<Vec<tree::Node>> {
+fn tree_of(definition: Definition<'_>) -> Option<Vec<tree::Node>> {
     let lines = Lines::new(definition.text);
     crate::deep::parsing(definition.text.len(), || {
         let parsed = ruff_python_parser::parse_module(definition.text).ok()?;
         let suite = &parsed.syntax().body;
         crate::deep::walking(crate::deep::depth(suite), || {
             if definition.name == "<module>" {
-                return Some(tree::build(definition.text, &lines, suite, blocks));
+                return Some(tree::build(definition.text, &lines, suite));
             }
             let mut search = Search {
                 definition,
@@ -162,7 +157,7 @@ fn tree_of(definition: Definition<'_>, blocks: bool) -> Option<Vec<tree::Node>> 
             };
             search.visit_body(suite);
             match search.found[..] {
-                [function] => Some(tree::build(definition.text, &lines, &function.body, blocks)),
+                [function] => Some(tree::build(definition.text, &lines, &function.body)),
                 _ => None,
             }
         })

@@ -9,7 +9,7 @@ use super::{Block, Listing};
 /// What stands in a block that a `try` or `with` statement has begun.
 const BEGUN: c_int = 122;
 /// What stands in a block whose handler runs (`Include/opcode.h`).
-const HANDLED: c_int = 257;
+pub(crate) const HANDLED: c_int = 257;
 /// A handler finds the exception on the stack, and the one that was handled before.
 pub(super) const PUSHED: i32 = 6;
 

@@ -100,6 +100,12 @@ impl Frame {
         self.0.cast()
     }
 
+    /// How many hold the frame object.
+    pub(super) fn references(self) -> isize {
+        // SAFETY: a live object.
+        unsafe { ffi::Py_REFCNT(self.object()) }
+    }
+
     /// The code it runs; the frame owns the reference.
     pub(super) fn code(self) -> Object {
         self.get(offset_of!(Fields, code))

@@ -660,14 +660,18 @@ fn begin(
     let new = unsafe { Frame::of_object(made.as_ptr().cast()) };
     // Making it may have let others run. From here on nothing can fail.
     let tracing = frame.tracing();
-    let mut dropped = hand_over(py, frame, new, &way);
+    let is_run = locked(&RUNS, |all| all.contains_key(&frame.address()));
+    // Of the call and of the new frame, which takes it for its caller; in a generator, what
+    // runs it here has one more.
+    let references = 2 + isize::from(is_run && !generator.is_null());
+    let keeps = frame.references() > references;
+    let mut dropped = hand_over(py, frame, new, &way, keeps);
     // SAFETY: a frame refers to its caller, or to nothing.
     let caller = unsafe { Bound::from_borrowed_ptr_or_opt(py, frame.caller()) };
     let made_from = new.caller();
     new.set_caller(caller.map_or(std::ptr::null_mut(), Bound::into_ptr));
     // SAFETY: the new frame owned it.
     dropped.extend(unsafe { Bound::from_owned_ptr_or_opt(py, made_from) });
-    let is_run = locked(&RUNS, |all| all.contains_key(&frame.address()));
     if !generator.is_null() {
         new.set_generator(generator);
         frame.set_generator(std::ptr::null_mut());
@@ -693,7 +697,9 @@ fn begin(
         followed.frames.remove(&frame.address());
         if watched::at(new.code() as usize).is_some() {
             // It has been edited again.
-            followed.frames.insert(run as usize, i64::from(target.offset));
+            followed
+                .frames
+                .insert(run as usize, i64::from(target.offset));
         }
         if followed.before.is_some() {
             // The program hears of the line that begins, and not of the frame.

@@ -16,6 +16,8 @@ use super::frame_object::{
 };
 use super::slots::Slots;
 use super::{Moved, NOT_BEGUN, Route, Target};
+use crate::bytecode::HANDLED;
+use crate::functions::closure_of;
 use crate::once::intern;
 
 unsafe extern "C" {
@@ -81,7 +83,7 @@ pub(super) unsafe fn make<'py>(
     let blocks = blocks(old, &way.target.blocks)?;
     let held: Vec<Object> = (0..before).map(|at| old.get_slot(at)).collect();
     // SAFETY: the words of the live frame.
-    let values = unsafe { fill(py, way, &held) }?;
+    let values = unsafe { fill(py, way, &held, old.generator().is_null()) }?;
     // SAFETY: this thread is attached.
     let thread = unsafe { ffi::PyThreadState_Get() };
     let locals = match is & OPTIMIZED {
@@ -129,15 +131,18 @@ pub(super) unsafe fn make<'py>(
     Ok(made)
 }
 
-/// The blocks of the new frame: those that the new code is in there, if they are like those
-/// that the call is in.
+/// The blocks of the new frame: those that the new code is in there. A handler that runs has
+/// its exception on the stack, and must be at the same place of it; a `try` statement around
+/// the call holds nothing.
 fn blocks(old: Frame, expected: &[crate::bytecode::Block]) -> Result<Vec<TryBlock>, String> {
     let present = old.blocks();
-    let alike = |(was, is): (&TryBlock, &crate::bytecode::Block)| {
-        was.kind == is.kind && was.level == is.level
-    };
-    if present.len() != expected.len() || !present.iter().zip(expected).all(alike) {
-        return refused("the new code is in other blocks there");
+    let handlers = present.iter().filter(|block| block.kind == HANDLED);
+    let due = expected.iter().filter(|block| block.kind == HANDLED);
+    if !handlers
+        .map(|block| block.level)
+        .eq(due.map(|block| block.level))
+    {
+        return refused("the new code handles other exceptions there");
     }
     let made = expected.iter().map(|block| TryBlock {
         kind: block.kind,
@@ -152,10 +157,13 @@ fn blocks(old: Frame, expected: &[crate::bytecode::Block]) -> Result<Vec<TryBloc
 /// # Safety
 ///
 /// `held` are the words of a live frame that is in `way.old`.
+///
+/// `runs` says that it is a call of a function, which whoever calls it keeps alive.
 unsafe fn fill<'py>(
     py: Python<'py>,
     way: &Way<'_, 'py>,
     held: &[Object],
+    runs: bool,
 ) -> Result<Vec<Option<Bound<'py, PyAny>>>, String> {
     let (old, new) = (way.old_slots, way.new_slots);
     let mut given = Vec::new();
@@ -180,9 +188,13 @@ unsafe fn fill<'py>(
                 }
             }
             None if at >= new.free => {
-                return refused(format!(
+                let cell = match runs {
+                    true => cell_of_function(py, way, held, at),
+                    false => None,
+                };
+                Holding::Cell(cell.ok_or_else(|| format!(
                     "the new code uses `{name}` of the function around it, which the call does not know"
-                ));
+                ))?)
             }
             None => Holding::Value(
                 given
@@ -216,6 +228,40 @@ unsafe fn fill<'py>(
     Ok(values)
 }
 
+/// The cell of a free variable that the old code does not have. A frame does not know its
+/// function: all functions that could be it must have the same cell.
+fn cell_of_function<'py>(
+    py: Python<'py>,
+    way: &Way<'_, 'py>,
+    held: &[Object],
+    at: usize,
+) -> Option<Bound<'py, PyAny>> {
+    let (old, new) = (way.old_slots, way.new_slots);
+    let functions = crate::heap::functions_with_code(py, std::slice::from_ref(way.new)).ok()?;
+    let mut found: Option<Bound<'py, PyAny>> = None;
+    for function in functions {
+        let closure = closure_of(&function)?;
+        let is_own = closure.iter().enumerate().all(|(index, cell)| {
+            let Some(name) = new.names.get(new.free + index) else {
+                return false;
+            };
+            let from = old.position(name).filter(|from| old.cells[*from]);
+            from.is_none_or(|from| held[from] == cell.as_ptr())
+        });
+        if !is_own {
+            continue;
+        }
+        let cell = closure.get_item(at - new.free).ok()?;
+        if found
+            .replace(cell.clone())
+            .is_some_and(|other| !other.is(&cell))
+        {
+            return None;
+        }
+    }
+    found
+}
+
 /// What a call has for a variable.
 enum Holding<'py> {
     Cell(Bound<'py, PyAny>),
@@ -230,16 +276,20 @@ fn content<'py>(cell: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
 }
 
 /// Empties a frame whose call goes on in another one, which gets what is not in the slots
-/// too. What this gives back is dropped last: code of the program may run then.
+/// too. Where somebody `keeps` the frame object, a debugger or the traceback of an exception,
+/// it goes on to show the variables as they are now. What this gives back is dropped last:
+/// code of the program may run then.
 pub(super) fn hand_over<'py>(
     py: Python<'py>,
     old: Frame,
     new: Frame,
     way: &Way<'_, 'py>,
+    keeps: bool,
 ) -> Vec<Bound<'py, PyAny>> {
-    let words = way.old_slots.names.len() + old.depth().unwrap_or(0);
+    let variables = way.old_slots.names.len();
+    let words = variables + old.depth().unwrap_or(0);
     let mut dropped = Vec::with_capacity(words);
-    for at in 0..words {
+    for at in if keeps { variables } else { 0 }..words {
         let word = old.get_slot(at);
         old.set_slot(at, std::ptr::null_mut());
         // SAFETY: the frame owned it, and does so no more.
@@ -249,7 +299,7 @@ pub(super) fn hand_over<'py>(
     old.set_blocks(&[]);
     new.set_tracing(old.tracing());
     old.set_tracing((std::ptr::null_mut(), 1, 0));
-    if new.locals().is_null() {
+    if new.locals().is_null() && !keeps {
         new.set_locals(old.locals());
         old.set_locals(std::ptr::null_mut());
     }
@@ -333,7 +383,8 @@ fn moved(py: Python<'_>, generator: &Bound<'_, PyAny>, route: &Route<'_>) -> Res
     new.set_caller(std::ptr::null_mut());
     #[cfg(Py_3_10)]
     new.set_state_of(old);
-    let dropped = hand_over(py, old, new, &way);
+    // One reference is the generator's.
+    let dropped = hand_over(py, old, new, &way, old.references() > 1);
     new.set_generator(object);
     old.set_generator(std::ptr::null_mut());
     old.set_ended();

@@ -6,7 +6,7 @@ fn between(old: &str, new: &str) -> Correspondence {
         name: "f",
         line: 1,
     };
-    correspond(definition(old), definition(new), false).unwrap()
+    correspond(definition(old), definition(new)).unwrap()
 }
 
 /// Pairs as lines, old and new.
@@ -59,13 +59,6 @@ fn nesting_must_be_the_same() {
     assert_eq!(found.lost.len(), 1);
     let guarded = "def f(a):\n    for x in a:\n        try:\n            while x:\n                h()\n        finally:\n            i()\n";
     assert_eq!(lines(&between(plain, guarded)), [(2, 2), (3, 4)]);
-    let definition = |text| Definition {
-        text,
-        name: "f",
-        line: 1,
-    };
-    let with_blocks = correspond(definition(plain), definition(guarded), true).unwrap();
-    assert_eq!(lines(&with_blocks), [(2, 2)]);
 }
 
 #[test]
@@ -122,8 +115,8 @@ fn two_functions_of_one_place_are_refused() {
         name: "f",
         line: 2,
     };
-    assert!(correspond(twice, once, false).is_none());
-    assert!(correspond(once, once, false).is_some());
+    assert!(correspond(twice, once).is_none());
+    assert!(correspond(once, once).is_some());
 }
 
 #[test]

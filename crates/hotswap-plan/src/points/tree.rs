@@ -17,11 +17,6 @@ pub(super) enum Class {
     While,
     With,
     AsyncWith,
-    /// The body of a `try` statement, where the interpreter keeps a stack of them.
-    Try {
-        handlers: bool,
-        finally: bool,
-    },
     Handler,
     /// A handler of `except*`, of whose inner state nothing is assumed.
     GroupHandler,
@@ -47,11 +42,10 @@ pub(super) struct Node {
     pub(super) children: Vec<Node>,
 }
 
-pub(super) fn build(text: &str, lines: &Lines, body: &[Stmt], blocks: bool) -> Vec<Node> {
+pub(super) fn build(text: &str, lines: &Lines, body: &[Stmt]) -> Vec<Node> {
     let mut builder = Builder {
         text,
         lines,
-        blocks,
         nodes: Vec::new(),
         bound: FxHashMap::default(),
     };
@@ -62,7 +56,6 @@ pub(super) fn build(text: &str, lines: &Lines, body: &[Stmt], blocks: bool) -> V
 struct Builder<'a> {
     text: &'a str,
     lines: &'a Lines,
-    blocks: bool,
     nodes: Vec<Node>,
     /// The variables bound so far: to a literal, or to something else.
     bound: FxHashMap<String, Option<String>>,
@@ -281,28 +274,9 @@ impl Builder<'_> {
 
     fn try_statement(&mut self, each: &ast::StmtTry) {
         let none = TextRange::empty(each.range().start());
-        if self.blocks {
-            let class = Class::Try {
-                handlers: !each.handlers.is_empty(),
-                finally: !each.finalbody.is_empty(),
-            };
-            self.enclose(class, none, each.range(), None, |inner| {
-                inner.block(&each.body);
-                if each.finalbody.is_empty() {
-                    return;
-                }
-                inner.handlers(each);
-                inner.block(&each.orelse);
-            });
-            if each.finalbody.is_empty() {
-                self.handlers(each);
-                self.block(&each.orelse);
-            }
-        } else {
-            self.block(&each.body);
-            self.handlers(each);
-            self.block(&each.orelse);
-        }
+        self.block(&each.body);
+        self.handlers(each);
+        self.block(&each.orelse);
         if !each.finalbody.is_empty() {
             self.enclose(Class::Finally, none, each.range(), None, |inner| {
                 inner.block(&each.finalbody);
