@@ -144,7 +144,9 @@ pub fn runs(py: Python<'_>, generator: &Bound<'_, PyAny>) -> Option<bool> {
     check(py).ok()?;
     #[cfg(all(Py_3_11, not(Py_3_14)))]
     return frame::is_idle(generator).ok().map(|idle| !idle);
-    #[cfg(not(all(Py_3_11, not(Py_3_14))))]
+    #[cfg(not(Py_3_11))]
+    return Some(frame_object::is_running(generator));
+    #[cfg(Py_3_14)]
     {
         let _ = generator;
         None

@@ -63,6 +63,7 @@ mod at {
 #[cfg(Py_3_10)]
 mod state {
     pub(super) const SUSPENDED: i8 = -1;
+    pub(super) const EXECUTING: i8 = 0;
     pub(super) const CLEARED: i8 = 4;
 }
 
@@ -337,16 +338,18 @@ pub(super) fn code_of(generator: Object) -> Object {
 
 /// Whether a generator is on a stack, or being closed.
 #[cfg(not(Py_3_10))]
-pub(super) fn generator_runs(generator: Object) -> bool {
-    let field = generator.cast::<u8>().wrapping_add(at::RUNS);
-    // SAFETY: a field of a live generator.
-    unsafe { field.cast::<c_char>().read() != 0 }
+pub(super) fn is_running(generator: &Bound<'_, PyAny>) -> bool {
+    let field = generator.as_ptr().cast::<u8>().wrapping_add(at::RUNS);
+    // SAFETY: a field of a live generator; all three kinds have it there.
+    is_generator(generator) && unsafe { field.cast::<c_char>().read() != 0 }
 }
 
-/// Whether a generator is on a stack, or being closed: its frame says so.
+/// Whether a generator is on a stack, or being closed.
 #[cfg(Py_3_10)]
-pub(super) fn generator_runs(_generator: Object) -> bool {
-    false
+pub(super) fn is_running(generator: &Bound<'_, PyAny>) -> bool {
+    let frame = is_generator(generator).then(|| frame_of(generator.as_ptr()));
+    let frame = frame.flatten();
+    frame.is_some_and(|frame| frame.get::<i8>(offset_of!(Fields, state)) == state::EXECUTING)
 }
 
 /// Whether an object is a generator, a coroutine or an async generator.

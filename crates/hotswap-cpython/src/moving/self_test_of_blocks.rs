@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict};
 use rustc_hash::FxHashMap;
 
-use super::frame_object::{Frame, code_of, frame_of, generator_runs, is_generator};
+use super::frame_object::{Frame, code_of, frame_of, is_generator, is_running};
 use super::slots::Slots;
 use super::successor::{move_generator, refused};
 use super::thread_state::ThreadState;
@@ -319,7 +319,7 @@ fn look_at_caller(mark: &Bound<'_, PyAny>) -> String {
 fn generator_is_idle(generator: &Bound<'_, PyAny>) -> bool {
     let object = generator.as_ptr();
     is_generator(generator)
-        && !generator_runs(object)
+        && !is_running(generator)
         && frame_of(object).is_some_and(Frame::is_idle)
 }
 

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict};
 
 use super::frame_object::{
-    Frame, Object, TryBlock, UNIT, code_of, counted, frame_of, generator_runs, is_generator,
+    Frame, Object, TryBlock, UNIT, code_of, counted, frame_of, is_generator, is_running,
     replace_code_of, set_frame_of,
 };
 use super::slots::Slots;
@@ -346,7 +346,7 @@ fn moved(py: Python<'_>, generator: &Bound<'_, PyAny>, route: &Route<'_>) -> Res
     }
     let object = generator.as_ptr();
     let old = frame_of(object).ok_or("it has ended")?;
-    if generator_runs(object) || !old.is_idle() {
+    if is_running(generator) || !old.is_idle() {
         return refused("it runs");
     }
     if old.code() != route.old.as_ptr() || code_of(object) != old.code() {
