@@ -1,4 +1,4 @@
-"""Running calls that are moved through the trace function of their thread, as CPython 3.11 needs it."""
+"""Running calls that are moved through the trace function of their thread, as CPython up to 3.11 needs it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from test_running import LOOPS, PATIENCE, Load, Turns, load
 
 __all__ = ["load"]
 
-pytestmark = pytest.mark.skipif(
-    not (3, 11) <= sys.version_info < (3, 12), reason="only 3.11 watches by trace functions"
-)
+pytestmark = pytest.mark.skipif(sys.version_info >= (3, 12), reason="3.12 and later watch by sys.monitoring")
 
 NEW = """\
 def work(out, turn):
@@ -31,7 +29,7 @@ def work(out, turn):
             return n
 """
 # Where a thread's state has its trace function (Include/cpython/pystate.h).
-TRACE_FUNCTION = 72
+TRACE_FUNCTION = 72 if sys.version_info >= (3, 11) else 64
 
 
 class State:

@@ -256,8 +256,9 @@ class Interpreter:
             signal = self.block(body)
             if signal == "break":
                 return
-            if signal == "continue":
-                # It jumps to the condition at the head, which the new version answers.
+            if signal == "continue" or sys.version_info < (3, 10):
+                # It jumps to the condition at the head, which the new version answers; on
+                # CPython 3.9 the end of the body does so too.
                 self.jump_back()
                 again = holds()
             else:

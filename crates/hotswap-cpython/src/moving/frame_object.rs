@@ -273,6 +273,19 @@ impl Frame {
         !top.is_null() && runs == 0
     }
 
+    /// Whether a frame that is about to be left yields.
+    #[cfg(Py_3_10)]
+    pub(super) fn yields(self) -> bool {
+        self.get::<i8>(offset_of!(Fields, state)) == state::SUSPENDED
+    }
+
+    /// Whether a frame that is about to be left yields.
+    #[cfg(not(Py_3_10))]
+    pub(super) fn yields(self) -> bool {
+        let top: *mut Object = self.get(offset_of!(Fields, stack_top));
+        !top.is_null()
+    }
+
     /// Says of the frame of a generator that it is suspended, with an empty stack.
     pub(super) fn set_suspended(self) {
         self.set_depth(0);

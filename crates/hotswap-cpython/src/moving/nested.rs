@@ -530,7 +530,7 @@ fn answer(py: Python<'_>, object: *mut ffi::PyFrameObject, what: c_int) -> Answe
                 followed.frames.insert(key, last(frame));
             }
             // A generator that is suspended may be resumed at once.
-            ffi::PyTrace_RETURN if !(has_generator(frame) && frame.is_idle()) => {
+            ffi::PyTrace_RETURN if !frame.yields() => {
                 if followed.frames.remove(&key).is_some() {
                     followed.expects = false;
                 }
@@ -604,10 +604,6 @@ fn answer(py: Python<'_>, object: *mut ffi::PyFrameObject, what: c_int) -> Answe
 /// The offset of the instruction that ran last, or -1.
 fn last(frame: Frame) -> i64 {
     frame.last().map_or(-1, i64::from)
-}
-
-fn has_generator(frame: Frame) -> bool {
-    !frame.generator().is_null()
 }
 
 /// Makes the frame in which a call could go on.
