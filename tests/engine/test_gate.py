@@ -287,7 +287,7 @@ for number in range(8):
             assert module.caller() in range(20)
             os._exit(7)
         assert os.waitpid(child, 0)[1] >> 8 == 7
-print("end")
+print("end", flush=True)
 {ending}
 """
 

@@ -17,8 +17,8 @@ import hotswap
 
 _numbers = itertools.count(1)
 PATIENCE = 20.0
-MOVES = sys.version_info < (3, 14)
-needs_moves = pytest.mark.skipif(not MOVES, reason="running calls are moved on CPython 3.11 to 3.13")
+MOVES = sys.version_info < (3, 15)
+needs_moves = pytest.mark.skipif(not MOVES, reason="running calls are moved up to CPython 3.14")
 
 
 class Program:

@@ -109,7 +109,7 @@ pub(crate) fn constants_are_writable(py: Python<'_>) -> std::result::Result<(), 
     .copied()
 }
 
-fn machine_code_is_on(py: Python<'_>) -> PyResult<bool> {
+pub(crate) fn machine_code_is_on(py: Python<'_>) -> PyResult<bool> {
     let version = py.version_info();
     if version.minor < 13 {
         return Ok(false);

@@ -41,4 +41,6 @@ unsafe extern "C" {
         argument: *mut c_void,
     );
     pub(crate) fn PyFunction_SetVectorcall(function: *mut ffi::PyObject, begin: usize);
+    #[cfg(Py_3_14)]
+    pub(crate) fn PyUnstable_IsImmortal(object: *mut ffi::PyObject) -> c_int;
 }

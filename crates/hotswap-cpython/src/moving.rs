@@ -14,7 +14,7 @@
 //! self-test, and on each move the code, the place, the depth of the stack, the room, and
 //! that no variable without a value is read where CPython does not look.
 
-#[cfg(all(Py_3_11, not(Py_3_14)))]
+#[cfg(all(Py_3_11, not(Py_3_15)))]
 mod frame;
 #[cfg(not(Py_3_11))]
 mod frame_object;
@@ -22,15 +22,15 @@ mod frame_object;
 mod jumps;
 #[cfg(not(Py_3_11))]
 mod nested;
-#[cfg(all(Py_3_11, not(Py_3_14)))]
+#[cfg(all(Py_3_11, not(Py_3_15)))]
 mod padding;
-#[cfg(all(Py_3_11, not(Py_3_14)))]
+#[cfg(all(Py_3_11, not(Py_3_15)))]
 mod relocate;
-#[cfg(all(Py_3_11, not(Py_3_14)))]
+#[cfg(all(Py_3_11, not(Py_3_15)))]
 mod remembered;
-#[cfg(all(Py_3_11, not(Py_3_14)))]
+#[cfg(all(Py_3_11, not(Py_3_15)))]
 mod rooms;
-#[cfg(all(Py_3_11, not(Py_3_14)))]
+#[cfg(all(Py_3_11, not(Py_3_15)))]
 mod self_test;
 #[cfg(not(Py_3_11))]
 mod self_test_of_blocks;
@@ -43,6 +43,8 @@ mod thread_state;
 #[cfg(all(Py_3_11, not(Py_3_12)))]
 mod tracing;
 mod watched;
+#[cfg(all(Py_3_11, not(Py_3_15)))]
+mod word;
 
 use std::sync::Arc;
 
@@ -60,7 +62,7 @@ use nested as watching;
 #[cfg(all(Py_3_11, not(Py_3_12)))]
 use tracing as watching;
 
-#[cfg(all(Py_3_11, not(Py_3_14)))]
+#[cfg(all(Py_3_11, not(Py_3_15)))]
 pub use padding::{make_room, make_room_in_new};
 pub use watched::{Armed, armed};
 pub use watching::{arm, disarm, follow};
@@ -128,11 +130,11 @@ pub fn move_suspended(
     route: &Route<'_>,
 ) -> Result<Moved> {
     check(py)?;
-    #[cfg(all(Py_3_11, not(Py_3_14)))]
+    #[cfg(all(Py_3_11, not(Py_3_15)))]
     return Ok(relocate::move_generator(py, generator, route));
     #[cfg(not(Py_3_11))]
     return Ok(successor::move_generator(py, generator, route));
-    #[cfg(Py_3_14)]
+    #[cfg(Py_3_15)]
     {
         let _ = (generator, route);
         Ok(Moved::Refused(String::from("not on this version")))
@@ -142,11 +144,11 @@ pub fn move_suspended(
 /// Whether a generator is on a stack now. None: that cannot be told on this interpreter.
 pub fn runs(py: Python<'_>, generator: &Bound<'_, PyAny>) -> Option<bool> {
     check(py).ok()?;
-    #[cfg(all(Py_3_11, not(Py_3_14)))]
+    #[cfg(all(Py_3_11, not(Py_3_15)))]
     return frame::is_idle(generator).ok().map(|idle| !idle);
     #[cfg(not(Py_3_11))]
     return Some(frame_object::is_running(generator));
-    #[cfg(Py_3_14)]
+    #[cfg(Py_3_15)]
     {
         let _ = generator;
         None
@@ -154,7 +156,7 @@ pub fn runs(py: Python<'_>, generator: &Bound<'_, PyAny>) -> Option<bool> {
 }
 
 /// Makes room in generators where they can be moved.
-#[cfg(not(all(Py_3_11, not(Py_3_14))))]
+#[cfg(not(all(Py_3_11, not(Py_3_15))))]
 pub fn make_room(
     _namespace: &Bound<'_, pyo3::types::PyDict>,
     _module: &str,
@@ -164,28 +166,28 @@ pub fn make_room(
 }
 
 /// Makes room in generators where they can be moved.
-#[cfg(not(all(Py_3_11, not(Py_3_14))))]
+#[cfg(not(all(Py_3_11, not(Py_3_15))))]
 pub fn make_room_in_new(_code: &Bound<'_, PyCode>) -> PyResult<()> {
     Ok(())
 }
 
-#[cfg(Py_3_14)]
+#[cfg(Py_3_15)]
 fn self_test(_: Python<'_>) -> std::result::Result<(), String> {
-    Err("hotswap moves suspended calls on CPython 3.9 to 3.13 only".to_string())
+    Err("hotswap moves suspended calls on CPython 3.9 to 3.14 only".to_string())
 }
 
-#[cfg(all(Py_3_11, not(Py_3_14)))]
+#[cfg(all(Py_3_11, not(Py_3_15)))]
 use self_test::self_test;
 
 #[cfg(not(Py_3_11))]
 use self_test_of_blocks::{running_self_test, self_test};
 
-#[cfg(Py_3_14)]
+#[cfg(Py_3_15)]
 fn running_self_test(_: Python<'_>) -> std::result::Result<(), String> {
-    Err("hotswap moves running calls on CPython 3.9 to 3.13 only".to_string())
+    Err("hotswap moves running calls on CPython 3.9 to 3.14 only".to_string())
 }
 
-#[cfg(all(Py_3_11, not(Py_3_14)))]
+#[cfg(all(Py_3_11, not(Py_3_15)))]
 use self_test::running_self_test;
 
 #[cfg(test)]
@@ -196,8 +198,8 @@ mod tests {
     fn calls_are_moved_where_it_is_known_how() {
         Python::attach(|py| {
             let (suspended, running) = (check(py), check_running(py));
-            assert_eq!(suspended.is_ok(), cfg!(not(Py_3_14)), "{suspended:?}");
-            assert_eq!(running.is_ok(), cfg!(not(Py_3_14)), "{running:?}");
+            assert_eq!(suspended.is_ok(), cfg!(not(Py_3_15)), "{suspended:?}");
+            assert_eq!(running.is_ok(), cfg!(not(Py_3_15)), "{running:?}");
         });
     }
 }

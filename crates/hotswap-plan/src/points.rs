@@ -61,6 +61,8 @@ pub enum PointKind {
     Await,
     /// An `async with` statement enters the n-th of its managers.
     Enter(usize),
+    /// An `async with` statement leaves one of its managers.
+    Exit,
 }
 
 /// A place at which a call can go on elsewhere.

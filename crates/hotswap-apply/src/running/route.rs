@@ -131,8 +131,14 @@ impl<'py> Side<'py> {
                 .filter_map(|at| self.suspension_behind(at))
                 .collect(),
             PointKind::Enter(index) => {
-                // Up to CPython 3.12 each manager has the whole statement for its source.
-                let entering: Vec<u32> = self.named("BEFORE_ASYNC_WITH", &point.places).collect();
+                // Up to CPython 3.12 each manager has the whole statement for its source. From
+                // 3.14 on its two methods are looked up one by one, the first to be called last.
+                let (name, each) = match cfg!(Py_3_14) {
+                    true => ("LOAD_SPECIAL", 2),
+                    false => ("BEFORE_ASYNC_WITH", 1),
+                };
+                let entering = self.named(name, &point.places);
+                let entering: Vec<u32> = entering.skip(each - 1).step_by(each).collect();
                 let one = match entering.len() {
                     1 => entering.first(),
                     _ => entering.get(*index),
@@ -140,6 +146,15 @@ impl<'py> Side<'py> {
                 one.and_then(|at| self.suspension_behind(*at))
                     .into_iter()
                     .collect()
+            }
+            PointKind::Exit => {
+                // Where a `return`, `break` or `continue` leaves it as well there are more, and
+                // nothing tells which is which.
+                let all: Vec<u32> = self.named(WAITS, &point.places).collect();
+                match all[..] {
+                    [_, done, raised] => vec![done, raised],
+                    _ => Vec::new(),
+                }
             }
             PointKind::For | PointKind::While { .. } => Vec::new(),
         }

@@ -5,6 +5,8 @@ use std::ffi::{c_char, c_int};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::word::Word;
+
 pub(super) type Object = *mut ffi::PyObject;
 
 pub(super) const OWNED_BY_THREAD: c_char = 0;
@@ -23,9 +25,13 @@ mod at {
     pub(super) const CALLER: usize = 48;
     pub(super) const INSTRUCTION: usize = 56;
     pub(super) const STACK_TOP: usize = 64;
-    pub(super) const OWNER: usize = if cfg!(Py_3_12) { 70 } else { 69 };
+    pub(super) const OWNER: usize = match (cfg!(Py_3_14), cfg!(Py_3_12)) {
+        (true, _) => 74,
+        (_, true) => 70,
+        (_, false) => 69,
+    };
     /// The variables, and behind them the stack.
-    pub(super) const SLOTS: usize = 72;
+    pub(super) const SLOTS: usize = if cfg!(Py_3_14) { 80 } else { 72 };
     /// Where a frame object (`struct _frame`) refers to its frame.
     pub(super) const FRAME_IN_OBJECT: usize = 24;
     /// Where a frame object of CPython 3.11 says whether each instruction is traced.
@@ -106,15 +112,20 @@ impl Frame {
 
     /// The code it runs; the frame owns the reference.
     pub(super) fn code(self) -> Object {
+        self.get::<Word>(at::CODE).object()
+    }
+
+    pub(super) fn code_word(self) -> Word {
         self.get(at::CODE)
     }
 
+    /// The reference becomes the frame's.
     pub(super) fn set_code(self, code: Object) {
-        self.set(at::CODE, code);
+        self.set(at::CODE, Word::owning(code));
     }
 
     pub(super) fn function(self) -> Object {
-        self.get(at::FUNCTION)
+        self.get::<Word>(at::FUNCTION).object()
     }
 
     pub(super) fn globals(self) -> Object {
@@ -141,10 +152,22 @@ impl Frame {
     /// The top of the stack, counted from the first variable. Known while the interpreter
     /// calls back, and of a generator that does not run.
     pub(super) fn stack_top(self) -> c_int {
+        #[cfg(Py_3_14)]
+        {
+            let top: usize = self.get(at::STACK_TOP);
+            let distance = top.wrapping_sub(self.slot(0) as usize).cast_signed();
+            c_int::try_from(distance / WORD.cast_signed()).unwrap_or(-1)
+        }
+        #[cfg(not(Py_3_14))]
         self.get(at::STACK_TOP)
     }
 
     pub(super) fn set_stack_top(self, top: c_int) {
+        #[cfg(Py_3_14)]
+        if let Ok(top) = usize::try_from(top) {
+            self.set(at::STACK_TOP, self.slot(top));
+        }
+        #[cfg(not(Py_3_14))]
         self.set(at::STACK_TOP, top);
     }
 
@@ -158,12 +181,12 @@ impl Frame {
         first.wrapping_add(index)
     }
 
-    pub(super) fn get_slot(self, index: usize) -> Object {
+    pub(super) fn get_slot(self, index: usize) -> Word {
         self.get(at::SLOTS + index * WORD)
     }
 
-    pub(super) fn set_slot(self, index: usize, object: Object) {
-        self.set(at::SLOTS + index * WORD, object);
+    pub(super) fn set_slot(self, index: usize, word: Word) {
+        self.set(at::SLOTS + index * WORD, word);
     }
 }
 

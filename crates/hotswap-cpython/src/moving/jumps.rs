@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyCode;
 
 use super::watched::{self, Watched};
-#[cfg(all(Py_3_12, not(Py_3_14)))]
+#[cfg(all(Py_3_12, not(Py_3_15)))]
 use super::{Moved, standing};
 use super::{Route, check_running};
 use crate::once::intern;
@@ -106,13 +106,13 @@ pub fn disarm(py: Python<'_>, code: &Bound<'_, PyCode>) -> Result<()> {
 /// Called by the interpreter when watched code jumps.
 #[pyfunction]
 fn at_jump(code: &Bound<'_, PyAny>, from: u32, to: u32) {
-    #[cfg(all(Py_3_12, not(Py_3_14)))]
+    #[cfg(all(Py_3_12, not(Py_3_15)))]
     jumped(code, from, to);
-    #[cfg(not(all(Py_3_12, not(Py_3_14))))]
+    #[cfg(not(all(Py_3_12, not(Py_3_15))))]
     let _ = (code, from, to);
 }
 
-#[cfg(all(Py_3_12, not(Py_3_14)))]
+#[cfg(all(Py_3_12, not(Py_3_15)))]
 fn jumped(code: &Bound<'_, PyAny>, from: u32, to: u32) {
     let (py, key) = (code.py(), code.as_ptr() as usize);
     let Some(mut watched) = watched::at(key) else {

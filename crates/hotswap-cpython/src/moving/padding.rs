@@ -28,7 +28,7 @@ const SUSPENDS: u32 = 0x20 | 0x80 | 0x200;
 /// (`Include/cpython/code.h`): the size of the frame, or else of the stack.
 const SIZE: usize = if cfg!(Py_3_12) { 76 } else { 68 };
 /// The words of a frame before its variables, which the size of a frame counts too.
-const FRAME_FIELDS: usize = 9;
+const FRAME_FIELDS: usize = if cfg!(Py_3_14) { 10 } else { 9 };
 
 /// How much stack the instructions of codes that were given more need.
 static NEEDED: Remembered = Remembered::new();

@@ -11,6 +11,7 @@ use super::frame::{Frame, OWNED_BY_GENERATOR, Object, UNIT, first_instruction, i
 use super::frame::{OWNED_BY_THREAD, data_stack};
 use super::slots::Slots;
 use super::watched::Watched;
+use super::word::Word;
 use super::{Moved, Route, Target, rooms};
 use crate::once::intern;
 
@@ -119,7 +120,6 @@ pub(super) fn move_generator(
             return refused("the new code has no place like the one it is suspended at");
         };
         let way = Way {
-            old: code,
             new: route.new.as_ptr(),
             old_slots: &old_slots,
             new_slots: &new_slots,
@@ -139,7 +139,6 @@ pub(super) fn move_generator(
 
 /// What a move needs to know of both sides.
 pub(super) struct Way<'a> {
-    pub(super) old: Object,
     pub(super) new: Object,
     pub(super) old_slots: &'a Slots,
     pub(super) new_slots: &'a Slots,
@@ -149,7 +148,6 @@ pub(super) struct Way<'a> {
 impl<'a> Way<'a> {
     pub(super) fn of(watched: &'a Watched, target: &'a Target) -> Way<'a> {
         Way {
-            old: watched.old.as_ptr(),
             new: watched.new.as_ptr(),
             old_slots: &watched.old_slots,
             new_slots: &watched.new_slots,
@@ -171,7 +169,7 @@ pub(super) enum Room<'py> {
 
 /// What becomes of a slot of the new frame.
 enum Filling {
-    /// The word of an old slot as it is.
+    /// The word of an old slot.
     Moved(usize),
     /// A new reference.
     Made(Object),
@@ -219,14 +217,24 @@ pub(super) unsafe fn relocate(
         ..
     } = examined;
     // From here on nothing can fail, and nothing of Python runs before the frame is whole.
+    // From 3.14 on what lies on the stack may be held by a variable alone, which may go.
+    #[cfg(Py_3_12)]
+    let stack: Vec<Word> = held[before..]
+        .iter()
+        // SAFETY: words of the live frame.
+        .map(|word| unsafe { word.kept() })
+        .collect();
+    #[cfg(not(Py_3_12))]
+    let stack = &held[before..];
+    let former = frame.code_word();
     for (at, filling) in fillings.iter().enumerate() {
         // There is room for all slots of the new code (see above).
         match filling {
             Filling::Moved(from) => frame.set_slot(at, held[*from]),
-            Filling::Made(object) => frame.set_slot(at, *object),
+            Filling::Made(object) => frame.set_slot(at, Word::owning(*object)),
         }
     }
-    for (at, word) in held[before..].iter().enumerate() {
+    for (at, word) in stack.iter().enumerate() {
         frame.set_slot(after + at, *word);
     }
     // SAFETY: a live code object; the reference becomes the frame's.
@@ -250,11 +258,11 @@ pub(super) unsafe fn relocate(
     for (word, taken) in held[..before].iter().zip(&taken) {
         if !taken {
             // SAFETY: the frame owned it and does so no more. Code of the program may run.
-            unsafe { ffi::Py_XDECREF(*word) };
+            unsafe { word.release() };
         }
     }
     // SAFETY: the frame owned it.
-    unsafe { ffi::Py_DECREF(way.old) };
+    unsafe { former.release() };
     Ok(())
 }
 
@@ -279,7 +287,7 @@ pub(super) unsafe fn rehearse(
 struct Examined {
     depth: usize,
     /// The words of the frame: its variables, and what lies on its stack.
-    held: Vec<Object>,
+    held: Vec<Word>,
     /// Which of them the new frame takes over.
     taken: Vec<bool>,
     fillings: Vec<Filling>,
@@ -345,7 +353,7 @@ unsafe fn examine(
             Some(field)
         }
     };
-    let held: Vec<Object> = (0..before + depth).map(|at| frame.get_slot(at)).collect();
+    let held: Vec<Word> = (0..before + depth).map(|at| frame.get_slot(at)).collect();
     let mut taken = vec![false; before];
     let mut fillings = Vec::with_capacity(after);
     // SAFETY: these are the words of the live frame.
@@ -373,7 +381,7 @@ unsafe fn fill(
     py: Python<'_>,
     frame: Frame,
     way: &Way<'_>,
-    held: &[Object],
+    held: &[Word],
     taken: &mut [bool],
     fillings: &mut Vec<Filling>,
 ) -> Result<(), String> {
@@ -396,10 +404,10 @@ unsafe fn fill(
             }
             Some(from) if new.cells[at] => {
                 // SAFETY: a value of a live frame, or null: an empty cell.
-                Filling::Made(unsafe { ffi::PyCell_New(held[from]) })
+                Filling::Made(unsafe { ffi::PyCell_New(held[from].object()) })
             }
             // SAFETY: the old slot holds a cell.
-            Some(from) => Filling::Made(unsafe { content(held[from]) }),
+            Some(from) => Filling::Made(unsafe { content(held[from].object()) }),
             None if at >= new.free => {
                 let cell = free_variable(py, frame, way, at - new.free).ok_or_else(|| {
                     format!(
@@ -419,7 +427,7 @@ unsafe fn fill(
             }
         };
         let word = match &filling {
-            Filling::Moved(from) => held[*from],
+            Filling::Moved(from) => held[*from].object(),
             Filling::Made(object) => *object,
         };
         fillings.push(filling);

@@ -41,9 +41,9 @@ impl Slots {
         cells.extend(free_names.iter().map(|_| true));
         names.extend(free_names);
         let stated = code.getattr(intern!(py, "co_stacksize"))?.extract()?;
-        #[cfg(all(Py_3_11, not(Py_3_14)))]
+        #[cfg(all(Py_3_11, not(Py_3_15)))]
         let (stack_needed, stack) = super::padding::stack_sizes(code, stated);
-        #[cfg(Py_3_14)]
+        #[cfg(Py_3_15)]
         let (stack_needed, stack) = (stated, stated);
         #[cfg(not(Py_3_11))]
         let stack = stated;

@@ -34,6 +34,7 @@ use super::frame::{
 use super::relocate::{self, NO_ROOM, Room, Way, refused, relocate};
 use super::thread_state::{ThreadState, TraceFunction};
 use super::watched::{self, Watched};
+use super::word::Word;
 use super::{Moved, Route, Target, check_running, rooms, standing};
 use crate::bytecode::Listing;
 use crate::gate::{Evaluates, evaluator};
@@ -552,8 +553,8 @@ fn take_off(
     let function = carrier.function.as_ptr();
     // SAFETY: alive for ever; the reference becomes the stack's.
     unsafe { ffi::Py_INCREF(function) };
-    frame.set_slot(before + depth, std::ptr::null_mut());
-    frame.set_slot(before + depth + 1, function);
+    frame.set_slot(before + depth, Word::owning(std::ptr::null_mut()));
+    frame.set_slot(before + depth + 1, Word::owning(function));
     frame.set_stack_top((before + depth + 2) as c_int);
     let code = carrier.code.as_ptr();
     // SAFETY: alive for ever; the reference becomes the frame's. That to the old code is
@@ -612,7 +613,7 @@ fn in_flight(
         let returned = frame.get_slot(top);
         frame.set_stack_top(index);
         // SAFETY: what the function returned, which was the stack's: None.
-        unsafe { ffi::Py_XDECREF(returned) };
+        unsafe { returned.release() };
     }
     let moved = outcome == Moved::Done;
     flight.watched.note(outcome);

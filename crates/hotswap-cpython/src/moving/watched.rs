@@ -11,7 +11,7 @@ use super::{Moved, Route, Target};
 
 /// What is known of a watched code object.
 #[derive(Debug)]
-#[cfg_attr(Py_3_14, expect(dead_code, reason = "read where calls are moved"))]
+#[cfg_attr(Py_3_15, expect(dead_code, reason = "read where calls are moved"))]
 pub(super) struct Watched {
     pub(super) old: Py<PyCode>,
     pub(super) new: Py<PyCode>,
@@ -39,7 +39,7 @@ impl Watched {
         })
     }
 
-    #[cfg_attr(Py_3_14, expect(dead_code, reason = "called where calls are moved"))]
+    #[cfg_attr(Py_3_15, expect(dead_code, reason = "called where calls are moved"))]
     pub(super) fn note(&self, outcome: Moved) {
         let mut known = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
         match outcome {

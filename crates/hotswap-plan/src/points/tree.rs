@@ -26,6 +26,8 @@ pub(super) enum Class {
     Await,
     /// The n-th manager of an `async with` is entered.
     Enter,
+    /// A manager of an `async with` is left.
+    Exit,
 }
 
 /// A construct around others, or a point.
@@ -247,21 +249,7 @@ impl Builder<'_> {
         };
         self.whole_expression(&item.context_expr, item.context_expr.range());
         if let Some(index) = entered {
-            self.nodes.push(Node {
-                class: Class::Enter,
-                head: self.text(item.range()),
-                whole: self.text(item.range()),
-                plain: true,
-                point: Some(Point {
-                    kind: PointKind::Enter(index),
-                    places: vec![
-                        self.place(stmt.range()),
-                        self.place(item.context_expr.range()),
-                    ],
-                    literals: self.literals(),
-                }),
-                children: Vec::new(),
-            });
+            self.manager(Class::Enter, PointKind::Enter(index), stmt, item);
         }
         let class = match entered {
             Some(_) => Class::AsyncWith,
@@ -270,6 +258,29 @@ impl Builder<'_> {
         self.enclose(class, item.range(), stmt.range(), None, |inner| {
             inner.managers(stmt, rest, entered.map(|index| index + 1), body);
         });
+        if entered.is_some() {
+            self.manager(Class::Exit, PointKind::Exit, stmt, item);
+        }
+    }
+
+    /// A manager of an `async with` is entered or left.
+    fn manager(&mut self, class: Class, kind: PointKind, stmt: &Stmt, item: &ast::WithItem) {
+        let node = Node {
+            class,
+            head: self.text(item.range()),
+            whole: self.text(item.range()),
+            plain: true,
+            point: Some(Point {
+                kind,
+                places: vec![
+                    self.place(stmt.range()),
+                    self.place(item.context_expr.range()),
+                ],
+                literals: self.literals(),
+            }),
+            children: Vec::new(),
+        };
+        self.nodes.push(node);
     }
 
     fn try_statement(&mut self, each: &ast::StmtTry) {
