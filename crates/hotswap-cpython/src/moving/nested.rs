@@ -164,7 +164,7 @@ pub fn arm(py: Python<'_>, route: &Route<'_>) -> Result<()> {
 
 pub(super) fn watch(py: Python<'_>, route: &Route<'_>) -> Result<()> {
     watched::insert(Watched::of(route)?);
-    follow(py)
+    look(py, true)
 }
 
 /// Ends the watch over a code object; over the last one, no thread is traced any more.
@@ -221,6 +221,11 @@ fn drop_later(py: Python<'_>) {
 
 /// Looks which threads are inside watched code, and traces them.
 pub fn follow(py: Python<'_>) -> Result<()> {
+    look(py, false)
+}
+
+/// `first` says that code has been edited just now.
+fn look(py: Python<'_>, first: bool) -> Result<()> {
     let all = watched::all();
     let codes: Vec<usize> = all
         .iter()
@@ -257,6 +262,9 @@ pub fn follow(py: Python<'_>) -> Result<()> {
             let each = followed
                 .entry(state.address())
                 .or_insert_with(|| Followed::new(AT_FIRST));
+            if first {
+                each.since = now;
+            }
             each.until = now + AGAIN.max(AT_FIRST.saturating_sub(now - each.since));
             each.frames.retain(|frame, _| frames.contains_key(frame));
             for (frame, offset) in frames {
@@ -336,8 +344,11 @@ unsafe extern "C-unwind" fn at_event(
         // SAFETY: the function that was set for this object, which the thread still has.
         Answer::Pass(Some(function)) => unsafe { function(object, frame, what, argument) },
         Answer::Line(Some(function), more) => {
+            let none = py.None();
             // SAFETY: as above; a line has no argument.
-            let outcome = unsafe { function(object, frame, ffi::PyTrace_LINE, ffi::Py_None()) };
+            let outcome = unsafe { function(object, frame, ffi::PyTrace_LINE, none.as_ptr()) };
+            // Nothing is left to be dropped where a frame is run.
+            drop(none);
             match outcome {
                 // SAFETY: as above.
                 0 if more => unsafe { function(object, frame, what, argument) },
@@ -530,10 +541,8 @@ fn answer(py: Python<'_>, object: *mut ffi::PyFrameObject, what: c_int) -> Answe
                 followed.frames.insert(key, last(frame));
             }
             // A generator that is suspended may be resumed at once.
-            ffi::PyTrace_RETURN if !frame.yields() => {
-                if followed.frames.remove(&key).is_some() {
-                    followed.expects = false;
-                }
+            ffi::PyTrace_RETURN if !frame.yields() && followed.frames.remove(&key).is_some() => {
+                followed.expects = false;
             }
             _ => {}
         }
@@ -617,7 +626,7 @@ fn rehearse<'py>(
     let interpreter = unsafe { ffi::PyInterpreterState_Get() };
     // SAFETY: the interpreter of this thread.
     let evaluator = unsafe { _PyInterpreterState_GetEvalFrameFunc(interpreter) };
-    if evaluator as usize != _PyEval_EvalFrameDefault as *const () as usize {
+    if !std::ptr::eq(evaluator, _PyEval_EvalFrameDefault as *const c_void) {
         return refused("the program has an evaluator of frames of its own");
     }
     if instruction(py, frame).is_none() {
