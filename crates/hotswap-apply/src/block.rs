@@ -245,10 +245,13 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         }
         if new.pragma != Some(Pragma::Rerun) {
-            let reason = match self.impurity(module, &new.facts) {
+            let text = self.text(module);
+            self.came_to.take();
+            let reason = match self.impurity_on_trial(module, &new.facts, (&text, new.span)) {
                 Some(reason) => Some(reason),
                 None if !self.unchanged_since(module, old)? => {
-                    Some("the program changed its value since".to_string())
+                    let came_to = self.came_to.take();
+                    Some(came_to.unwrap_or_else(|| "the program changed its value since".into()))
                 }
                 None => None,
             };
@@ -275,12 +278,16 @@ impl<'py> Stage<'_, 'py> {
         let copy = live.copy()?;
         let skeleton = hotswap_plan::Skeleton::new(&text, &outline).statement(old);
         let code = self.compile(module, &skeleton.finish())?;
-        if crate::codes::execute(&code, &copy, None).is_err() {
+        if let Some(reason) = self.impurity_on_trial(module, &old.facts, (&text, old.span)) {
+            self.came_to.replace(Some(reason));
+            return Ok(false);
+        }
+        if self.execute_guarded(&code, &copy).is_err() {
             return Ok(false);
         }
         for name in &old.binds {
             match (live.get_item(name)?, copy.get_item(name)?) {
-                (Some(a), Some(b)) if values::equal(&a, &b) => {}
+                (Some(a), Some(b)) if values::alike(&a, &b) => {}
                 _ => return Ok(false),
             }
         }

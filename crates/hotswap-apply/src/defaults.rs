@@ -131,8 +131,9 @@ impl<'py> Stage<'_, 'py> {
                     .map_or(0, |default| default.span.start);
                 let facts = &each.default.facts;
                 let mut view = self.view_before(module, start, facts, &before_update)?;
-                let was = self
-                    .guarded(|| evaluate_in(self.py, source, &before_update, old_scope.as_ref()));
+                let was = self.guarded(&before_update, || {
+                    evaluate_in(self.py, source, &before_update, old_scope.as_ref())
+                });
                 view.leave()?;
                 let now = parameter_default(target, before, each.was)?;
                 if !matches!((&was, &now), (Ok(was), Some(now)) if values::alike(was, now)) {
@@ -167,8 +168,9 @@ impl<'py> Stage<'_, 'py> {
             }
             let start = each.default.span.start;
             let mut view = self.view_at(module, start, &each.default.facts, &namespace)?;
-            let value =
-                self.guarded(|| evaluate_in(self.py, source, &namespace, new_scope.as_ref()));
+            let value = self.guarded(&namespace, || {
+                evaluate_in(self.py, source, &namespace, new_scope.as_ref())
+            });
             view.leave()?;
             let value = value?;
             let changed = class.map_or(&after.name, |(path, _)| &path[0]);
@@ -202,7 +204,7 @@ impl<'py> Stage<'_, 'py> {
             let text = self.text(late.module);
             let namespace = self.live_dict(late.module);
             fault::point("a late default")?;
-            let value = self.guarded(|| {
+            let value = self.guarded(&namespace, || {
                 evaluate_in(self.py, default.span.of(&text), &namespace, scope.as_ref())
             });
             let entry = |stage: &mut Self, action: &'static str, reason: String| {

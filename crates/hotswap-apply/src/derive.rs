@@ -344,7 +344,10 @@ impl<'py> Stage<'_, 'py> {
         statement: &Statement,
         old_index: Option<usize>,
     ) -> PyResult<Option<String>> {
-        if let Some(reason) = self.impurity_guarded(module, &statement.facts) {
+        let text = self.text(module);
+        if let Some(reason) =
+            self.impurity_on_trial(module, &statement.facts, (&text, statement.span))
+        {
             return Ok(Some(reason));
         }
         let Some(old_index) = old_index else {
@@ -355,9 +358,9 @@ impl<'py> Stage<'_, 'py> {
                 "the other statements that make it cannot be run again, or the program changed its value since".to_string(),
             ));
         }
-        let baseline = match self.edits.get(&module) {
-            Some(edited) => Some(edited.old_outline.clone()),
-            None => self.outline(module),
+        let (text, baseline) = match self.edits.get(&module) {
+            Some(edited) => (edited.old_text.clone(), Some(edited.old_outline.clone())),
+            None => (text, self.outline(module)),
         };
         let Some(baseline) = baseline else {
             return Ok(None);
@@ -376,8 +379,10 @@ impl<'py> Stage<'_, 'py> {
         chain.sort_unstable();
         chain.dedup();
         let harmful = |link: &usize| {
-            let facts = crate::timeline::link_facts(&baseline.statements[*link], &names);
-            self.impurity_guarded(module, &facts).is_some()
+            let link = &baseline.statements[*link];
+            let facts = crate::timeline::link_facts(link, &names);
+            self.impurity_on_trial(module, &facts, (&text, link.span))
+                .is_some()
         };
         if chain.iter().any(harmful) {
             return Ok(Some(

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use hotswap_plan::{BodyStep, Call, Facts, Outline, Statement};
+use hotswap_plan::{BodyStep, Call, Facts, Outline, Span, Statement};
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyFunction, PyModule, PyTuple, PyType};
@@ -72,6 +72,8 @@ enum Place {
     Lines(u32, u32),
     /// The beginning of any function of this name.
     Call(String),
+    /// A statement of the module from the first to the last of these lines.
+    Statement(u32, u32),
 }
 
 impl<'py> Stage<'_, 'py> {
@@ -79,16 +81,46 @@ impl<'py> Stage<'_, 'py> {
     /// what [`Self::execute_guarded`] keeps from running.
     pub(crate) fn impurity_guarded(&self, module: usize, facts: &Facts) -> Option<String> {
         let reason = self.impurity(module, facts)?;
-        let is_traced = self
-            .py
-            .import("sys")
-            .and_then(|sys| sys.call_method0("gettrace"))
-            .is_ok_and(|tracer| !tracer.is_none());
+        let is_traced = crate::trial::is_traced(self.py).unwrap_or(true);
         let mut doubts = Doubts::default();
         if is_traced || self.doubts_of(module, facts, 0, &mut doubts).is_some() {
             return Some(reason);
         }
         self.doubts.borrow_mut().append(&mut doubts.found);
+        None
+    }
+
+    /// The same for a statement: where what it calls is not known, all that it does is
+    /// watched. An own effect of it stays a reason.
+    pub(crate) fn impurity_on_trial(
+        &self,
+        module: usize,
+        facts: &Facts,
+        (text, span): (&str, Span),
+    ) -> Option<String> {
+        let reason = self.impurity_guarded(module, facts)?;
+        let own = Facts {
+            calls: Vec::new(),
+            ..facts.clone()
+        };
+        let is_traced = crate::trial::is_traced(self.py).unwrap_or(true);
+        if is_traced || self.impurity(module, &own).is_some() {
+            return Some(reason);
+        }
+        let line = |at: u32| {
+            let before = text.get(..at as usize).unwrap_or_default();
+            u32::try_from(before.matches('\n').count() + 1).unwrap_or(u32::MAX)
+        };
+        self.doubts.borrow_mut().push(Doubt {
+            file: self.code_file(module).to_string(),
+            place: Place::Statement(line(span.start), line(span.end)),
+            reason,
+            origin: Origin {
+                code: 0,
+                live: false,
+                old: false,
+            },
+        });
         None
     }
 
@@ -370,17 +402,45 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Runs code that was found to be harmless. An error of type [`NotHarmless`]: it came to
-    /// one of the lines in doubt, and nothing but harmless things were done before.
+    /// something that is not, and nothing but harmless things were done before.
     pub(crate) fn execute_guarded(
         &self,
         code: &Bound<'py, PyAny>,
         globals: &Bound<'py, PyDict>,
     ) -> PyResult<()> {
-        self.guarded(|| codes::execute(code, globals, None))
+        self.guarded(globals, || codes::execute(code, globals, None))
     }
 
-    /// The same for whatever runs code.
-    pub(crate) fn guarded<R>(&self, run: impl FnOnce() -> PyResult<R>) -> PyResult<R> {
+    /// The same for whatever runs code in a namespace. Where it comes to a place in doubt it
+    /// runs once more, and each of its instructions is looked at.
+    pub(crate) fn guarded<R>(
+        &self,
+        globals: &Bound<'py, PyDict>,
+        mut run: impl FnMut() -> PyResult<R>,
+    ) -> PyResult<R> {
+        let py = self.py;
+        match self.past_doubts(&mut run) {
+            Err(error) if error.is_instance_of::<NotHarmless>(py) => {
+                let mut writable = vec![globals.clone().into_any()];
+                writable.extend(globals.get_item("__annotations__")?);
+                match crate::trial::attempt_with(py, &writable, run)? {
+                    Ok(done) => {
+                        self.came_to.take();
+                        Ok(done)
+                    }
+                    Err(reason) => {
+                        let came_to = reason.words;
+                        *self.came_to.borrow_mut() = Some(came_to.clone());
+                        Err(NotHarmless::new_err(came_to))
+                    }
+                }
+            }
+            ran => ran,
+        }
+    }
+
+    /// Runs something up to the first of the places in doubt.
+    fn past_doubts<R>(&self, run: &mut impl FnMut() -> PyResult<R>) -> PyResult<R> {
         let mut doubts = self.doubts.borrow().clone();
         doubts.retain(|doubt| !(self.committed && doubt.origin.old));
         if doubts.is_empty() {
@@ -396,13 +456,25 @@ impl<'py> Stage<'_, 'py> {
               -> PyResult<Option<Py<PyAny>>> {
             let frame = arguments.get_item(0)?;
             let line: u32 = frame.getattr("f_lineno")?.extract().unwrap_or(0);
-            let code = frame.getattr("f_code")?.as_ptr() as usize;
+            let code = frame.getattr("f_code")?;
+            let is_module = codes::name_of(&code)? == "<module>";
+            let code = code.as_ptr() as usize;
             let is_known = live.contains(&code);
-            let is_near = |doubt: &Doubt| {
-                matches!(doubt.place, Place::Lines(first, last) if (first..=last).contains(&line))
-                    && (!is_known || doubt.origin.live && doubt.origin.code == code)
+            let is_near = |doubt: &Doubt| match doubt.place {
+                Place::Lines(first, last) => {
+                    (first..=last).contains(&line)
+                        && (!is_known || doubt.origin.live && doubt.origin.code == code)
+                }
+                Place::Statement(first, last) => is_module && (first..=last).contains(&line),
+                Place::Call(_) => false,
             };
-            refuse(&frame, &doubts, is_near, || format!("line {line}"))?;
+            refuse(&frame, &doubts, is_near, |doubt| match doubt.place {
+                Place::Statement(..) => doubt.reason.clone(),
+                _ => format!(
+                    "it came to line {line} of {}, which {}",
+                    doubt.file, doubt.reason
+                ),
+            })?;
             // It stays the trace function of the frame.
             Ok(None)
         };
@@ -414,7 +486,12 @@ impl<'py> Stage<'_, 'py> {
             let name = codes::name_of(&frame.getattr("f_code")?)?;
             let is_entry =
                 |doubt: &Doubt| matches!(&doubt.place, Place::Call(other) if *other == name);
-            refuse(&frame, &entries, is_entry, || format!("{name}()"))?;
+            refuse(&frame, &entries, is_entry, |doubt| {
+                format!(
+                    "it came to {name}() of {}, which {}",
+                    doubt.file, doubt.reason
+                )
+            })?;
             Ok(local.clone_ref(arguments.py()).into_any())
         };
         let global = PyCFunction::new_closure(py, None, None, global)?;
@@ -436,13 +513,12 @@ fn refuse(
     frame: &Bound<'_, PyAny>,
     doubts: &[Doubt],
     is_near: impl Fn(&Doubt) -> bool,
-    place: impl Fn() -> String,
+    reason: impl Fn(&Doubt) -> String,
 ) -> PyResult<()> {
     for doubt in doubts.iter().filter(|doubt| is_near(doubt)) {
         let file: String = frame.getattr("f_code")?.getattr("co_filename")?.extract()?;
         if file == doubt.file {
-            let reason = format!("it came to {} of {file}, which {}", place(), doubt.reason);
-            return Err(NotHarmless::new_err(reason));
+            return Err(NotHarmless::new_err(reason(doubt)));
         }
     }
     Ok(())

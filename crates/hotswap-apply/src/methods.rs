@@ -15,6 +15,9 @@ use crate::values;
 /// Containers inside containers are followed so far.
 const DEPTH: usize = 20;
 
+/// The namespace or the container that holds a new instance, and its name in here.
+const HOLDERS: isize = 2;
+
 impl<'py> Stage<'_, 'py> {
     /// Why calling a method of a project class may not be harmless. None: it is no such
     /// method. `Some(None)`: it is harmless.
@@ -101,6 +104,13 @@ impl<'py> Stage<'_, 'py> {
         let Some(slots) = slots_of(&was.get_type())? else {
             return Ok(false);
         };
+        // What it holds may lead back to it: a bound method of its own.
+        if hotswap_cpython::heap::reference_count(now).is_none_or(|count| count > HOLDERS) {
+            self.transaction.push(Write::Reference {
+                old: now.clone(),
+                new: was.clone(),
+            });
+        }
         match (cpython::own_dict(was)?, cpython::own_dict(now)?) {
             (Some(container), Some(content)) => self.transaction.push(Write::Content {
                 container: container.into_any(),

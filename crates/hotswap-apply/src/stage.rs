@@ -171,6 +171,9 @@ pub(crate) struct Stage<'w, 'py> {
     /// Functions that are being judged, for those that call themselves.
     pub judged: std::cell::RefCell<Vec<usize>>,
     /// Lines that nothing may come to while values are derived.
+    /// Whether values of classes that have their turn after the commit were as their
+    /// statements made them, by class and by the start of the statement.
+    pub as_made: FxHashMap<(usize, u32), bool>,
     pub doubts: std::cell::RefCell<Vec<crate::guard::Doubt>>,
     /// The last one that was come to, in words.
     pub came_to: std::cell::RefCell<Option<String>>,

@@ -122,6 +122,9 @@ impl<'py> Stage<'_, 'py> {
                 && self.must_wait(module, &new.facts)
                 && !self.can_show(module, &new.facts)
         {
+            if let Some(old) = old {
+                self.note_as_made(module, old, new, &change, &outline)?;
+            }
             self.leave_for_later(module, index, new);
             return Ok(());
         }

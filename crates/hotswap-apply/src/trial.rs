@@ -9,12 +9,13 @@
 //! A run that is stopped has done nothing but what is allowed.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use hotswap_plan::{is_pure_builtin, is_pure_library, is_pure_method, is_pure_method_name};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
-use pyo3::types::{PyCFunction, PyDict, PyList, PyModule, PyTuple, PyType};
+use pyo3::types::{PyCFunction, PyDict, PyFrame, PyList, PyModule, PyString, PyTuple, PyType};
 
 use crate::codes;
 use crate::guard::NotHarmless;
@@ -22,7 +23,7 @@ use crate::values;
 
 mod judged;
 
-use judged::{Check, Judgement};
+use judged::{Check, Judgement, Key, Scope, Step, Unless};
 
 /// So many containers of a kind CPython keeps for later use, at the most: what it takes
 /// from there is not seen as new, so that store is emptied first.
@@ -32,6 +33,10 @@ const KEPT_FOR_LATER: usize = 100;
 /// use as well, and is then not seen as new.
 const TRIES: usize = 4;
 
+/// So many instructions that store something are looked at, at the most: each takes some
+/// microseconds.
+const MOST_LOOKS: usize = 50_000;
+
 /// Calls something, with the objects given the only old ones that it may write to. An
 /// error in words: why it came to nothing.
 pub(crate) fn attempt<'py>(
@@ -40,21 +45,37 @@ pub(crate) fn attempt<'py>(
     keywords: Option<&Bound<'py, PyDict>>,
     writable: &[Bound<'py, PyAny>],
 ) -> PyResult<Result<(), String>> {
-    let mut outcome = attempt_once(callable, arguments, keywords, writable)?;
+    let run = || callable.call(arguments, keywords).map(|_| ());
+    Ok(attempt_with(callable.py(), writable, run)?.map_err(|reason| reason.words))
+}
+
+/// The same for whatever runs code of the program.
+pub(crate) fn attempt_with<'py, R>(
+    py: Python<'py>,
+    writable: &[Bound<'py, PyAny>],
+    mut run: impl FnMut() -> PyResult<R>,
+) -> PyResult<Result<R, Reason>> {
+    let mut outcome = attempt_once(py, writable, &mut run)?;
     for _ in 1..TRIES {
         match outcome {
             Err(Reason {
                 may_be_new: true, ..
-            }) => outcome = attempt_once(callable, arguments, keywords, writable)?,
+            }) => outcome = attempt_once(py, writable, &mut run)?,
             _ => break,
         }
     }
-    Ok(outcome.map_err(|reason| reason.words))
+    Ok(outcome)
+}
+
+/// Whether a trace function is set: a debugger's or that of coverage.
+pub(crate) fn is_traced(py: Python<'_>) -> PyResult<bool> {
+    let tracer = py.import("sys")?.call_method0("gettrace")?;
+    Ok(!tracer.is_none())
 }
 
 /// Why a run was stopped.
-struct Reason {
-    words: String,
+pub(crate) struct Reason {
+    pub words: String,
     /// Because an object is not known to be new.
     may_be_new: bool,
 }
@@ -66,13 +87,11 @@ fn certain(words: String) -> Reason {
     }
 }
 
-fn attempt_once<'py>(
-    callable: &Bound<'py, PyAny>,
-    arguments: &Bound<'py, PyTuple>,
-    keywords: Option<&Bound<'py, PyDict>>,
+fn attempt_once<'py, R>(
+    py: Python<'py>,
     writable: &[Bound<'py, PyAny>],
-) -> PyResult<Result<(), Reason>> {
-    let py = callable.py();
+    run: &mut impl FnMut() -> PyResult<R>,
+) -> PyResult<Result<R, Reason>> {
     let (sys, malloc) = (py.import("sys")?, py.import("tracemalloc")?);
     let is_free = sys.call_method0("gettrace")?.is_none()
         && sys.call_method0("getprofile")?.is_none()
@@ -87,6 +106,7 @@ fn attempt_once<'py>(
         origin: malloc.getattr("get_object_traceback")?.unbind(),
         judged: Mutex::new(HashMap::new()),
         refused: Mutex::new(None),
+        looks: AtomicUsize::new(0),
     });
     let gc = py.import("gc")?;
     let collects = gc.call_method0("isenabled")?.is_truthy()?;
@@ -101,7 +121,7 @@ fn attempt_once<'py>(
         kept.append(PyList::empty(py))?;
     }
     malloc.call_method1("start", (1,))?;
-    let result = watched(&watch, &sys, callable, arguments, keywords);
+    let result = watched(&watch, &sys, run);
     sys.call_method1("settrace", (py.None(),))?;
     sys.call_method1("setprofile", (py.None(),))?;
     malloc.call_method0("stop")?;
@@ -116,7 +136,7 @@ fn attempt_once<'py>(
     match (result, refused) {
         // Also where the program caught the exception.
         (_, Some(reason)) => Ok(Err(reason)),
-        (Ok(_), None) => Ok(Ok(())),
+        (Ok(done), None) => Ok(Ok(done)),
         (Err(error), None) if error.is_instance_of::<PyException>(py) => {
             Ok(Err(certain(format!("it raised {error}"))))
         }
@@ -124,14 +144,12 @@ fn attempt_once<'py>(
     }
 }
 
-fn watched<'py>(
+fn watched<R>(
     watch: &Arc<Watch>,
-    sys: &Bound<'py, PyModule>,
-    callable: &Bound<'py, PyAny>,
-    arguments: &Bound<'py, PyTuple>,
-    keywords: Option<&Bound<'py, PyDict>>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let py = callable.py();
+    sys: &Bound<'_, PyModule>,
+    run: &mut impl FnMut() -> PyResult<R>,
+) -> PyResult<R> {
+    let py = sys.py();
     let local = {
         let watch = watch.clone();
         let look = move |arguments: &Bound<'_, PyTuple>,
@@ -183,7 +201,7 @@ fn watched<'py>(
     sys.call_method1("settrace", (global,))?;
     outer.setattr("f_trace_opcodes", asked)?;
     codes::note_execution();
-    callable.call(arguments, keywords)
+    run()
 }
 
 /// A code object and what it may do.
@@ -196,12 +214,17 @@ struct Watch {
     /// By the address of the code object, which is kept alive.
     judged: Mutex<HashMap<usize, Judged>>,
     refused: Mutex<Option<Reason>>,
+    /// Instructions looked at so far.
+    looks: AtomicUsize,
 }
 
 impl Watch {
     /// Before a function begins or goes on. Whether its instructions must be looked at.
     fn at_call(&self, frame: &Bound<'_, PyAny>) -> PyResult<bool> {
         let judgement = self.judgement(frame)?;
+        if judgement.binds_names && !self.may_write(&frame.getattr("f_locals")?)? {
+            return self.refuse("assigns a global name", false).map(|()| false);
+        }
         if let Some(reason) = &judgement.refused {
             let name = codes::name_of(&frame.getattr("f_code")?)?;
             return self
@@ -230,21 +253,35 @@ impl Watch {
     fn at_instruction(&self, frame: &Bound<'_, PyAny>) -> PyResult<()> {
         let at: u32 = frame.getattr("f_lasti")?.extract().unwrap_or(0);
         let judgement = self.judgement(frame)?;
+        if self.looks.fetch_add(1, Ordering::Relaxed) >= MOST_LOOKS {
+            return self.refuse("takes too long to be watched", false);
+        }
         let Some(check) = judgement.checks.get(&at) else {
             return Ok(());
         };
         let target = target_of(frame, check)?;
         let allowed = match &target {
             None => false,
-            Some(target) if values::is_plain(target) => check.plain,
+            Some(target) if values::is_plain(target) => check.unless == Unless::Plain,
+            Some(target)
+                if check.unless == Unless::KeepsDict
+                    && (target.is_instance_of::<PyType>()
+                        || target.is_instance_of::<PyModule>()) =>
+            {
+                true
+            }
             Some(target) => self.may_write(target)?,
         };
         if allowed {
             return Ok(());
         }
         let name = codes::name_of(&frame.getattr("f_code")?)?;
+        let does = match check.unless {
+            Unless::KeepsDict => "takes hold of the __dict__ of",
+            _ => "changes",
+        };
         self.refuse(
-            &format!("{name}() changes {}", check.path.join(".")),
+            &format!("{name}() {does} {}", check.target()),
             target.is_some(),
         )
     }
@@ -272,8 +309,8 @@ impl Watch {
                 let kind = object.get_type().name()?.to_string();
                 is_pure_method(&kind, &name)
                     || (is_pure_method_name(&name) && !values::is_python_class(&object.get_type())?)
-                    || matches!(name.as_str(), "__contains__" | "__getitem__" | "__dir__")
-                    || (self.may_write(object)? && is_container(object))
+                    || reads_only(&kind, &name)
+                    || (self.may_write(object)? && (is_container(object) || name == "cache_clear"))
             }
             _ => {
                 let home: String = function
@@ -287,14 +324,25 @@ impl Watch {
                     }
                     "builtins" if name == "vars" => self.judgement(frame)?.reads_vars,
                     "builtins" => {
+                        // What `eval` and `exec` run is looked at as well.
                         is_pure_builtin(&name)
-                            || matches!(name.as_str(), "callable" | "dir" | "id" | "iter")
+                            || matches!(
+                                name.as_str(),
+                                "callable" | "compile" | "dir" | "eval" | "exec" | "id" | "iter"
+                            )
                     }
                     "_abc" => true,
                     "sys" => matches!(
                         name.as_str(),
-                        "_getframe" | "_getframemodulename" | "intern"
+                        "_getframe"
+                            | "_getframemodulename"
+                            | "getdefaultencoding"
+                            | "getrecursionlimit"
+                            | "getsizeof"
+                            | "intern"
                     ),
+                    "_thread" => name == "get_ident",
+                    "posix" | "nt" => matches!(name.as_str(), "fspath" | "getpid"),
                     _ => is_pure_library(&home, &name),
                 }
             }
@@ -336,6 +384,21 @@ impl Watch {
     }
 }
 
+/// Whether a method of an object made in C does nothing but look.
+fn reads_only(kind: &str, name: &str) -> bool {
+    matches!(
+        name,
+        "__contains__"
+            | "__getitem__"
+            | "__dir__"
+            | "isatty"
+            | "fileno"
+            | "readable"
+            | "seekable"
+            | "writable"
+    ) || (kind == "ContextVar" && name == "get")
+}
+
 /// Whether `tracemalloc` does not find instances of Python classes: on 3.11 it does not
 /// count the two words before their header (`Modules/_tracemalloc.c`, mended in 3.12).
 fn hides_instances(py: Python<'_>) -> bool {
@@ -367,29 +430,58 @@ fn is_container(object: &Bound<'_, PyAny>) -> bool {
             }))
 }
 
-/// The object that names and attributes lead to, without running code. None: not known.
+/// The cell of a name of an outer function.
+fn cell_of<'py>(frame: &Bound<'py, PyAny>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let Some(function) = hotswap_cpython::moving::called(frame.cast::<PyFrame>()?) else {
+        return Ok(None);
+    };
+    let names = function.getattr("__code__")?.getattr("co_freevars")?;
+    let names: Vec<String> = names.extract()?;
+    let Some(at) = names.iter().position(|each| each == name) else {
+        return Ok(None);
+    };
+    function.getattr("__closure__")?.get_item(at).map(Some)
+}
+
+/// The object that a path leads to, without running code. None: not known.
 fn target_of<'py>(frame: &Bound<'py, PyAny>, check: &Check) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let (Some(first), rest) = (check.path.first(), check.path.get(1..).unwrap_or_default()) else {
+    let py = frame.py();
+    let locals = frame.getattr("f_locals")?;
+    let scope = match check.scope {
+        Scope::Global => frame.getattr("f_globals")?,
+        Scope::Local => locals.clone(),
+        Scope::Cell => return cell_of(frame, &check.name),
+    };
+    let Ok(mut object) = scope.get_item(&check.name) else {
         return Ok(None);
     };
-    let scope = match check.global {
-        true => frame.getattr("f_globals")?,
-        false => frame.getattr("f_locals")?,
-    };
-    let Ok(mut object) = scope.get_item(first) else {
-        return Ok(None);
-    };
-    for name in rest {
-        let name = pyo3::types::PyString::new(frame.py(), name);
-        let own = match object.cast::<PyType>() {
-            Ok(class) => crate::reach::lookup(class, name.to_str()?)?,
-            Err(_) if crate::native::runs_code(&object, &name) => None,
-            Err(_) => crate::native::own_attribute(&object, &name)?,
+    for step in &check.steps {
+        let found = match step {
+            Step::Attribute(name) => {
+                let name = PyString::new(py, name);
+                match object.cast::<PyType>() {
+                    Ok(class) => crate::reach::lookup(class, name.to_str()?)?,
+                    Err(_) if crate::native::runs_code(&object, &name) => None,
+                    Err(_) => crate::native::own_attribute(&object, &name)?,
+                }
+            }
+            Step::Item(key) => {
+                let key = match key {
+                    Key::Local(name) => locals.get_item(name).ok(),
+                    Key::Text(text) => Some(PyString::new(py, text).into_any()),
+                    Key::Number(number) => Some(number.into_pyobject(py)?.into_any()),
+                };
+                let is_builtin = object.is_exact_instance_of::<PyDict>()
+                    || object.is_exact_instance_of::<PyList>()
+                    || object.is_exact_instance_of::<PyTuple>();
+                key.filter(|key| is_builtin && values::is_plain(key))
+                    .and_then(|key| object.get_item(key).ok())
+            }
         };
-        let Some(own) = own else {
+        let Some(found) = found else {
             return Ok(None);
         };
-        object = own;
+        object = found;
     }
     Ok(Some(object))
 }

@@ -479,6 +479,7 @@ fn begin<'w, 'py>(
         lost: Vec::new(),
         chained: FxHashSet::default(),
         judged: std::cell::RefCell::default(),
+        as_made: FxHashMap::default(),
         doubts: std::cell::RefCell::default(),
         came_to: std::cell::RefCell::default(),
         remade_closures: Vec::new(),

@@ -2,8 +2,8 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyModule, PySet, PyString,
-    PyTuple, PyType,
+    PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyFunction, PyInt, PyList, PyModule, PySet,
+    PyString, PyTuple, PyType,
 };
 
 use rustc_hash::FxHashSet;
@@ -19,15 +19,13 @@ const BOUND: usize = 20_000;
 /// value; everything else is compared by identity, so no `__eq__` of the program
 /// runs. Floats are compared by their bits as far as `repr` shows them.
 pub(crate) fn equal(a: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>) -> bool {
-    let mut left = BOUND;
-    compare(a, b, &mut left, 0, false).unwrap_or(false)
+    compare(a, b, &mut Comparison::new(false), 0).unwrap_or(false)
 }
 
 /// The same, and instances of one class written in Python are alike when their attributes
 /// are, with what a builtin base class holds.
 pub(crate) fn alike(a: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>) -> bool {
-    let mut left = BOUND;
-    compare(a, b, &mut left, 0, true).unwrap_or(false)
+    compare(a, b, &mut Comparison::new(true), 0).unwrap_or(false)
 }
 
 /// Whether the value is of a builtin type that cannot be changed in place.
@@ -74,27 +72,47 @@ pub(crate) fn holds_plain(container: &Bound<'_, PyAny>) -> bool {
     items.all(|item| item.is_ok_and(|item| is_plain(&item)))
 }
 
+/// How far a comparison has come.
+struct Comparison {
+    /// So many more objects are looked at.
+    left: usize,
+    /// Whether instances are entered.
+    instances: bool,
+    /// The instances that are being compared, or were found to be alike: they may refer to
+    /// themselves.
+    pairs: FxHashSet<(usize, usize)>,
+}
+
+impl Comparison {
+    fn new(instances: bool) -> Self {
+        Comparison {
+            left: BOUND,
+            instances,
+            pairs: FxHashSet::default(),
+        }
+    }
+}
+
 fn compare(
     a: &Bound<'_, PyAny>,
     b: &Bound<'_, PyAny>,
-    left: &mut usize,
+    left: &mut Comparison,
     depth: usize,
-    instances: bool,
 ) -> PyResult<bool> {
     if a.is(b) {
         return Ok(true);
     }
-    if !a.get_type().is(b.get_type()) || *left == 0 || depth > 50 {
+    if !a.get_type().is(b.get_type()) || left.left == 0 || depth > 50 {
         return Ok(false);
     }
-    *left -= 1;
+    left.left -= 1;
     if let (Ok(x), Ok(y)) = (a.cast_exact::<PyDict>(), b.cast_exact::<PyDict>()) {
         if x.len() != y.len() {
             return Ok(false);
         }
         for ((key_a, value_a), (key_b, value_b)) in x.iter().zip(y.iter()) {
-            if !compare(&key_a, &key_b, left, depth + 1, instances)?
-                || !compare(&value_a, &value_b, left, depth + 1, instances)?
+            if !compare(&key_a, &key_b, left, depth + 1)?
+                || !compare(&value_a, &value_b, left, depth + 1)?
             {
                 return Ok(false);
             }
@@ -102,22 +120,10 @@ fn compare(
         return Ok(true);
     }
     if let (Ok(x), Ok(y)) = (a.cast_exact::<PyList>(), b.cast_exact::<PyList>()) {
-        return sequence(
-            x.len() == y.len(),
-            x.iter().zip(y.iter()),
-            left,
-            depth,
-            instances,
-        );
+        return sequence(x.len() == y.len(), x.iter().zip(y.iter()), left, depth);
     }
     if let (Ok(x), Ok(y)) = (a.cast_exact::<PyTuple>(), b.cast_exact::<PyTuple>()) {
-        return sequence(
-            x.len() == y.len(),
-            x.iter().zip(y.iter()),
-            left,
-            depth,
-            instances,
-        );
+        return sequence(x.len() == y.len(), x.iter().zip(y.iter()), left, depth);
     }
     if a.is_exact_instance_of::<PySet>() || a.is_exact_instance_of::<PyFrozenSet>() {
         return same_elements(a, b);
@@ -157,15 +163,88 @@ fn compare(
     ) {
         // Their making, as `pickle` would repeat it, and a partial's function by identity.
         let (x, y) = (a.call_method0("__reduce__")?, b.call_method0("__reduce__")?);
-        return compare(&x, &y, left, depth + 1, instances);
+        return compare(&x, &y, left, depth + 1);
     }
     if let Some((x, y)) = contents(a, &module, &name)?.zip(contents(b, &module, &name)?) {
-        return compare(&x, &y, left, depth + 1, instances);
+        return compare(&x, &y, left, depth + 1);
     }
-    if instances {
-        return same_parts(a, b, left, depth);
+    if !left.instances {
+        return Ok(false);
     }
-    Ok(false)
+    if !left
+        .pairs
+        .insert((a.as_ptr() as usize, b.as_ptr() as usize))
+    {
+        return Ok(true);
+    }
+    if let (Ok(x), Ok(y)) = (a.cast_exact::<PyFunction>(), b.cast_exact::<PyFunction>()) {
+        return same_function(x, y, left, depth);
+    }
+    if name == "builtin_function_or_method" {
+        let owners = (a.getattr("__self__")?, b.getattr("__self__")?);
+        return Ok(a.getattr("__qualname__")?.eq(b.getattr("__qualname__")?)?
+            && !owners.0.is_instance_of::<PyModule>()
+            && compare(&owners.0, &owners.1, left, depth + 1)?);
+    }
+    if (module.as_str(), name.as_str()) == ("functools", "_lru_cache_wrapper") {
+        // What it has cached by now is nothing that anybody gave it.
+        return compare(
+            &a.getattr("__wrapped__")?,
+            &b.getattr("__wrapped__")?,
+            left,
+            depth + 1,
+        );
+    }
+    if (module.as_str(), name.as_str()) == ("weakref", "ReferenceType") {
+        return compare(&a.call0()?, &b.call0()?, left, depth + 1);
+    }
+    if name == "method" && module == "builtins" {
+        return Ok(a.getattr("__func__")?.is(b.getattr("__func__")?)
+            && compare(
+                &a.getattr("__self__")?,
+                &b.getattr("__self__")?,
+                left,
+                depth + 1,
+            )?);
+    }
+    same_parts(a, b, left, depth)
+}
+
+/// Compares two functions that one `def` made: what they captured and hold themselves.
+fn same_function<'py>(
+    a: &Bound<'py, PyFunction>,
+    b: &Bound<'py, PyFunction>,
+    left: &mut Comparison,
+    depth: usize,
+) -> PyResult<bool> {
+    for name in ["__code__", "__globals__"] {
+        if !a.getattr(name)?.is(b.getattr(name)?) {
+            return Ok(false);
+        }
+    }
+    for name in ["__defaults__", "__kwdefaults__", "__dict__"] {
+        if !compare(&a.getattr(name)?, &b.getattr(name)?, left, depth + 1)? {
+            return Ok(false);
+        }
+    }
+    let cells = |function: &Bound<'py, PyFunction>| -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let closure = function.getattr("__closure__")?;
+        match closure.is_none() {
+            true => Ok(Vec::new()),
+            false => closure.try_iter()?.collect(),
+        }
+    };
+    for (x, y) in cells(a)?.iter().zip(cells(b)?.iter()) {
+        let same = match (x.getattr("cell_contents"), y.getattr("cell_contents")) {
+            (Ok(x), Ok(y)) => compare(&x, &y, left, depth + 1)?,
+            (Err(_), Err(_)) => true,
+            _ => false,
+        };
+        if !same {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Compares two sets: plain elements by value, any other by identity, so that no
@@ -191,14 +270,14 @@ fn same_elements<'py>(a: &Bound<'py, PyAny>, b: &Bound<'py, PyAny>) -> PyResult<
 fn same_parts(
     a: &Bound<'_, PyAny>,
     b: &Bound<'_, PyAny>,
-    left: &mut usize,
+    left: &mut Comparison,
     depth: usize,
 ) -> PyResult<bool> {
     for class in a.get_type().mro().iter() {
         let class = class.cast_into::<PyType>()?;
         if !is_python_class(&class)? {
             let same = match builtin_parts(a, &class)?.zip(builtin_parts(b, &class)?) {
-                Some((x, y)) => compare(&x, &y, left, depth + 1, true)?,
+                Some((x, y)) => compare(&x, &y, left, depth + 1)?,
                 None => false,
             };
             if !same {
@@ -215,7 +294,7 @@ fn same_parts(
                 value.map(Bound::unbind)
             };
             let same = match (of(a), of(b)) {
-                (Ok(x), Ok(y)) => compare(x.bind(a.py()), y.bind(a.py()), left, depth + 1, true)?,
+                (Ok(x), Ok(y)) => compare(x.bind(a.py()), y.bind(a.py()), left, depth + 1)?,
                 (Err(_), Err(_)) => true,
                 _ => false,
             };
@@ -225,7 +304,7 @@ fn same_parts(
         }
     }
     match (cpython::own_dict(a)?, cpython::own_dict(b)?) {
-        (Some(x), Some(y)) => compare(x.as_any(), y.as_any(), left, depth + 1, true),
+        (Some(x), Some(y)) => compare(x.as_any(), y.as_any(), left, depth + 1),
         (None, None) => Ok(true),
         _ => Ok(false),
     }
@@ -305,15 +384,14 @@ pub(crate) fn is_python_class(class: &Bound<'_, PyType>) -> PyResult<bool> {
 fn sequence<'py>(
     same_length: bool,
     pairs: impl Iterator<Item = (Bound<'py, PyAny>, Bound<'py, PyAny>)>,
-    left: &mut usize,
+    left: &mut Comparison,
     depth: usize,
-    instances: bool,
 ) -> PyResult<bool> {
     if !same_length {
         return Ok(false);
     }
     for (x, y) in pairs {
-        if !compare(&x, &y, left, depth + 1, instances)? {
+        if !compare(&x, &y, left, depth + 1)? {
             return Ok(false);
         }
     }

@@ -15,6 +15,8 @@
 //! that no variable without a value is read where CPython does not look.
 
 #[cfg(all(Py_3_11, not(Py_3_15)))]
+mod called;
+#[cfg(all(Py_3_11, not(Py_3_15)))]
 mod frame;
 #[cfg(not(Py_3_11))]
 mod frame_object;
@@ -62,6 +64,8 @@ use nested as watching;
 #[cfg(all(Py_3_11, not(Py_3_12)))]
 use tracing as watching;
 
+#[cfg(all(Py_3_11, not(Py_3_15)))]
+pub use called::called;
 #[cfg(all(Py_3_11, not(Py_3_15)))]
 pub use padding::{make_room, make_room_in_new};
 pub use watched::{Armed, armed};
@@ -153,6 +157,14 @@ pub fn runs(py: Python<'_>, generator: &Bound<'_, PyAny>) -> Option<bool> {
         let _ = generator;
         None
     }
+}
+
+/// The function of a call in progress, where the layout of frames is known.
+#[cfg(not(all(Py_3_11, not(Py_3_15))))]
+pub fn called<'py>(
+    _frame: &Bound<'py, pyo3::types::PyFrame>,
+) -> Option<Bound<'py, pyo3::types::PyFunction>> {
+    None
 }
 
 /// Makes room in generators where they can be moved.

@@ -42,31 +42,15 @@ impl<'py> Stage<'_, 'py> {
         let Some(cause) = self.cause_in_class(module, path, &member.facts, values, plain) else {
             return Ok(false);
         };
-        let names: Vec<String> = qualname.clone();
         let mut reason = self.impurity(module, &member.facts);
         if reason.is_none() {
-            let text = self.text(module);
-            let mut skeleton = Skeleton::new(&text, outline);
-            for (_, outer) in path {
-                skeleton = skeleton.class(outer);
-            }
-            let unit = self.compile(module, &skeleton.statement(member).finish())?;
-            let locals = live.copy()?;
-            let (_, definition) = path[path.len() - 1];
-            super::scope::hide(&locals, &super::scope::bound_below(definition, &[member]))?;
-            let Some(body) = codes::class_body(&unit, &names)? else {
-                return Ok(false);
+            let noted = self
+                .as_made
+                .get(&(class.as_ptr() as usize, member.span.start));
+            let untouched = match noted {
+                Some(untouched) => *untouched,
+                None => self.is_as_made(module, class, path, member, outline)?,
             };
-            let before = self.live_dict(module).copy()?;
-            let start = path[0].0.head.start;
-            let mut view = self.view_before(module, start, &member.facts, &before)?;
-            let ran = codes::execute(&body, &before, Some(&locals));
-            view.leave()?;
-            let untouched = ran.is_ok()
-                && member.binds.iter().map(|name| crate::instances::mangle(&path[path.len() - 1].1.name, name)).all(|name| {
-                    let name = name.as_str();
-                    matches!((live.get_item(name), locals.get_item(name)), (Ok(Some(a)), Ok(Some(b))) if values::alike(&a, &b))
-                });
             if untouched {
                 return Ok(true);
             }
@@ -77,6 +61,85 @@ impl<'py> Stage<'_, 'py> {
         entry.reason = format!("depends on {cause}; {}", reason.unwrap_or_default());
         entry.advice = "# hotswap: rerun".to_string();
         Ok(false)
+    }
+
+    /// Whether nobody has changed what a statement of a class body made, which is known to
+    /// be harmless.
+    fn is_as_made(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        path: &[(&ClassDef, &ClassDef)],
+        member: &Statement,
+        outline: &Arc<Outline>,
+    ) -> PyResult<bool> {
+        let names: Vec<String> = path.iter().map(|(_, class)| class.name.clone()).collect();
+        let live = cpython::type_dict(class);
+        let text = self.text(module);
+        let mut skeleton = Skeleton::new(&text, outline);
+        for (_, outer) in path {
+            skeleton = skeleton.class(outer);
+        }
+        let unit = self.compile(module, &skeleton.statement(member).finish())?;
+        let locals = live.copy()?;
+        let (_, definition) = path[path.len() - 1];
+        super::scope::hide(&locals, &super::scope::bound_below(definition, &[member]))?;
+        let Some(body) = codes::class_body(&unit, &names)? else {
+            return Ok(false);
+        };
+        let before = self.live_dict(module).copy()?;
+        let start = path[0].0.head.start;
+        let mut view = self.view_before(module, start, &member.facts, &before)?;
+        let ran = codes::execute(&body, &before, Some(&locals));
+        view.leave()?;
+        if ran.is_err() {
+            return Ok(false);
+        }
+        for name in &member.binds {
+            let name = crate::instances::mangle(&definition.name, name);
+            match (live.get_item(&name)?, locals.get_item(&name)?) {
+                (Some(live), Some(made)) if values::alike(&live, &made) => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Notes which values of a class nobody has changed, before the update changes what they
+    /// were made of: the class itself has its turn only after the commit.
+    pub(crate) fn note_as_made(
+        &mut self,
+        module: usize,
+        old: &Statement,
+        new: &Statement,
+        change: &Change,
+        outline: &Arc<Outline>,
+    ) -> PyResult<()> {
+        let (Change::Class(change), Some(before), Some(after)) = (change, old.class(), new.class())
+        else {
+            return Ok(());
+        };
+        let live = self.live_dict(module).get_item(&after.name)?;
+        let Some(class) = live.and_then(|live| live.cast_into::<PyType>().ok()) else {
+            return Ok(());
+        };
+        for step in change
+            .steps
+            .iter()
+            .filter(|step| step.change == Change::Same)
+        {
+            let member = &after.body[step.new];
+            if matches!(member.kind, Kind::Assign { .. })
+                && !member.facts.reads.is_empty()
+                && self.impurity(module, &member.facts).is_none()
+            {
+                let path = [(before, after)];
+                let untouched = self.is_as_made(module, &class, &path, member, outline)?;
+                let key = (class.as_ptr() as usize, member.span.start);
+                self.as_made.insert(key, untouched);
+            }
+        }
+        Ok(())
     }
 
     /// Whether a base of an unchanged class is another object now.

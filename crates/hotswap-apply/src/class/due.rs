@@ -303,7 +303,12 @@ impl<'py> Stage<'_, 'py> {
         let names: Vec<String> = names.split('.').map(str::to_string).collect();
         let hidden = self.bound_below_member(module, &names, member);
         let scope = self.class_scope(module, class, &hidden)?;
-        let merged = self.merge_display(module, name, was, now, before, member, &scope)?;
+        let derived = before.is_some_and(|before| before.fingerprint == member.fingerprint);
+        let merged = match derived && was.get_type().is(now.get_type()) {
+            // It was found to be as the old inputs had made it.
+            true => Some(now.clone()),
+            false => self.merge_display(module, name, was, now, before, member, &scope)?,
+        };
         let Some(content) = merged else {
             return Ok(false);
         };

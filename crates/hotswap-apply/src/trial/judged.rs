@@ -2,21 +2,70 @@
 
 use std::collections::{HashMap, HashSet};
 
-use hotswap_plan::{is_pure_builtin, is_pure_library, makes_fresh_object};
+use hotswap_plan::{is_pure_library, makes_fresh_object};
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
-use pyo3::types::{PyCFunction, PyDict, PyFunction, PyModule, PyTuple, PyType};
+use pyo3::types::{PyCFunction, PyDict, PyFunction, PyInt, PyModule, PyTuple, PyType};
 
 use crate::values;
 
 /// A store whose target is looked at before it happens.
 pub(super) struct Check {
-    /// The name, and the attributes taken from it.
-    pub path: Vec<String>,
-    /// The name is one of the module.
-    pub global: bool,
-    /// Something that cannot be changed in place will do: it is replaced.
-    pub plain: bool,
+    /// The name that it is reached through.
+    pub name: String,
+    /// Where that name stands.
+    pub scope: Scope,
+    /// What is taken from there, one after the other.
+    pub steps: Vec<Step>,
+    /// What else will do than a target that may be written to.
+    pub unless: Unless,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unless {
+    Nothing,
+    /// Something that cannot be changed in place: it is replaced.
+    Plain,
+    /// Something whose `__dict__` is not made when it is asked for: that of others would be
+    /// taken for a new object.
+    KeepsDict,
+}
+
+impl Check {
+    /// As the source names the target.
+    pub(super) fn target(&self) -> String {
+        let mut text = self.name.clone();
+        for step in &self.steps {
+            match step {
+                Step::Attribute(name) => text.extend([".", name]),
+                Step::Item(_) => text.push_str("[...]"),
+            }
+        }
+        text
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    Local,
+    Global,
+    /// What is stored to is the cell of a name of an outer function.
+    Cell,
+}
+
+/// How one object leads to another.
+#[derive(Clone)]
+pub(super) enum Step {
+    Attribute(String),
+    /// What a builtin container holds at this key.
+    Item(Key),
+}
+
+#[derive(Clone)]
+pub(super) enum Key {
+    Local(String),
+    Text(String),
+    Number(u32),
 }
 
 #[derive(Default)]
@@ -27,14 +76,19 @@ pub(super) struct Judgement {
     pub checks: HashMap<u32, Check>,
     /// It names `setattr` or `delattr`, and what it calls them with is among the checks.
     pub sets_by_name: bool,
-    /// It calls `vars`, and only reads what that gives.
+    /// It calls `vars`, and only reads what that gives, or its argument is among the checks.
     pub reads_vars: bool,
+    /// It assigns names of the namespace that it runs in.
+    pub binds_names: bool,
 }
 
 struct Instruction {
     name: String,
     /// The name, or what `dis` shows for a constant.
     text: Option<String>,
+    is_number: bool,
+    /// Those in a constant.
+    names: Vec<String>,
     argument: u32,
     offset: u32,
     /// How much higher the stack is afterwards.
@@ -73,16 +127,25 @@ impl Judgement {
         let this = &all[at];
         let text = this.text.as_deref().unwrap_or_default();
         let slot = match this.name.as_str() {
-            "STORE_GLOBAL" | "DELETE_GLOBAL" | "STORE_NAME" | "DELETE_NAME" => {
+            "STORE_GLOBAL" | "DELETE_GLOBAL" => {
                 return Ok(Err("assigns a global name".to_string()));
             }
+            "STORE_NAME" | "DELETE_NAME" => {
+                self.binds_names = true;
+                return Ok(Ok(()));
+            }
+            "IMPORT_NAME" if only_looks_up(all, at, frame)? => return Ok(Ok(())),
             "IMPORT_NAME" | "IMPORT_STAR" => return Ok(Err("imports".to_string())),
             "LOAD_BUILD_CLASS" => return Ok(Err("makes a class".to_string())),
             "STORE_DEREF" | "DELETE_DEREF" => {
-                return Ok(match own.contains(text) {
-                    true => Ok(()),
-                    false => Err("assigns a nonlocal name".to_string()),
-                });
+                if !own.contains(text) {
+                    self.insert(
+                        this,
+                        (text.to_string(), Scope::Cell, Vec::new()),
+                        Unless::Nothing,
+                    );
+                }
+                return Ok(Ok(()));
             }
             "LOAD_GLOBAL" | "LOAD_NAME" => return self.look_global(all, at, frame),
             name if name.starts_with("LOAD_ATTR")
@@ -91,12 +154,12 @@ impl Judgement {
             {
                 return Ok(self.look_attribute(all, at));
             }
-            "STORE_ATTR" | "DELETE_ATTR" => (0, false),
-            "STORE_SUBSCR" | "DELETE_SUBSCR" => (1, false),
-            "STORE_SLICE" => (2, false),
+            "STORE_ATTR" | "DELETE_ATTR" => (0, Unless::Nothing),
+            "STORE_SUBSCR" | "DELETE_SUBSCR" => (1, Unless::Nothing),
+            "STORE_SLICE" => (2, Unless::Nothing),
             // The operators with an assignment follow the others.
-            "BINARY_OP" if this.argument >= 13 => (1, true),
-            name if name.starts_with("INPLACE_") => (1, true),
+            "BINARY_OP" if (13..26).contains(&this.argument) => (1, Unless::Plain),
+            name if name.starts_with("INPLACE_") => (1, Unless::Plain),
             _ => return Ok(Ok(())),
         };
         Ok(self.check(all, at, slot.0, slot.1))
@@ -108,14 +171,14 @@ impl Judgement {
         all: &[Instruction],
         at: usize,
         depth: i64,
-        plain: bool,
+        unless: Unless,
     ) -> Result<(), String> {
         let unknown = || Err("changes something that is not known".to_string());
         let Some(maker) = producer(all, at, depth) else {
             return unknown();
         };
         let maker = &all[maker];
-        if plain && maker.name == "LOAD_CONST" {
+        if unless == Unless::Plain && maker.name == "LOAD_CONST" {
             return Ok(());
         }
         if matches!(
@@ -124,29 +187,33 @@ impl Judgement {
         ) {
             return Ok(());
         }
-        let Some((path, global)) = path_of(all, maker) else {
+        let Some(path) = path_of(all, maker) else {
             return unknown();
         };
-        self.insert(&all[at], path, global, plain);
+        self.insert(&all[at], path, unless);
         Ok(())
     }
 
-    fn insert(&mut self, at: &Instruction, path: Vec<String>, global: bool, plain: bool) {
+    fn insert(&mut self, at: &Instruction, path: Path, unless: Unless) {
         for offset in (at.first..=at.offset).step_by(2) {
-            let path = path.clone();
-            self.checks.insert(
-                offset,
-                Check {
-                    path,
-                    global,
-                    plain,
-                },
-            );
+            let (name, scope, steps) = path.clone();
+            let check = Check {
+                name,
+                scope,
+                steps,
+                unless,
+            };
+            self.checks.insert(offset, check);
         }
     }
 
     /// `setattr(x, ...)`: `x` is looked at where it is read.
-    fn check_first_argument(&mut self, all: &[Instruction], at: usize) -> Result<(), String> {
+    fn check_first_argument(
+        &mut self,
+        all: &[Instruction],
+        at: usize,
+        unless: Unless,
+    ) -> Result<(), String> {
         let mut next = at + 1;
         while all.get(next).is_some_and(|each| each.name == "PUSH_NULL") {
             next += 1;
@@ -159,9 +226,9 @@ impl Judgement {
         if follows.name.starts_with("LOAD_ATTR") || argument.is_target {
             return Err("sets an attribute of something that is not known".to_string());
         }
-        let path = argument.text.clone().into_iter().collect();
+        let name = argument.text.clone().unwrap_or_default();
         // Before the instruction after it: two loads may be one instruction.
-        self.insert(argument, path, false, false);
+        self.insert(argument, (name, Scope::Local, Vec::new()), unless);
         Ok(())
     }
 
@@ -170,11 +237,13 @@ impl Judgement {
         let text = this.text.as_deref().unwrap_or_default();
         match text {
             "__setattr__" | "__delattr__" if !this.name.starts_with("LOAD_SUPER") => {
-                self.check_first_argument(all, at)
+                self.check_first_argument(all, at, Unless::Nothing)
             }
             "__setattr__" | "__delattr__" | "__setitem__" | "__delitem__" | "__iadd__"
             | "__ior__" | "__setstate__" => Err(format!("calls {text}()")),
-            "__dict__" if !is_only_read(all, at + 1) => Err("takes hold of a __dict__".to_string()),
+            "__dict__" if !is_only_read(all, at + 1) => self
+                .check(all, at, 0, Unless::KeepsDict)
+                .map_err(|_| "takes hold of a __dict__".to_string()),
             _ => Ok(()),
         }
     }
@@ -197,14 +266,16 @@ impl Judgement {
         };
         if matches!(name, "setattr" | "delattr") && object.is_instance_of::<PyCFunction>() {
             self.sets_by_name = true;
-            return Ok(self.check_first_argument(all, at));
+            return Ok(self.check_first_argument(all, at, Unless::Nothing));
         }
         if name == "vars" && object.is_instance_of::<PyCFunction>() {
             let call = (at + 1..all.len().min(at + 5)).find(|at| is_call(&all[*at]));
-            self.reads_vars = call.is_some_and(|call| is_only_read(all, call + 1));
-            return Ok(match self.reads_vars {
+            self.reads_vars = true;
+            return Ok(match call.is_some_and(|call| is_only_read(all, call + 1)) {
                 true => Ok(()),
-                false => Err("takes hold of a __dict__".to_string()),
+                false => self
+                    .check_first_argument(all, at, Unless::KeepsDict)
+                    .map_err(|_| "takes hold of a __dict__".to_string()),
             });
         }
         let mut next = at + 1;
@@ -228,6 +299,42 @@ impl Judgement {
     }
 }
 
+/// Whether an import finds all that it asks for among the modules that are loaded.
+fn only_looks_up(all: &[Instruction], at: usize, frame: &Bound<'_, PyAny>) -> PyResult<bool> {
+    // Its level and the names that it takes were put on the stack before it.
+    let (Some(level), Some(taken)) = (at.checked_sub(2), at.checked_sub(1)) else {
+        return Ok(false);
+    };
+    let Some(level) = all[level].text.as_ref().and_then(|text| text.parse().ok()) else {
+        return Ok(false);
+    };
+    let mut name = all[at].text.clone().unwrap_or_default();
+    if level > 0 {
+        let package = frame.getattr("f_globals")?.get_item("__package__")?;
+        let package: String = package.extract().unwrap_or_default();
+        let Some(above) = package.rsplitn(level, '.').last() else {
+            return Ok(false);
+        };
+        name = match name.is_empty() {
+            true => above.to_string(),
+            false => format!("{above}.{name}"),
+        };
+    }
+    let modules = frame.py().import("sys")?.getattr("modules")?;
+    let Some(module) = modules.cast_into::<PyDict>()?.get_item(name)? else {
+        return Ok(false);
+    };
+    let Ok(module) = module.cast_into::<PyModule>() else {
+        return Ok(false);
+    };
+    for name in &all[taken].names {
+        if !module.dict().contains(name)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Whether a call of this object, if it comes to one, is seen or harmless.
 fn is_known(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     if let Ok(class) = object.cast::<PyType>() {
@@ -235,13 +342,13 @@ fn is_known(object: &Bound<'_, PyAny>) -> PyResult<bool> {
         let name: String = class.getattr("__qualname__")?.extract().unwrap_or_default();
         return Ok(values::is_python_class(class)?
             || class.is_subclass_of::<PyBaseException>()?
-            || (home == "builtins"
-                && (is_pure_builtin(&name)
-                    || matches!(
-                        name.as_str(),
-                        "super" | "object" | "type" | "property" | "classmethod" | "staticmethod"
-                    )))
-            || home == "types"
+            // Making something of a builtin class, and that of most others in C, only makes it.
+            || matches!(
+                home.as_str(),
+                "builtins" | "types" | "datetime" | "decimal" | "array" | "re"
+            )
+            || (home == "weakref" && matches!(name.as_str(), "ReferenceType" | "ProxyType"))
+            || (home == "functools" && name == "_lru_cache_wrapper")
             || is_pure_library(&home, &name)
             || makes_fresh_object(&home, &name));
     }
@@ -279,25 +386,43 @@ fn is_local(each: &Instruction) -> bool {
         && each.text.is_some()
 }
 
-/// The names that an instruction reads a value through.
-fn path_of(all: &[Instruction], maker: &Instruction) -> Option<(Vec<String>, bool)> {
-    let text = maker.text.clone()?;
+/// A name, where it stands, and what is taken from there.
+type Path = (String, Scope, Vec<Step>);
+
+/// The way on which an instruction reads a value.
+fn path_of(all: &[Instruction], maker: &Instruction) -> Option<Path> {
     if is_local(maker) {
-        return Some((vec![text], false));
+        return Some((maker.text.clone()?, Scope::Local, Vec::new()));
     }
-    if matches!(maker.name.as_str(), "LOAD_GLOBAL" | "LOAD_NAME") {
-        return Some((vec![text], true));
+    let at = all.iter().position(|each| std::ptr::eq(each, maker))?;
+    match maker.name.as_str() {
+        "LOAD_GLOBAL" | "LOAD_NAME" => Some((maker.text.clone()?, Scope::Global, Vec::new())),
+        "LOAD_ATTR" => {
+            let (name, scope, mut steps) = path_of(all, &all[producer(all, at, 0)?])?;
+            steps.push(Step::Attribute(maker.text.clone()?));
+            Some((name, scope, steps))
+        }
+        name if is_subscript(name, maker.argument) => {
+            let key = &all[producer(all, at, 0)?];
+            let key = match key.name.as_str() {
+                _ if is_local(key) => Key::Local(key.text.clone()?),
+                "LOAD_CONST" | "LOAD_SMALL_INT" => match key.is_number {
+                    true => Key::Number(key.text.as_ref()?.parse().ok()?),
+                    false => Key::Text(key.text.clone()?),
+                },
+                _ => return None,
+            };
+            let (name, scope, mut steps) = path_of(all, &all[producer(all, at, 1)?])?;
+            steps.push(Step::Item(key));
+            Some((name, scope, steps))
+        }
+        _ => None,
     }
-    if maker.name == "LOAD_ATTR" {
-        let at = all
-            .iter()
-            .position(|each| std::ptr::eq(each, maker))
-            .unwrap_or(0);
-        let (mut path, global) = path_of(all, &all[producer(all, at, 0)?])?;
-        path.push(text);
-        return Some((path, global));
-    }
-    None
+}
+
+/// Since CPython 3.14 it is one of the operators.
+fn is_subscript(name: &str, argument: u32) -> bool {
+    name == "BINARY_SUBSCR" || (name == "BINARY_OP" && argument == 26)
 }
 
 /// The instruction that put what lies so deep on the stack before this one.
@@ -310,11 +435,12 @@ fn producer(all: &[Instruction], at: usize, depth: i64) -> Option<usize> {
         at = at.checked_sub(1)?;
         let each = &all[at];
         let name = each.name.as_str();
-        if each.is_jump
-            || matches!(name, "COPY" | "SWAP" | "DUP_TOP" | "DUP_TOP_TWO")
-            || name.starts_with("ROT_")
-        {
+        if each.is_jump {
             return None;
+        }
+        if let Some(below) = below_shuffle(name, i64::from(each.argument), depth) {
+            depth = below;
+            continue;
         }
         let pushes = match name {
             "RESUME" | "NOP" | "CACHE" | "PRECALL" | "KW_NAMES" | "MAKE_CELL"
@@ -338,6 +464,34 @@ fn producer(all: &[Instruction], at: usize, depth: i64) -> Option<usize> {
             return None;
         }
     }
+}
+
+/// How deep what lies so deep after an instruction that only moves and copies lay before it.
+fn below_shuffle(name: &str, argument: i64, depth: i64) -> Option<i64> {
+    let copied = |count: i64| match depth < count {
+        true => depth,
+        false => depth - count,
+    };
+    // The top goes down below so many others.
+    let turned = |count: i64| match depth {
+        _ if depth >= count => depth,
+        _ if depth == count - 1 => 0,
+        _ => depth + 1,
+    };
+    Some(match name {
+        "COPY" if depth == 0 => argument - 1,
+        "COPY" => depth - 1,
+        "SWAP" if depth == 0 => argument - 1,
+        "SWAP" if depth == argument - 1 => 0,
+        "SWAP" => depth,
+        "DUP_TOP" => copied(1),
+        "DUP_TOP_TWO" => copied(2),
+        "ROT_TWO" => turned(2),
+        "ROT_THREE" => turned(3),
+        "ROT_FOUR" => turned(4),
+        "ROT_N" => turned(argument),
+        _ => return None,
+    })
 }
 
 fn read(code: &Bound<'_, PyAny>) -> PyResult<Vec<Instruction>> {
@@ -371,6 +525,8 @@ fn read(code: &Bound<'_, PyAny>) -> PyResult<Vec<Instruction>> {
             Ok(Instruction {
                 name: name.to_string(),
                 text,
+                is_number: value.is_exact_instance_of::<PyInt>(),
+                names: value.extract().unwrap_or_default(),
                 argument: argument.extract().unwrap_or(0),
                 offset,
                 effect,
@@ -391,7 +547,9 @@ fn read(code: &Bound<'_, PyAny>) -> PyResult<Vec<Instruction>> {
             }
         } else {
             let by = effect.call((opcode, argument.clone()), Some(&keywords))?;
-            all.push(made(&name, value.extract().ok(), by.extract()?)?);
+            let number = || value.extract().ok().map(|number: u32| number.to_string());
+            let text = value.extract().ok().or_else(number);
+            all.push(made(&name, text, by.extract()?)?);
         }
         first = None;
     }
