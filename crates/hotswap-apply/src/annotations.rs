@@ -1,6 +1,11 @@
 //! `__annotations__` of modules and classes.
 
-use hotswap_plan::{Change, ClassChange, ClassDef, Kind, Outline, Skeleton, Statement};
+use std::sync::Arc;
+
+use hotswap_plan::{
+    Change, ClassChange, ClassDef, Expression, FunctionChange, FunctionDef, Kind, Outline, Pragma,
+    Skeleton, Statement,
+};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
@@ -157,6 +162,59 @@ impl<'py> Stage<'_, 'py> {
         false
     }
 
+    /// Annotations of an unchanged function that read something which changed.
+    pub(crate) fn derive_annotations(
+        &mut self,
+        module: usize,
+        old: &Statement,
+        new: &Statement,
+        outline: &Arc<Outline>,
+    ) -> PyResult<()> {
+        let Some(function) = new.function() else {
+            return Ok(());
+        };
+        if are_deferred_or_text(outline) || new.pragma == Some(Pragma::Keep) {
+            return Ok(());
+        }
+        let mut cause = None;
+        for annotation in annotations_of(function) {
+            let facts = &annotation.facts;
+            if let Some(found) = self.cause(module, facts)
+                && self.impurity(module, facts).is_none()
+                && (!self.must_wait(module, facts) || self.can_show(module, facts))
+            {
+                cause = Some(found);
+            }
+        }
+        let Some(cause) = cause else {
+            return Ok(());
+        };
+        let namespace = self.namespace(module)?;
+        let text = self.text(module);
+        let skeleton = Skeleton::new(&text, outline).function(new, function, &[], true);
+        let code = self.compile(module, &skeleton.finish())?;
+        let mut view = self.view_at(module, new.span.start, &new.facts, &namespace)?;
+        let made = self.make(&code, &namespace, None, &function.name);
+        view.leave()?;
+        let made = match made {
+            Ok(made) => made,
+            Err(error) => {
+                let entry = self.entry(module, &function.name, Some(new), "function", "stale");
+                entry.reason = format!("its annotations read {cause}; {error}");
+                return Ok(());
+            }
+        };
+        let change = FunctionChange {
+            defaults: Vec::new(),
+            annotations: true,
+        };
+        if self.patch_function(module, old, new, &change, &made, None)? > 0 {
+            self.entry(module, &function.name, Some(new), "function", "patched")
+                .reason = format!("its annotations read {cause}");
+        }
+        Ok(())
+    }
+
     /// `__annotations__` of an edited module: the names that the source annotates, in
     /// its order, then those that the program added.
     pub(crate) fn settle_annotations(&mut self, module: usize) -> PyResult<()> {
@@ -221,6 +279,19 @@ impl<'py> Stage<'_, 'py> {
         }
         Ok(())
     }
+}
+
+/// Whether annotations are not evaluated together with what they stand at.
+pub(crate) fn are_deferred_or_text(outline: &Outline) -> bool {
+    cfg!(Py_3_14) || outline.futures.iter().any(|name| name == "annotations")
+}
+
+/// The annotations of the parameters of a function and of what it returns.
+pub(crate) fn annotations_of(function: &FunctionDef) -> impl Iterator<Item = &Expression> {
+    let parameters = function.parameters.iter();
+    parameters
+        .filter_map(|parameter| parameter.annotation.as_ref())
+        .chain(function.returns.as_ref())
 }
 
 /// Whether annotations of a module are evaluated only when somebody asks for them (PEP 649).

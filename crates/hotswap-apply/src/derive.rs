@@ -165,6 +165,7 @@ impl<'py> Stage<'_, 'py> {
                 if self.derive_decorators(module, old, statement, outline)? {
                     return Ok(());
                 }
+                self.derive_annotations(module, old, statement, outline)?;
                 self.derive_defaults(module, old, statement, None)
             }
             Kind::Class(_) => self.derive_class(module, old, statement, outline),

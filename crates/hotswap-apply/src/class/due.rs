@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyType};
 use rustc_hash::FxHashSet;
 
 use super::scope::bound_below;
+use crate::annotations::{annotations_of, are_deferred_or_text};
 use crate::codes;
 use crate::fault;
 use crate::stage::{Changed, LateMember, Stage};
@@ -51,10 +52,18 @@ impl<'py> Stage<'_, 'py> {
                     step.change = Change::Run;
                 } else if unchanged && !step.renamed {
                     let due = self.derived_defaults(module, class, path, member, &values)?;
-                    if !due.is_empty() {
+                    let annotations = !are_deferred_or_text(outline)
+                        && annotations_of(function).any(|annotation| {
+                            let facts = &annotation.facts;
+                            self.cause_in_class(module, path, facts, &values, false)
+                                .is_some()
+                                && self.impurity(module, facts).is_none()
+                                && (!self.must_wait(module, facts) || self.can_show(module, facts))
+                        });
+                    if !due.is_empty() || annotations {
                         step.change = Change::Function(FunctionChange {
                             defaults: due,
-                            annotations: false,
+                            annotations,
                         });
                     }
                 }
