@@ -224,7 +224,7 @@ pub(crate) fn held_functions<'py>(function: &Bound<'py, PyAny>) -> Vec<Bound<'py
 
 /// The names that a code object, and those inside it, look up outside.
 pub(crate) fn global_names(code: &Bound<'_, PyAny>, names: &mut FxHashSet<String>) -> PyResult<()> {
-    names.extend(code.getattr("co_names")?.extract::<Vec<String>>()?);
+    names.extend(hotswap_cpython::code::global_names(code.cast()?)?);
     for inner in codes::nested(code)? {
         global_names(&inner, names)?;
     }

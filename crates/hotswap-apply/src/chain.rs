@@ -558,6 +558,17 @@ impl<'py> Stage<'_, 'py> {
             container: live.clone(),
             content: content.clone(),
         });
+        self.show_stand_in(namespace, name, content, live)
+    }
+
+    /// Lets later statements see what a live object is going to be.
+    pub(crate) fn show_stand_in(
+        &mut self,
+        namespace: &Bound<'py, PyDict>,
+        name: &str,
+        content: Bound<'py, PyAny>,
+        live: Bound<'py, PyAny>,
+    ) -> PyResult<()> {
         if !self.committed {
             namespace.set_item(name, &content)?;
             self.stand_ins.push(StandIn {

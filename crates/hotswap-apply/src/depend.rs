@@ -21,6 +21,9 @@ impl<'py> Stage<'_, 'py> {
         }
         let prefixes = (1..=path.len()).map(|length| path[..length].join("."));
         let changes = prefixes.filter_map(|name| self.changed.get(&(module, name)).copied());
+        // Which members there are and what they hold is what is read there, not their code.
+        let whole = path.iter().skip(1).any(|part| part == "__dict__");
+        let changes = changes.filter(|change| !whole || *change == Changed::Value);
         // Of a class with new code and an attribute with another value the value counts.
         let found = changes.reduce(|first, next| match next {
             Changed::Value => next,
@@ -39,11 +42,9 @@ impl<'py> Stage<'_, 'py> {
             .filter(|at| *at > 0)
         {
             let members = format!("{}.", path[..at].join("."));
-            if self
-                .changed
-                .keys()
-                .any(|(of, name)| *of == module && name.starts_with(&members))
-            {
+            if self.changed.iter().any(|((of, name), change)| {
+                *of == module && name.starts_with(&members) && *change == Changed::Value
+            }) {
                 return Some(Changed::Value);
             }
         }

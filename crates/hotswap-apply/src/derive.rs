@@ -267,6 +267,7 @@ impl<'py> Stage<'_, 'py> {
                 {
                     self.bind(module, name, Some(was.clone()))?;
                     self.changed.insert((module, name.clone()), Changed::Value);
+                    self.show_stand_in(&namespace, name, now, was.clone())?;
                     continue;
                 }
                 if let Some(was) = &was

@@ -1,10 +1,10 @@
 //! Code objects: their file, and the constants of a live one.
 
-use crate::once::intern;
+use crate::once::{Once, intern};
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyCode, PyTuple};
+use pyo3::types::{PyBytes, PyCode, PyTuple};
 
 use crate::layout::{BODY, WORD, find_pointer, only, place, points_to, size_of_body, verify};
 use crate::names;
@@ -54,6 +54,61 @@ pub fn replace_code_constant(
         }
     }
     Ok(replaced)
+}
+
+/// The names that a code object itself looks up in its module and among the builtins, or
+/// assigns there; those of attributes are in `co_names` as well. Those of
+/// class bodies and of modules count.
+///
+/// The numbers of the instructions are those of the module `opcode`; since CPython 3.11 the
+/// lowest bit of what `LOAD_GLOBAL` says means something else (`Python/bytecodes.c`).
+pub fn global_names(code: &Bound<'_, PyCode>) -> PyResult<Vec<String>> {
+    const NAMED: [&str; 7] = [
+        "LOAD_GLOBAL",
+        "LOAD_NAME",
+        "LOAD_FROM_DICT_OR_GLOBALS",
+        "STORE_GLOBAL",
+        "DELETE_GLOBAL",
+        "STORE_NAME",
+        "DELETE_NAME",
+    ];
+    static NUMBERS: Once<Option<(u8, Vec<Option<u8>>)>> = Once::new();
+    let py = code.py();
+    let names: Vec<String> = code.getattr(intern!(py, "co_names"))?.extract()?;
+    let numbers = NUMBERS.get_or_init(|| {
+        let all = py.import("opcode").ok()?.getattr("opmap").ok()?;
+        let number = |name: &str| all.get_item(name).ok()?.extract::<u8>().ok();
+        let prefix = number("EXTENDED_ARG")?;
+        Some((prefix, NAMED.iter().map(|name| number(name)).collect()))
+    });
+    let Some((prefix, named)) = numbers else {
+        return Ok(names);
+    };
+    let text = code.getattr(intern!(py, "co_code"))?;
+    let text: &[u8] = text.cast::<PyBytes>()?.as_bytes();
+    let mut found = Vec::new();
+    let mut high = 0;
+    for unit in text.chunks_exact(2) {
+        let argument = high | usize::from(unit[1]);
+        if unit[0] == *prefix {
+            high = argument << 8;
+            continue;
+        }
+        high = 0;
+        let Some(which) = named.iter().position(|each| *each == Some(unit[0])) else {
+            continue;
+        };
+        let at = match which {
+            0 if cfg!(Py_3_11) => argument >> 1,
+            _ => argument,
+        };
+        if let Some(name) = names.get(at)
+            && !found.contains(name)
+        {
+            found.push(name.clone());
+        }
+    }
+    Ok(found)
 }
 
 /// The file that `code` says it was compiled from.
@@ -188,4 +243,28 @@ pub(crate) fn specimen<'py>(
     let code = code.call_method(intern!(py, "replace"), (), Some(&changes))?;
     code.cast_into()
         .map_err(|_| PyValueError::new_err("compile returned no code object"))
+}
+
+#[cfg(test)]
+mod tests {
+    use pyo3::types::PyDict;
+
+    use super::*;
+
+    #[test]
+    fn names_of_attributes_are_no_global_names() {
+        Python::attach(|py| {
+            let many: String = (0..300).map(|at| format!("    a{at}\n")).collect();
+            let source =
+                format!("def f(x):\n{many}    x.attribute = len(x.other)\n    last.third\n");
+            let scope = PyDict::new(py);
+            let source = std::ffi::CString::new(source).unwrap();
+            py.run(&source, Some(&scope), None).unwrap();
+            let function = scope.get_item("f").unwrap().unwrap();
+            let code = function.getattr("__code__").unwrap().cast_into().unwrap();
+            let names = global_names(&code).unwrap();
+            assert_eq!(names.len(), 302);
+            assert_eq!(names[300..], ["len", "last"]);
+        });
+    }
 }
