@@ -69,7 +69,6 @@ impl<'py> Stage<'_, 'py> {
         if name.is_none() && names.iter().all(known) {
             return Ok(true);
         }
-        let live = self.live_dict(module);
         let (before, after) = (all_links(&old_outline, &names), all_links(outline, &names));
         let bound_first = names.iter().all(|name| {
             let first = links(outline, name).first().copied();
@@ -84,27 +83,15 @@ impl<'py> Stage<'_, 'py> {
             let facts = &outline.statements[*link].facts;
             self.must_wait(module, facts) && !self.can_show(module, facts)
         });
-        if waits || !bound_first || !harmless(&old_outline, &before) || !harmless(outline, &after) {
+        if waits || !bound_first || !harmless(outline, &after) {
             return Ok(false);
         }
-        let Some(base) = self.run_apart(
-            module,
-            &live,
-            &old_text,
-            &old_outline,
-            &before,
-            &names,
-            false,
-        )?
-        else {
+        let replayed = harmless(&old_outline, &before);
+        if !replayed && !self.is_as_imported(module, &names) {
             return Ok(false);
-        };
-        for name in &names {
-            match (base.get_item(name)?, live.get_item(name)?) {
-                (Some(base), Some(now)) if values::equal(&base, &now) => {}
-                (None, None) => {}
-                _ => return Ok(false),
-            }
+        }
+        if replayed && !self.is_as_replayed(module, &names, &old_text, &old_outline, &before)? {
+            return Ok(false);
         }
         let (last, own) = (after[after.len() - 1], holder_of(outline, statement));
         if let Some(own) = own
@@ -132,6 +119,30 @@ impl<'py> Stage<'_, 'py> {
             None => statement.label(&self.text(module)),
         };
         self.run_links(module, statement, &names, &label, outline)
+    }
+
+    /// Whether some names hold what the old statements that make them give once more.
+    fn is_as_replayed(
+        &mut self,
+        module: usize,
+        names: &[String],
+        old_text: &Arc<str>,
+        old_outline: &Arc<Outline>,
+        before: &[usize],
+    ) -> PyResult<bool> {
+        let live = self.live_dict(module);
+        let base = self.run_apart(module, &live, old_text, old_outline, before, names, false)?;
+        let Some(base) = base else {
+            return Ok(false);
+        };
+        for name in names {
+            match (base.get_item(name)?, live.get_item(name)?) {
+                (Some(base), Some(now)) if values::equal(&base, &now) => {}
+                (None, None) => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     /// What a statement of a chain that waits for its last one gives to names of its own:

@@ -14,7 +14,10 @@ use crate::values;
 impl<'py> Stage<'_, 'py> {
     /// Derives statements of a module that was not edited.
     pub(crate) fn derive_module(&mut self, module: usize) -> PyResult<()> {
-        if self.changed.is_empty() && self.late_names.is_empty() {
+        if self.changed.is_empty()
+            && self.late_names.is_empty()
+            && !self.world.modules[module].may_read_other_data()
+        {
             return Ok(());
         }
         let Some(outline) = self.outline(module) else {
@@ -36,6 +39,9 @@ impl<'py> Stage<'_, 'py> {
         outline: &Arc<Outline>,
     ) -> PyResult<()> {
         let statement = &outline.statements[index];
+        if self.derive_data(module, index, outline)? {
+            return Ok(());
+        }
         if self.changed.is_empty()
             && self.late_names.is_empty()
             && self.early.is_empty()

@@ -34,6 +34,7 @@ mod doors;
 mod elements;
 mod enums;
 mod fault;
+mod first_values;
 mod frozen;
 mod function;
 mod guard;
@@ -76,6 +77,7 @@ pub use body::{Applicable, Part, applicable, is_code_of, move_body};
 pub use contents::set_order as restore_order;
 #[cfg(debug_assertions)]
 pub use fault::fail_at_step;
+pub use first_values::Readers;
 pub use import_words::import_words;
 pub use imports::resolve_import;
 pub use modules::Modules;

@@ -66,11 +66,27 @@ pub(crate) fn order(
     Ok(order)
 }
 
+/// Modules of the edited packages that read files which may have changed.
+fn read_other_data(world: &World, edits: &FxHashMap<usize, Edited>) -> Vec<usize> {
+    let package = |module: usize| {
+        let name = &world.modules[module].name;
+        name.split('.').next().unwrap_or_default()
+    };
+    let packages: FxHashSet<&str> = edits.keys().map(|module| package(*module)).collect();
+    let reads = |module: &usize| {
+        packages.contains(package(*module))
+            && !edits.contains_key(module)
+            && world.modules[*module].may_read_other_data()
+    };
+    (0..world.modules.len()).filter(reads).collect()
+}
+
 /// The included modules, each with the included ones that it imports.
 fn imports(world: &World, edits: &FxHashMap<usize, Edited>) -> FxHashMap<usize, Vec<usize>> {
     let mut sources: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
     let mut named: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
     let mut frontier: Vec<usize> = edits.keys().copied().collect();
+    frontier.extend(read_other_data(world, edits));
     sources.extend(frontier.iter().map(|module| (*module, Vec::new())));
     while !frontier.is_empty() {
         // Only what mentions the last part of a name can import it, or what names a package

@@ -170,10 +170,12 @@ pub(crate) struct Stage<'w, 'py> {
     pub chained: FxHashSet<(usize, String)>,
     /// Functions that are being judged, for those that call themselves.
     pub judged: std::cell::RefCell<Vec<usize>>,
-    /// Lines that nothing may come to while values are derived.
+    /// What names are bound to by this update.
+    pub bound: Vec<(usize, String, Option<Bound<'py, PyAny>>)>,
     /// Whether values of classes that have their turn after the commit were as their
     /// statements made them, by class and by the start of the statement.
     pub as_made: FxHashMap<(usize, u32), bool>,
+    /// Lines that nothing may come to while values are derived.
     pub doubts: std::cell::RefCell<Vec<crate::guard::Doubt>>,
     /// The last one that was come to, in words.
     pub came_to: std::cell::RefCell<Option<String>>,
@@ -320,6 +322,7 @@ impl<'w, 'py> Stage<'w, 'py> {
         {
             self.unbound.push((live.clone(), name.to_string(), was));
         }
+        self.bound.push((module, name.to_string(), value.clone()));
         self.transaction.set_item(&live, name, value);
         Ok(())
     }

@@ -243,6 +243,7 @@ pub fn update(
                     outcome.commit_ms = pause;
                     stage.transaction.settle();
                     stage.settle_lost();
+                    stage.settle_first_values();
                     if let Err(error) = stage.move_running() {
                         stage.notes.push(format!(
                             "calls that are inside old code were not looked for: {error}"
@@ -479,6 +480,7 @@ fn begin<'w, 'py>(
         lost: Vec::new(),
         chained: FxHashSet::default(),
         judged: std::cell::RefCell::default(),
+        bound: Vec::new(),
         as_made: FxHashMap::default(),
         doubts: std::cell::RefCell::default(),
         came_to: std::cell::RefCell::default(),

@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 
 use crate::ahead::Ahead;
 use crate::body::Body;
+use crate::first_values::FirstValues;
 use crate::import_words::import_words;
 use crate::modules::Modules;
 use crate::revive::Lost;
@@ -38,6 +39,8 @@ pub struct Module {
     pub other: bool,
     /// What its body runs, while it does.
     pub(crate) body: Option<Body>,
+    /// What its names held at the end of its import.
+    pub(crate) first: FirstValues,
     outline: OnceCell<Option<Arc<Outline>>>,
     words: OnceCell<Box<[u64]>>,
 }
@@ -63,6 +66,7 @@ impl Module {
             certain: true,
             other: false,
             body: None,
+            first: FirstValues::default(),
             outline: OnceCell::new(),
             words: OnceCell::new(),
         }

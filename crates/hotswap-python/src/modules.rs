@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use hotswap_apply::Module;
+use hotswap_apply::{Module, Readers};
 use hotswap_plan::Kept;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -46,6 +46,9 @@ impl Session {
             }
             self.seen.insert(name.clone(), (pointer, spec));
             new.push((name, module));
+        }
+        if !new.is_empty() {
+            self.readers = Readers::loaded(py);
         }
         self.read_first(py, &new);
         for (name, module) in new {
@@ -247,6 +250,9 @@ impl Session {
             source,
         );
         module.certain = certain;
+        if body.is_none() {
+            module.note_first_values(py, &self.readers);
+        }
         if let Some(words) = words {
             module.note_import_words(words);
         }

@@ -59,6 +59,8 @@ pub(crate) struct Session {
     pub doubts: bool,
     pub seen: FxHashMap<String, (usize, usize)>,
     pub uncovered: BTreeMap<String, String>,
+    /// By what modules are known that read files of packages.
+    pub readers: hotswap_apply::Readers,
     /// What was just read of the files of new modules, and the words of its imports.
     pub first_read: FirstRead,
     /// Modules that were being imported while files were read.
@@ -128,6 +130,7 @@ impl Session {
             doubts: false,
             seen: FxHashMap::default(),
             uncovered: BTreeMap::new(),
+            readers: hotswap_apply::Readers::default(),
             first_read: FirstRead::default(),
             overlapped: FxHashSet::default(),
             generation: 0,
