@@ -222,6 +222,15 @@ pub(crate) fn held_functions<'py>(function: &Bound<'py, PyAny>) -> Vec<Bound<'py
         .collect()
 }
 
+/// All names in a code object, and in those inside it, those of attributes as well.
+pub(crate) fn all_names(code: &Bound<'_, PyAny>, names: &mut FxHashSet<String>) -> PyResult<()> {
+    names.extend(code.getattr("co_names")?.extract::<Vec<String>>()?);
+    for inner in codes::nested(code)? {
+        all_names(&inner, names)?;
+    }
+    Ok(())
+}
+
 /// The names that a code object, and those inside it, look up outside.
 pub(crate) fn global_names(code: &Bound<'_, PyAny>, names: &mut FxHashSet<String>) -> PyResult<()> {
     names.extend(hotswap_cpython::code::global_names(code.cast()?)?);

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyInt, PyType};
 use rustc_hash::FxHashSet;
 
-use crate::callee::global_names;
+use crate::callee::all_names;
 use crate::native as cpython;
 use crate::reach::lookup;
 use crate::stage::Stage;
@@ -64,7 +64,7 @@ impl<'py> Stage<'_, 'py> {
                 continue;
             }
             let mut names = FxHashSet::default();
-            global_names(&function.getattr("__code__")?, &mut names)?;
+            all_names(&function.getattr("__code__")?, &mut names)?;
             for name in &names {
                 let Some(value) = globals.get_item(name)? else {
                     continue;
@@ -129,7 +129,7 @@ fn numbers_of<'py>(
     if let Some(init) = dict.get_item("__init__")?
         && let Ok(code) = init.getattr("__code__")
     {
-        global_names(&code, &mut mentioned)?;
+        all_names(&code, &mut mentioned)?;
     }
     for name in mentioned {
         if let Some(value) = dict.get_item(&name)?

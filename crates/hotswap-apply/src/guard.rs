@@ -17,6 +17,7 @@ use rustc_hash::FxHashSet;
 use crate::codes;
 use crate::recipe::Making;
 use crate::stage::Stage;
+use crate::values;
 
 pyo3::create_exception!(
     hotswap,
@@ -423,6 +424,7 @@ impl<'py> Stage<'_, 'py> {
             Err(error) if error.is_instance_of::<NotHarmless>(py) => {
                 let mut writable = vec![globals.clone().into_any()];
                 writable.extend(globals.get_item("__annotations__")?);
+                writable.extend(self.new_objects()?);
                 match crate::trial::attempt_with(py, &writable, run)? {
                     Ok(done) => {
                         self.came_to.take();
@@ -437,6 +439,39 @@ impl<'py> Stage<'_, 'py> {
             }
             ran => ran,
         }
+    }
+
+    /// Functions, classes and instances that names of edited modules have only in this update.
+    fn new_objects(&self) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let mut found: Vec<Bound<'py, PyAny>> = Vec::new();
+        for (module, staging) in &self.staging {
+            let live = self.live_dict(*module);
+            for (name, value) in staging.namespace.iter() {
+                let known = live.get_item(&name)?.is_some_and(|known| known.is(&value));
+                if known || !values::has_identity(&value) || self.is_defined_live(&value)? {
+                    continue;
+                }
+                found.push(value);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether a function or class is what its own module holds under its name, or is of a
+    /// module that is none of the watched ones.
+    fn is_defined_live(&self, value: &Bound<'py, PyAny>) -> PyResult<bool> {
+        let home: Option<String> = value.getattr("__module__")?.extract().ok();
+        let Some(home) = home.and_then(|home| self.world.by_name(&home)) else {
+            return Ok(true);
+        };
+        let Some(qualname) = value.getattr("__qualname__").ok() else {
+            return Ok(true);
+        };
+        let qualname: String = qualname.extract().unwrap_or_default();
+        let first = qualname.split('.').next().unwrap_or_default();
+        let held = self.live_dict(home).get_item(first)?;
+        // What is not at the top of its module is not told from what has been there.
+        Ok(first != qualname || held.is_some_and(|held| held.is(value)))
     }
 
     /// Runs something up to the first of the places in doubt.

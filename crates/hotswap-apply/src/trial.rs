@@ -15,7 +15,9 @@ use std::sync::{Arc, Mutex};
 use hotswap_plan::{is_pure_builtin, is_pure_library, is_pure_method, is_pure_method_name};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
-use pyo3::types::{PyCFunction, PyDict, PyFrame, PyList, PyModule, PyString, PyTuple, PyType};
+use pyo3::types::{
+    PyCFunction, PyDict, PyFrame, PyFunction, PyList, PyModule, PyString, PyTuple, PyType,
+};
 
 use crate::codes;
 use crate::guard::NotHarmless;
@@ -23,7 +25,7 @@ use crate::values;
 
 mod judged;
 
-use judged::{Check, Judgement, Key, Scope, Step, Unless};
+use judged::{Judgement, Operand, Path, Scope, Step, Unless};
 
 /// So many containers of a kind CPython keeps for later use, at the most: what it takes
 /// from there is not seen as new, so that store is emptied first.
@@ -259,18 +261,13 @@ impl Watch {
         let Some(check) = judgement.checks.get(&at) else {
             return Ok(());
         };
-        let target = target_of(frame, check)?;
+        let target = follow(frame, &check.target)?;
         let allowed = match &target {
             None => false,
-            Some(target) if values::is_plain(target) => check.unless == Unless::Plain,
-            Some(target)
-                if check.unless == Unless::KeepsDict
-                    && (target.is_instance_of::<PyType>()
-                        || target.is_instance_of::<PyModule>()) =>
-            {
-                true
+            Some(target) => {
+                is_excepted(frame, target, &check.unless)?
+                    || (!values::is_plain(target) && self.may_write(target)?)
             }
-            Some(target) => self.may_write(target)?,
         };
         if allowed {
             return Ok(());
@@ -281,7 +278,7 @@ impl Watch {
             _ => "changes",
         };
         self.refuse(
-            &format!("{name}() {does} {}", check.target()),
+            &format!("{name}() {does} {}", check.target.text()),
             target.is_some(),
         )
     }
@@ -328,7 +325,15 @@ impl Watch {
                         is_pure_builtin(&name)
                             || matches!(
                                 name.as_str(),
-                                "callable" | "compile" | "dir" | "eval" | "exec" | "id" | "iter"
+                                "callable"
+                                    | "compile"
+                                    | "dir"
+                                    | "eval"
+                                    | "exec"
+                                    | "globals"
+                                    | "id"
+                                    | "iter"
+                                    | "locals"
                             )
                     }
                     "_abc" => true,
@@ -347,13 +352,21 @@ impl Watch {
                 }
             }
         };
-        match allowed {
-            true => Ok(()),
-            false => self.refuse(
-                &format!("calls {name}(), which is not known to be harmless"),
-                owner.is_some_and(|owner| is_container(&owner)),
-            ),
+        if allowed {
+            return Ok(());
         }
+        let home = match &owner {
+            Some(owner) if !owner.is_instance_of::<PyModule>() => String::new(),
+            _ => {
+                let home: Option<String> = function.getattr("__module__")?.extract()?;
+                home.filter(|home| home != "builtins")
+                    .map_or_else(String::new, |home| format!("{home}."))
+            }
+        };
+        self.refuse(
+            &format!("calls {home}{name}(), which is not known to be harmless"),
+            owner.is_some_and(|owner| is_container(&owner)),
+        )
     }
 
     /// Whether an object is one of those that may be written to, or was made meanwhile.
@@ -443,45 +456,119 @@ fn cell_of<'py>(frame: &Bound<'py, PyAny>, name: &str) -> PyResult<Option<Bound<
     function.getattr("__closure__")?.get_item(at).map(Some)
 }
 
+/// Whether an attribute only says what a function or class is called, and where it is to be
+/// found: packages like to say that theirs come from the top.
+fn is_label(target: &Bound<'_, PyAny>, name: &Bound<'_, PyAny>) -> bool {
+    let labels = ["__module__", "__name__", "__qualname__", "__doc__"];
+    (target.is_exact_instance_of::<PyFunction>() || target.is_instance_of::<PyType>())
+        && name
+            .extract::<&str>()
+            .is_ok_and(|name| labels.contains(&name))
+}
+
+/// Whether storing to an object does no harm although it is none that may be written to.
+fn is_excepted(
+    frame: &Bound<'_, PyAny>,
+    target: &Bound<'_, PyAny>,
+    unless: &Unless,
+) -> PyResult<bool> {
+    Ok(match unless {
+        Unless::Nothing => false,
+        Unless::Plain => values::is_plain(target),
+        Unless::KeepsDict => {
+            target.is_instance_of::<PyType>() || target.is_instance_of::<PyModule>()
+        }
+        Unless::Holds(slot, value) => {
+            if let Step::Attribute(name) = slot
+                && let Some(name) = evaluate(frame, name)?
+                && is_label(target, &name)
+            {
+                return Ok(true);
+            }
+            let held = match (slot, target.cast::<PyType>()) {
+                // What a class inherits is not its own.
+                (Step::Attribute(name), Ok(class)) => match evaluate(frame, name)? {
+                    Some(name) => crate::native::type_dict(class).get_item(name)?,
+                    None => None,
+                },
+                _ => taken(frame, target, slot)?,
+            };
+            match (held, evaluate(frame, value)?) {
+                (Some(held), Some(value)) => {
+                    held.is(&value) || (values::is_plain(&held) && values::equal(&held, &value))
+                }
+                _ => false,
+            }
+        }
+    })
+}
+
 /// The object that a path leads to, without running code. None: not known.
-fn target_of<'py>(frame: &Bound<'py, PyAny>, check: &Check) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let py = frame.py();
-    let locals = frame.getattr("f_locals")?;
-    let scope = match check.scope {
-        Scope::Global => frame.getattr("f_globals")?,
-        Scope::Local => locals.clone(),
-        Scope::Cell => return cell_of(frame, &check.name),
+fn follow<'py>(frame: &Bound<'py, PyAny>, path: &Path) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let of = |scope: &str| -> PyResult<Option<Bound<'py, PyAny>>> {
+        Ok(frame.getattr(scope)?.get_item(&path.name).ok())
     };
-    let Ok(mut object) = scope.get_item(&check.name) else {
+    let first = match path.scope {
+        Scope::Local => of("f_locals")?,
+        Scope::Global => of("f_globals")?,
+        Scope::Either => match of("f_locals")? {
+            Some(local) => Some(local),
+            None => of("f_globals")?,
+        },
+        Scope::Namespace => {
+            let namespace = frame.getattr("f_globals")?;
+            // Unless it is another function by now.
+            (!namespace.contains("globals")?).then_some(namespace)
+        }
+        Scope::Cell => cell_of(frame, &path.name)?,
+    };
+    let Some(mut object) = first else {
         return Ok(None);
     };
-    for step in &check.steps {
-        let found = match step {
-            Step::Attribute(name) => {
-                let name = PyString::new(py, name);
-                match object.cast::<PyType>() {
-                    Ok(class) => crate::reach::lookup(class, name.to_str()?)?,
-                    Err(_) if crate::native::runs_code(&object, &name) => None,
-                    Err(_) => crate::native::own_attribute(&object, &name)?,
-                }
-            }
-            Step::Item(key) => {
-                let key = match key {
-                    Key::Local(name) => locals.get_item(name).ok(),
-                    Key::Text(text) => Some(PyString::new(py, text).into_any()),
-                    Key::Number(number) => Some(number.into_pyobject(py)?.into_any()),
-                };
-                let is_builtin = object.is_exact_instance_of::<PyDict>()
-                    || object.is_exact_instance_of::<PyList>()
-                    || object.is_exact_instance_of::<PyTuple>();
-                key.filter(|key| is_builtin && values::is_plain(key))
-                    .and_then(|key| object.get_item(key).ok())
-            }
-        };
-        let Some(found) = found else {
+    for step in &path.steps {
+        let Some(found) = taken(frame, &object, step)? else {
             return Ok(None);
         };
         object = found;
     }
     Ok(Some(object))
+}
+
+/// What one step leads to from an object.
+fn taken<'py>(
+    frame: &Bound<'py, PyAny>,
+    object: &Bound<'py, PyAny>,
+    step: &Step,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    match step {
+        Step::Attribute(name) => {
+            let Some(Ok(name)) = evaluate(frame, name)?.map(Bound::cast_into::<PyString>) else {
+                return Ok(None);
+            };
+            Ok(match object.cast::<PyType>() {
+                Ok(class) => crate::reach::lookup(class, name.to_str()?)?,
+                Err(_) if crate::native::runs_code(object, &name) => None,
+                Err(_) => crate::native::own_attribute(object, &name)?,
+            })
+        }
+        Step::Item(key) => {
+            let is_builtin = object.is_exact_instance_of::<PyDict>()
+                || object.is_exact_instance_of::<PyList>()
+                || object.is_exact_instance_of::<PyTuple>();
+            let key = evaluate(frame, key)?.filter(|key| is_builtin && values::is_plain(key));
+            Ok(key.and_then(|key| object.get_item(key).ok()))
+        }
+    }
+}
+
+fn evaluate<'py>(
+    frame: &Bound<'py, PyAny>,
+    operand: &Operand,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = frame.py();
+    Ok(match operand {
+        Operand::Text(text) => Some(PyString::new(py, text).into_any()),
+        Operand::Number(number) => Some(number.into_pyobject(py)?.into_any()),
+        Operand::Path(path) => follow(frame, path)?,
+    })
 }

@@ -97,6 +97,16 @@ impl<'py> Stage<'_, 'py> {
         if self.committed {
             return Ok(view);
         }
+        let live = self.live_dict(module);
+        for path in &facts.reads {
+            // `names = globals()`: the names as they will be.
+            if namespace
+                .get_item(&path[0])?
+                .is_some_and(|held| held.is(&live))
+            {
+                view.show(&path[0], namespace.clone().into_any())?;
+            }
+        }
         let (early, mut unknown) = self.early_values(module, place, facts, namespace, skip)?;
         for (name, early) in early {
             if let Some(live) = namespace.get_item(&name)?

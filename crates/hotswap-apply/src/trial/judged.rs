@@ -11,17 +11,12 @@ use crate::values;
 
 /// A store whose target is looked at before it happens.
 pub(super) struct Check {
-    /// The name that it is reached through.
-    pub name: String,
-    /// Where that name stands.
-    pub scope: Scope,
-    /// What is taken from there, one after the other.
-    pub steps: Vec<Step>,
+    pub target: Path,
     /// What else will do than a target that may be written to.
     pub unless: Unless,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) enum Unless {
     Nothing,
     /// Something that cannot be changed in place: it is replaced.
@@ -29,16 +24,37 @@ pub(super) enum Unless {
     /// Something whose `__dict__` is not made when it is asked for: that of others would be
     /// taken for a new object.
     KeepsDict,
+    /// Something that holds this value already.
+    Holds(Step, Operand),
 }
 
-impl Check {
-    /// As the source names the target.
-    pub(super) fn target(&self) -> String {
+/// The way on which a value is read.
+#[derive(Clone)]
+pub(super) struct Path {
+    /// The name that it begins with.
+    pub name: String,
+    /// Where that name stands.
+    pub scope: Scope,
+    /// What is taken from there, one after the other.
+    pub steps: Vec<Step>,
+}
+
+impl Path {
+    fn new(name: &str, scope: Scope) -> Path {
+        Path {
+            name: name.to_string(),
+            scope,
+            steps: Vec::new(),
+        }
+    }
+
+    /// As the source has it.
+    pub(super) fn text(&self) -> String {
         let mut text = self.name.clone();
         for step in &self.steps {
             match step {
-                Step::Attribute(name) => text.extend([".", name]),
-                Step::Item(_) => text.push_str("[...]"),
+                Step::Attribute(Operand::Text(name)) => text.extend([".", name]),
+                _ => text.push_str("[...]"),
             }
         }
         text
@@ -49,6 +65,10 @@ impl Check {
 pub(super) enum Scope {
     Local,
     Global,
+    /// Local or global, as in a module or a class body.
+    Either,
+    /// The names of the module themselves, as `globals()` gives them.
+    Namespace,
     /// What is stored to is the cell of a name of an outer function.
     Cell,
 }
@@ -56,16 +76,18 @@ pub(super) enum Scope {
 /// How one object leads to another.
 #[derive(Clone)]
 pub(super) enum Step {
-    Attribute(String),
+    /// The attribute of this name.
+    Attribute(Operand),
     /// What a builtin container holds at this key.
-    Item(Key),
+    Item(Operand),
 }
 
+/// Something that can be evaluated without running code.
 #[derive(Clone)]
-pub(super) enum Key {
-    Local(String),
+pub(super) enum Operand {
     Text(String),
     Number(u32),
+    Path(Box<Path>),
 }
 
 #[derive(Default)]
@@ -139,30 +161,39 @@ impl Judgement {
             "LOAD_BUILD_CLASS" => return Ok(Err("makes a class".to_string())),
             "STORE_DEREF" | "DELETE_DEREF" => {
                 if !own.contains(text) {
-                    self.insert(
-                        this,
-                        (text.to_string(), Scope::Cell, Vec::new()),
-                        Unless::Nothing,
-                    );
+                    self.insert(this, &Path::new(text, Scope::Cell), &Unless::Nothing);
                 }
                 return Ok(Ok(()));
             }
             "LOAD_GLOBAL" | "LOAD_NAME" => return self.look_global(all, at, frame),
+            "LOAD_SUPER_ATTR" if text == "__setattr__" => {
+                let first: Vec<String> =
+                    frame.getattr("f_code")?.getattr("co_varnames")?.extract()?;
+                return Ok(self.check_super(all, at, first.first()));
+            }
             name if name.starts_with("LOAD_ATTR")
                 || name.starts_with("LOAD_METHOD")
                 || name.starts_with("LOAD_SUPER") =>
             {
                 return Ok(self.look_attribute(all, at));
             }
-            "STORE_ATTR" | "DELETE_ATTR" => (0, Unless::Nothing),
-            "STORE_SUBSCR" | "DELETE_SUBSCR" => (1, Unless::Nothing),
+            "STORE_ATTR" => {
+                let name = Step::Attribute(Operand::Text(text.to_string()));
+                (0, holds(all, at, Some(name), 1))
+            }
+            "STORE_SUBSCR" => {
+                let key = operand_below(all, at, 0).map(Step::Item);
+                (1, holds(all, at, key, 2))
+            }
+            "DELETE_ATTR" => (0, Unless::Nothing),
+            "DELETE_SUBSCR" => (1, Unless::Nothing),
             "STORE_SLICE" => (2, Unless::Nothing),
             // The operators with an assignment follow the others.
             "BINARY_OP" if (13..26).contains(&this.argument) => (1, Unless::Plain),
             name if name.starts_with("INPLACE_") => (1, Unless::Plain),
             _ => return Ok(Ok(())),
         };
-        Ok(self.check(all, at, slot.0, slot.1))
+        Ok(self.check(all, at, slot.0, &slot.1))
     }
 
     /// Notes that what lies so deep on the stack must be looked at before an instruction.
@@ -171,14 +202,14 @@ impl Judgement {
         all: &[Instruction],
         at: usize,
         depth: i64,
-        unless: Unless,
+        unless: &Unless,
     ) -> Result<(), String> {
         let unknown = || Err("changes something that is not known".to_string());
         let Some(maker) = producer(all, at, depth) else {
             return unknown();
         };
         let maker = &all[maker];
-        if unless == Unless::Plain && maker.name == "LOAD_CONST" {
+        if matches!(unless, Unless::Plain) && maker.name == "LOAD_CONST" {
             return Ok(());
         }
         if matches!(
@@ -190,46 +221,84 @@ impl Judgement {
         let Some(path) = path_of(all, maker) else {
             return unknown();
         };
-        self.insert(&all[at], path, unless);
+        self.insert(&all[at], &path, unless);
         Ok(())
     }
 
-    fn insert(&mut self, at: &Instruction, path: Path, unless: Unless) {
+    fn insert(&mut self, at: &Instruction, target: &Path, unless: &Unless) {
         for offset in (at.first..=at.offset).step_by(2) {
-            let (name, scope, steps) = path.clone();
             let check = Check {
-                name,
-                scope,
-                steps,
-                unless,
+                target: target.clone(),
+                unless: unless.clone(),
             };
             self.checks.insert(offset, check);
         }
     }
 
-    /// `setattr(x, ...)`: `x` is looked at where it is read.
-    fn check_first_argument(
+    /// `setattr(x, ...)`: `x` is looked at where its reading begins.
+    fn check_first_argument(&mut self, all: &[Instruction], at: usize) -> Result<(), String> {
+        let unknown = || Err("sets an attribute of something that is not known".to_string());
+        let mut next = skip_null(all, at + 1);
+        let first = next;
+        let Some(Operand::Path(target)) = operand_at(all, &mut next) else {
+            return unknown();
+        };
+        // The next argument begins here, or else this one goes on.
+        let begins = all.get(next).is_some_and(|each| {
+            each.name.starts_with("LOAD_")
+                && !["LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER"]
+                    .iter()
+                    .any(|name| each.name.starts_with(name))
+        });
+        if !begins || all[first..next].iter().any(|each| each.is_target) {
+            return unknown();
+        }
+        let mut unless = Unless::Nothing;
+        if let Some(name) = operand_at(all, &mut next)
+            && let Some(value) = operand_at(all, &mut next)
+            && all
+                .get(next)
+                .is_some_and(|each| is_call(each) || each.name == "PRECALL")
+        {
+            unless = Unless::Holds(Step::Attribute(name), value);
+        }
+        self.insert(&all[first], &target, &unless);
+        Ok(())
+    }
+
+    /// `super().__setattr__(name, value)`, of the first parameter.
+    fn check_super(
         &mut self,
         all: &[Instruction],
         at: usize,
-        unless: Unless,
+        first: Option<&String>,
     ) -> Result<(), String> {
-        let mut next = at + 1;
-        while all.get(next).is_some_and(|each| each.name == "PUSH_NULL") {
-            next += 1;
-        }
-        let argument = all.get(next).filter(|each| is_local(each));
-        let follows = all.get(next + 1);
-        let (Some(argument), Some(follows)) = (argument, follows) else {
-            return Err("sets an attribute of something that is not known".to_string());
+        let mut next = skip_null(all, at + 1);
+        let begin = next;
+        let (name, value) = (operand_at(all, &mut next), operand_at(all, &mut next));
+        let (Some(first), Some(name), Some(value)) = (first, name, value) else {
+            return Err("calls __setattr__()".to_string());
         };
-        if follows.name.starts_with("LOAD_ATTR") || argument.is_target {
-            return Err("sets an attribute of something that is not known".to_string());
-        }
-        let name = argument.text.clone().unwrap_or_default();
-        // Before the instruction after it: two loads may be one instruction.
-        self.insert(argument, (name, Scope::Local, Vec::new()), unless);
+        let unless = Unless::Holds(Step::Attribute(name), value);
+        self.insert(&all[begin], &Path::new(first, Scope::Local), &unless);
         Ok(())
+    }
+
+    /// `vars(x)`: the dict of `x` must not be made by this.
+    fn check_vars(&mut self, all: &[Instruction], at: usize) -> Result<(), String> {
+        let mut next = skip_null(all, at + 1);
+        let first = next;
+        let target = operand_at(all, &mut next);
+        let ends = all
+            .get(next)
+            .is_some_and(|each| is_call(each) || each.name == "PRECALL");
+        match target {
+            Some(Operand::Path(target)) if ends => {
+                self.insert(&all[first], &target, &Unless::KeepsDict);
+                Ok(())
+            }
+            _ => Err("takes hold of a __dict__".to_string()),
+        }
     }
 
     fn look_attribute(&mut self, all: &[Instruction], at: usize) -> Result<(), String> {
@@ -237,12 +306,12 @@ impl Judgement {
         let text = this.text.as_deref().unwrap_or_default();
         match text {
             "__setattr__" | "__delattr__" if !this.name.starts_with("LOAD_SUPER") => {
-                self.check_first_argument(all, at, Unless::Nothing)
+                self.check_first_argument(all, at)
             }
             "__setattr__" | "__delattr__" | "__setitem__" | "__delitem__" | "__iadd__"
             | "__ior__" | "__setstate__" => Err(format!("calls {text}()")),
             "__dict__" if !is_only_read(all, at + 1) => self
-                .check(all, at, 0, Unless::KeepsDict)
+                .check(all, at, 0, &Unless::KeepsDict)
                 .map_err(|_| "takes hold of a __dict__".to_string()),
             _ => Ok(()),
         }
@@ -266,16 +335,14 @@ impl Judgement {
         };
         if matches!(name, "setattr" | "delattr") && object.is_instance_of::<PyCFunction>() {
             self.sets_by_name = true;
-            return Ok(self.check_first_argument(all, at, Unless::Nothing));
+            return Ok(self.check_first_argument(all, at));
         }
         if name == "vars" && object.is_instance_of::<PyCFunction>() {
             let call = (at + 1..all.len().min(at + 5)).find(|at| is_call(&all[*at]));
             self.reads_vars = true;
             return Ok(match call.is_some_and(|call| is_only_read(all, call + 1)) {
                 true => Ok(()),
-                false => self
-                    .check_first_argument(all, at, Unless::KeepsDict)
-                    .map_err(|_| "takes hold of a __dict__".to_string()),
+                false => self.check_vars(all, at),
             });
         }
         let mut next = at + 1;
@@ -386,37 +453,112 @@ fn is_local(each: &Instruction) -> bool {
         && each.text.is_some()
 }
 
-/// A name, where it stands, and what is taken from there.
-type Path = (String, Scope, Vec<Step>);
+/// The name that an instruction reads.
+fn name_of(each: &Instruction) -> Option<Path> {
+    let name = each.text.as_deref()?;
+    if is_local(each) {
+        return Some(Path::new(name, Scope::Local));
+    }
+    match each.name.as_str() {
+        "LOAD_GLOBAL" => Some(Path::new(name, Scope::Global)),
+        "LOAD_NAME" => Some(Path::new(name, Scope::Either)),
+        _ => None,
+    }
+}
+
+/// A constant.
+fn constant_of(each: &Instruction) -> Option<Operand> {
+    let text = each.text.as_ref()?;
+    match each.name.as_str() {
+        "LOAD_CONST" | "LOAD_SMALL_INT" if each.is_number => text.parse().ok().map(Operand::Number),
+        "LOAD_CONST" => Some(Operand::Text(text.clone())),
+        _ => None,
+    }
+}
 
 /// The way on which an instruction reads a value.
 fn path_of(all: &[Instruction], maker: &Instruction) -> Option<Path> {
-    if is_local(maker) {
-        return Some((maker.text.clone()?, Scope::Local, Vec::new()));
+    if let Some(path) = name_of(maker) {
+        return Some(path);
     }
     let at = all.iter().position(|each| std::ptr::eq(each, maker))?;
     match maker.name.as_str() {
-        "LOAD_GLOBAL" | "LOAD_NAME" => Some((maker.text.clone()?, Scope::Global, Vec::new())),
         "LOAD_ATTR" => {
-            let (name, scope, mut steps) = path_of(all, &all[producer(all, at, 0)?])?;
-            steps.push(Step::Attribute(maker.text.clone()?));
-            Some((name, scope, steps))
+            let mut path = path_of(all, &all[producer(all, at, 0)?])?;
+            let name = Operand::Text(maker.text.clone()?);
+            path.steps.push(Step::Attribute(name));
+            Some(path)
         }
         name if is_subscript(name, maker.argument) => {
-            let key = &all[producer(all, at, 0)?];
-            let key = match key.name.as_str() {
-                _ if is_local(key) => Key::Local(key.text.clone()?),
-                "LOAD_CONST" | "LOAD_SMALL_INT" => match key.is_number {
-                    true => Key::Number(key.text.as_ref()?.parse().ok()?),
-                    false => Key::Text(key.text.clone()?),
-                },
-                _ => return None,
-            };
-            let (name, scope, mut steps) = path_of(all, &all[producer(all, at, 1)?])?;
-            steps.push(Step::Item(key));
-            Some((name, scope, steps))
+            let key = operand_below(all, at, 0)?;
+            let mut path = path_of(all, &all[producer(all, at, 1)?])?;
+            path.steps.push(Step::Item(key));
+            Some(path)
+        }
+        _ if is_call(maker) && maker.argument == 0 => {
+            let mut before = all[..at].iter().rev();
+            let called =
+                before.find(|each| !matches!(each.name.as_str(), "PUSH_NULL" | "PRECALL"))?;
+            let called = name_of(called)?;
+            (called.name == "globals" && called.scope != Scope::Local)
+                .then(|| Path::new("globals()", Scope::Namespace))
         }
         _ => None,
+    }
+}
+
+/// What lies so deep on the stack before an instruction, if it can be evaluated again.
+fn operand_below(all: &[Instruction], at: usize, depth: i64) -> Option<Operand> {
+    let maker = &all[producer(all, at, depth)?];
+    match constant_of(maker) {
+        Some(constant) => Some(constant),
+        None => path_of(all, maker).map(|path| Operand::Path(Box::new(path))),
+    }
+}
+
+/// A store that leaves the target as it is, where the value is known.
+fn holds(all: &[Instruction], at: usize, slot: Option<Step>, depth: i64) -> Unless {
+    match slot.zip(operand_below(all, at, depth)) {
+        Some((slot, value)) => Unless::Holds(slot, value),
+        None => Unless::Nothing,
+    }
+}
+
+fn skip_null(all: &[Instruction], mut at: usize) -> usize {
+    while all.get(at).is_some_and(|each| each.name == "PUSH_NULL") {
+        at += 1;
+    }
+    at
+}
+
+/// The expression whose first instruction this is; `at` is behind it then.
+fn operand_at(all: &[Instruction], at: &mut usize) -> Option<Operand> {
+    let first = all.get(*at)?;
+    if let Some(constant) = constant_of(first) {
+        *at += 1;
+        return Some(constant);
+    }
+    let mut path = name_of(first)?;
+    *at += 1;
+    loop {
+        let next = all.get(*at)?;
+        if next.name == "LOAD_ATTR" {
+            let name = Operand::Text(next.text.clone()?);
+            path.steps.push(Step::Attribute(name));
+            *at += 1;
+            continue;
+        }
+        let key = match constant_of(next) {
+            Some(constant) => Some(constant),
+            None => name_of(next).map(|path| Operand::Path(Box::new(path))),
+        };
+        match (key, all.get(*at + 1)) {
+            (Some(key), Some(after)) if is_subscript(&after.name, after.argument) => {
+                path.steps.push(Step::Item(key));
+                *at += 2;
+            }
+            _ => return Some(Operand::Path(Box::new(path))),
+        }
     }
 }
 
