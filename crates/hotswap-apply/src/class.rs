@@ -25,6 +25,7 @@ mod remade;
 mod renamed;
 mod scope;
 mod shape;
+mod worked_over;
 
 pub(crate) use cached::cached_function;
 pub(crate) use collected::Collected;
@@ -118,6 +119,9 @@ impl<'py> Stage<'_, 'py> {
         step: usize,
     ) -> PyResult<()> {
         let (before, after) = path[path.len() - 1];
+        if self.rebuild_worked_over(module, class, before, after, statement, change, outline)? {
+            return Ok(());
+        }
         if self.is_rebuilt(class, before, after, change)? {
             // Of the members that did not change, those that read what did are made anew too.
             let change = self.with_derived(module, class, path, change, outline)?;

@@ -217,10 +217,18 @@ fn same_function<'py>(
     left: &mut Comparison,
     depth: usize,
 ) -> PyResult<bool> {
-    for name in ["__code__", "__globals__"] {
-        if !a.getattr(name)?.is(b.getattr(name)?) {
-            return Ok(false);
-        }
+    if !a.getattr("__code__")?.is(b.getattr("__code__")?) {
+        return Ok(false);
+    }
+    let globals = (a.getattr("__globals__")?, b.getattr("__globals__")?);
+    // In an update the namespace of a module may be stood in for by another one.
+    let home = |globals: &Bound<'py, PyAny>| globals.get_item("__name__").ok();
+    let same_home = match (home(&globals.0), home(&globals.1)) {
+        (Some(x), Some(y)) => equal(&x, &y),
+        _ => false,
+    };
+    if !globals.0.is(&globals.1) && !same_home {
+        return Ok(false);
     }
     for name in ["__defaults__", "__kwdefaults__", "__dict__"] {
         if !compare(&a.getattr(name)?, &b.getattr(name)?, left, depth + 1)? {

@@ -571,15 +571,25 @@ impl<'a> Visitor<'a> for Collector {
                     lazy_annotations: self.lazy_annotations,
                     ..Collector::default()
                 };
+                // A class body that reads a name before it binds it reads the outer one, and
+                // what only some branch binds may be the outer one as well.
+                let mut bound: Vec<&str> = Vec::new();
                 for stmt in &class.body {
+                    let (reads, calls) = (inner.facts.reads.len(), inner.facts.calls.len());
                     inner.visit_stmt(stmt);
+                    let is_own = |name: &String| bound.contains(&name.as_str());
+                    let later = inner.facts.reads.split_off(reads);
+                    let outer = later.into_iter().filter(|path| !is_own(&path[0]));
+                    inner.facts.reads.extend(outer);
+                    for call in &mut inner.facts.calls[calls..] {
+                        if let Call::Path(path) = call
+                            && is_own(&path[0])
+                        {
+                            *call = Call::Local(path[0].clone());
+                        }
+                    }
+                    bind_surely(stmt, &mut bound);
                 }
-                let mut locals = Locals::default();
-                for stmt in &class.body {
-                    locals.visit_stmt(stmt);
-                }
-                // A class body that reads a name before it binds it reads the outer
-                // one; keeping such reads is the careful side.
                 self.inner(inner.facts);
                 if self.deferred {
                     self.facts.effects.push("makes a class");
@@ -887,5 +897,24 @@ impl<'a> Visitor<'a> for Locals {
             self.other(name.to_string());
         }
         visitor::walk_pattern(self, pattern);
+    }
+}
+
+/// Adds the names that a statement binds whenever it has run.
+fn bind_surely<'a>(statement: &'a Stmt, bound: &mut Vec<&'a str>) {
+    match statement {
+        Stmt::FunctionDef(function) => bound.push(function.name.as_str()),
+        Stmt::ClassDef(class) => bound.push(class.name.as_str()),
+        Stmt::Assign(assign) => bound.extend(
+            assign
+                .targets
+                .iter()
+                .filter_map(|target| target.as_name_expr().map(|name| name.id.as_str())),
+        ),
+        Stmt::AnnAssign(assign) if assign.value.is_some() => {
+            bound.extend(assign.target.as_name_expr().map(|name| name.id.as_str()));
+        }
+        Stmt::Delete(_) => bound.clear(),
+        _ => {}
     }
 }

@@ -177,7 +177,7 @@ impl<'py> Stage<'_, 'py> {
         Ok(())
     }
 
-    fn run_in_staging(
+    pub(super) fn run_in_staging(
         &mut self,
         module: usize,
         statement: &Statement,
