@@ -69,15 +69,6 @@ impl<'py> Stage<'_, 'py> {
         let waits = |statement: &Statement| {
             self.must_wait(module, &statement.facts) && !self.can_show(module, &statement.facts)
         };
-        eprintln!(
-            "W {} {:?} {} {} {} {}",
-            after.name,
-            workers,
-            workers.iter().all(stays),
-            waits(statement),
-            self.hooks_changed(class)?,
-            self.bases_pending(module, after)?
-        );
         if workers.is_empty()
             || !workers.iter().all(stays)
             || waits(statement)
