@@ -93,7 +93,9 @@ impl<'py> Stage<'_, 'py> {
         if (matches!(statement.kind, Kind::Expression) || binds_nothing)
             && statement.pragma != Some(Pragma::Rerun)
         {
-            self.report_done(module, statement, &cause);
+            if !self.fill_again(module, statement, outline)? {
+                self.report_done(module, statement, &cause);
+            }
             return Ok(());
         }
         let label = statement.label(&self.text(module));
@@ -266,6 +268,14 @@ impl<'py> Stage<'_, 'py> {
                         Some(was) => namespace.set_item(name, was)?,
                         None => namespace.del_item(name)?,
                     }
+                    continue;
+                }
+                if let Some(was) = &was
+                    && values::is_plain(was)
+                    && values::equal(was, &now)
+                {
+                    // Who imported it holds the same object.
+                    namespace.set_item(name, was)?;
                     continue;
                 }
                 if let Some(was) = &was

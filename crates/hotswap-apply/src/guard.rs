@@ -422,10 +422,9 @@ impl<'py> Stage<'_, 'py> {
         let py = self.py;
         match self.past_doubts(&mut run) {
             Err(error) if error.is_instance_of::<NotHarmless>(py) => {
-                let mut writable = vec![globals.clone().into_any()];
+                let mut writable = self.new_objects()?;
                 writable.extend(globals.get_item("__annotations__")?);
-                writable.extend(self.new_objects()?);
-                match crate::trial::attempt_with(py, &writable, run)? {
+                match crate::trial::attempt_with(py, Some(globals), &writable, run)? {
                     Ok(done) => {
                         self.came_to.take();
                         Ok(done)

@@ -42,6 +42,7 @@ mod half_made;
 mod handover;
 mod import_words;
 mod imports;
+mod initializers;
 mod instances;
 mod live;
 mod methods;

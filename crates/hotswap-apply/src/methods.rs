@@ -3,7 +3,7 @@
 
 use hotswap_plan::Kind;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFunction, PyList, PyModule, PyType};
+use pyo3::types::{PyDict, PyFunction, PyList, PyModule, PySet, PyType};
 use rustc_hash::FxHashSet;
 
 use crate::native as cpython;
@@ -100,7 +100,7 @@ impl<'py> Stage<'_, 'py> {
         if values::alike(was, now) {
             return Ok(true);
         }
-        // All that it is stands in its dict and its slots: nothing of a builtin base class.
+        // All that it is stands in its dict, its slots and the container that it may be.
         let Some(slots) = slots_of(&was.get_type())? else {
             return Ok(false);
         };
@@ -116,8 +116,14 @@ impl<'py> Stage<'_, 'py> {
                 container: container.into_any(),
                 content: content.into_any(),
             }),
-            (None, None) if !slots.is_empty() => {}
+            (None, None) if !slots.is_empty() || builtin_content(now)?.is_some() => {}
             _ => return Ok(false),
+        }
+        if let Some(content) = builtin_content(now)? {
+            self.transaction.push(Write::Content {
+                container: was.clone(),
+                content,
+            });
         }
         for (name, slot) in slots {
             let get = |object| slot.call_method1("__get__", (object,)).ok();
@@ -183,8 +189,26 @@ impl<'py> Stage<'_, 'py> {
     }
 }
 
+fn is_builtin_container(class: &Bound<'_, PyType>) -> bool {
+    let py = class.py();
+    class.is(py.get_type::<PyDict>())
+        || class.is(py.get_type::<PyList>())
+        || class.is(py.get_type::<PySet>())
+}
+
+/// What an instance holds as a builtin container, if its class is below one.
+fn builtin_content<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    match value.get_type().mro().iter().any(|base| {
+        base.cast_into::<PyType>()
+            .is_ok_and(|base| is_builtin_container(&base))
+    }) {
+        true => crate::contents::copy_of(value).map(Some),
+        false => Ok(None),
+    }
+}
+
 /// The slots of a class, with their names. None: a class that C made is among its bases,
-/// beside `object`.
+/// beside `object` and the builtin containers.
 type Slots<'py> = Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>;
 
 fn slots_of<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Slots<'py>>> {
@@ -192,7 +216,7 @@ fn slots_of<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Slots<'py>>> {
     let mut slots = Vec::new();
     for base in class.mro().iter() {
         let base = base.cast_into::<PyType>()?;
-        if base.is(&object) {
+        if base.is(&object) || is_builtin_container(&base) {
             continue;
         }
         if !values::is_python_class(&base)? {

@@ -48,21 +48,23 @@ pub(crate) fn attempt<'py>(
     writable: &[Bound<'py, PyAny>],
 ) -> PyResult<Result<(), String>> {
     let run = || callable.call(arguments, keywords).map(|_| ());
-    Ok(attempt_with(callable.py(), writable, run)?.map_err(|reason| reason.words))
+    Ok(attempt_with(callable.py(), None, writable, run)?.map_err(|reason| reason.words))
 }
 
-/// The same for whatever runs code of the program.
+/// The same for whatever runs code of the program. `scope` is the namespace in which that
+/// code runs, and may bind names; functions may not assign them.
 pub(crate) fn attempt_with<'py, R>(
     py: Python<'py>,
+    scope: Option<&Bound<'py, PyDict>>,
     writable: &[Bound<'py, PyAny>],
     mut run: impl FnMut() -> PyResult<R>,
 ) -> PyResult<Result<R, Reason>> {
-    let mut outcome = attempt_once(py, writable, &mut run)?;
+    let mut outcome = attempt_once(py, scope, writable, &mut run)?;
     for _ in 1..TRIES {
         match outcome {
             Err(Reason {
                 may_be_new: true, ..
-            }) => outcome = attempt_once(py, writable, &mut run)?,
+            }) => outcome = attempt_once(py, scope, writable, &mut run)?,
             _ => break,
         }
     }
@@ -91,6 +93,7 @@ fn certain(words: String) -> Reason {
 
 fn attempt_once<'py, R>(
     py: Python<'py>,
+    scope: Option<&Bound<'py, PyDict>>,
     writable: &[Bound<'py, PyAny>],
     run: &mut impl FnMut() -> PyResult<R>,
 ) -> PyResult<Result<R, Reason>> {
@@ -104,6 +107,7 @@ fn attempt_once<'py, R>(
         )));
     }
     let watch = Arc::new(Watch {
+        scope: scope.map(|scope| scope.clone().into_any().unbind()),
         writable: writable.iter().map(|each| each.clone().unbind()).collect(),
         origin: malloc.getattr("get_object_traceback")?.unbind(),
         judged: Mutex::new(HashMap::new()),
@@ -210,6 +214,7 @@ fn watched<R>(
 type Judged = (Py<PyAny>, Arc<Judgement>);
 
 struct Watch {
+    scope: Option<Py<PyAny>>,
     writable: Vec<Py<PyAny>>,
     /// `tracemalloc.get_object_traceback`
     origin: Py<PyAny>,
@@ -224,8 +229,12 @@ impl Watch {
     /// Before a function begins or goes on. Whether its instructions must be looked at.
     fn at_call(&self, frame: &Bound<'_, PyAny>) -> PyResult<bool> {
         let judgement = self.judgement(frame)?;
-        if judgement.binds_names && !self.may_write(&frame.getattr("f_locals")?)? {
-            return self.refuse("assigns a global name", false).map(|()| false);
+        if judgement.binds_names {
+            let names = frame.getattr("f_locals")?;
+            let own = self.scope.as_ref().is_some_and(|scope| scope.is(&names));
+            if !own && !self.may_write(&names)? {
+                return self.refuse("assigns a global name", false).map(|()| false);
+            }
         }
         if let Some(reason) = &judgement.refused {
             let name = codes::name_of(&frame.getattr("f_code")?)?;

@@ -144,7 +144,7 @@ impl<'py> Stage<'_, 'py> {
             let mut view = self.view_at(module, start, &worker.facts, namespace)?;
             let writable = [namespace.clone().into_any(), made.clone().into_any()];
             let run = || codes::execute(&code, namespace, None);
-            let ran = crate::trial::attempt_with(self.py, &writable, run);
+            let ran = crate::trial::attempt_with(self.py, None, &writable, run);
             view.leave()?;
             if let Err(reason) = ran? {
                 let label = worker.label(&self.text(module));
