@@ -149,9 +149,9 @@ def test_live_closure_that_would_capture_another_variable(load: Load) -> None:
             def inner(): return a
             HELD.append(inner)
             return None
-        make(1, 2)
         """
     )
+    program.module.make(1, 2)
     report = program.sub(("return a", "return a + b"))
     assert program.module.HELD[0]() == 1
     (pending,) = report.pending
@@ -505,11 +505,63 @@ def test_module_of_a_removed_import_stays_loaded(load: Load) -> None:
 # More on derived values
 
 
-def test_annotations_of_an_unchanged_function_keep_their_objects(load: Load) -> None:
-    program = load("Width = int\ndef f(x: Width): return x\n")
-    program.sub(("Width = int", "Width = float"))
-    held = program.module.f.__annotations__["x"]
-    assert held is (float if sys.version_info >= (3, 14) else int)
+def test_run_under_watch_that_stores_in_a_cache(load: Load) -> None:
+    program = load(
+        """\
+        BASE = 1
+        CACHE = {}
+        class Strategy:
+            def __init__(self, base): self.base = base
+        def make(base, kind=Strategy):
+            found = CACHE.get(base)
+            if found is None:
+                found = CACHE[base] = kind(base)
+            return found
+        X = make(BASE)
+        """
+    )
+    report = program.sub(("BASE = 1", "BASE = 2"))
+    assert program.module.X.base == 1 and list(program.module.CACHE) == [1]
+    assert "which changes CACHE in place" in said(report, "X")
+
+
+def test_run_that_takes_too_long_to_be_watched(load: Load) -> None:
+    program = load(
+        """\
+        BASE = 1
+        class Table:
+            def __init__(self, base):
+                self.rows = {}
+                for at in range(20_000):
+                    self.rows[at] = base
+        X = [Table][0](BASE)
+        """
+    )
+    report = program.sub(("BASE = 1", "BASE = 2"))
+    assert program.module.X.rows[0] == 1
+    assert "depends on BASE; takes too long to be watched" in said(report, "X")
+
+
+def test_file_that_is_read_where_the_program_changed_the_value(load: Load, tmp_path: Path) -> None:
+    table = tmp_path / "table.txt"
+    table.write_text("a\nb")
+    program = load(
+        f"""\
+        import importlib.resources
+        import pathlib
+        PATH = pathlib.Path({str(table)!r})
+        WORDS = PATH.read_text().splitlines()
+        KEPT = PATH.read_text().splitlines()
+        def f(): return 1
+        """
+    )
+    program.module.KEPT.append("mine")
+    table.write_text("a\nb\nc")
+    report = program.sub(("return 1", "return 2"))
+    # Its own module was edited: an unchanged statement of it reads the file again.
+    assert program.module.WORDS == ["a", "b", "c"]
+    assert program.module.KEPT == ["a", "b", "mine"]
+    assert "the file that it reads changed; the program changed its value since" in said(report, "KEPT")
 
 
 def test_import_inside_a_function_is_not_followed(load: Load, tmp_path: Path) -> None:

@@ -71,6 +71,11 @@ fn addresses(py: Python<'_>, names: &[&str]) -> Vec<usize> {
         };
         let module: Bound<'_, PyModule> = module;
         found.push(module.as_ptr() as usize);
+        // `import importlib.metadata` binds the package.
+        let above = name
+            .split_once('.')
+            .map(|(above, _)| modules.get_item(above));
+        found.extend(above.and_then(|above| Some(above.ok()??.as_ptr() as usize)));
         for (_, value) in module.dict().iter() {
             if value.is_exact_instance_of::<PyFunction>() {
                 found.push(value.as_ptr() as usize);

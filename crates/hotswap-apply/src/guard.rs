@@ -26,6 +26,9 @@ pyo3::create_exception!(
     "A statement that may have effects was about to run while a value was derived."
 );
 
+/// How the reason begins where a run was stopped at a place in doubt.
+const CAME_TO: &str = "it came to";
+
 /// Beyond this depth calls are not followed.
 const DEPTH: usize = 20;
 
@@ -430,7 +433,12 @@ impl<'py> Stage<'_, 'py> {
                         Ok(done)
                     }
                     Err(reason) => {
-                        let came_to = reason.words;
+                        // Of two places where it was stopped the one in its own source says more.
+                        let first = error.value(py).to_string();
+                        let came_to = match first.starts_with(CAME_TO) {
+                            true => first,
+                            false => reason.words,
+                        };
                         *self.came_to.borrow_mut() = Some(came_to.clone());
                         Err(NotHarmless::new_err(came_to))
                     }
@@ -505,7 +513,7 @@ impl<'py> Stage<'_, 'py> {
             refuse(&frame, &doubts, is_near, |doubt| match doubt.place {
                 Place::Statement(..) => doubt.reason.clone(),
                 _ => format!(
-                    "it came to line {line} of {}, which {}",
+                    "{CAME_TO} line {line} of {}, which {}",
                     doubt.file, doubt.reason
                 ),
             })?;
@@ -522,7 +530,7 @@ impl<'py> Stage<'_, 'py> {
                 |doubt: &Doubt| matches!(&doubt.place, Place::Call(other) if *other == name);
             refuse(&frame, &entries, is_entry, |doubt| {
                 format!(
-                    "it came to {name}() of {}, which {}",
+                    "{CAME_TO} {name}() of {}, which {}",
                     doubt.file, doubt.reason
                 )
             })?;
