@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use hotswap_plan::{Call, Facts, Kind, Outline, Pragma};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFunction, PyModule, PyString, PyTuple};
+use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
 use crate::codes;
@@ -43,8 +44,8 @@ pub(crate) struct FirstValues {
 /// Objects by which a module that reads files of packages is known.
 #[derive(Debug, Default)]
 pub struct Readers {
-    metadata: Vec<usize>,
-    resources: Vec<usize>,
+    metadata: FxHashSet<usize>,
+    resources: FxHashSet<usize>,
 }
 
 impl Readers {
@@ -59,8 +60,8 @@ impl Readers {
 }
 
 /// The modules of these names and the functions that they offer.
-fn addresses(py: Python<'_>, names: &[&str]) -> Vec<usize> {
-    let mut found = Vec::new();
+fn addresses(py: Python<'_>, names: &[&str]) -> FxHashSet<usize> {
+    let mut found = FxHashSet::default();
     let modules = py.import("sys").and_then(|sys| sys.getattr("modules"));
     let Some(Ok(modules)) = modules.ok().map(Bound::cast_into::<PyDict>) else {
         return found;
@@ -70,7 +71,7 @@ fn addresses(py: Python<'_>, names: &[&str]) -> Vec<usize> {
             continue;
         };
         let module: Bound<'_, PyModule> = module;
-        found.push(module.as_ptr() as usize);
+        found.insert(module.as_ptr() as usize);
         // `import importlib.metadata` binds the package.
         let above = name
             .split_once('.')
@@ -78,7 +79,7 @@ fn addresses(py: Python<'_>, names: &[&str]) -> Vec<usize> {
         found.extend(above.and_then(|above| Some(above.ok()??.as_ptr() as usize)));
         for (_, value) in module.dict().iter() {
             if value.is_exact_instance_of::<PyFunction>() {
-                found.push(value.as_ptr() as usize);
+                found.insert(value.as_ptr() as usize);
             }
         }
     }
@@ -95,6 +96,12 @@ impl Module {
             first.reads_metadata |= readers.metadata.contains(&address);
             first.reads_resources |= readers.resources.contains(&address);
         }
+        // Most who import them want something else of them.
+        let reads = |words: &[&str]| words.iter().any(|word| self.text().contains(word));
+        first.reads_metadata =
+            first.reads_metadata && reads(&["version(", "metadata(", "distribution(", "requires("]);
+        first.reads_resources =
+            first.reads_resources && reads(&["read_text", "read_bytes", "read_binary", "get_data"]);
         let copies = first.reads_metadata || first.reads_resources;
         let values = dict.iter().filter_map(|(name, value)| {
             let name = name.cast_into_exact::<PyString>().ok()?;
