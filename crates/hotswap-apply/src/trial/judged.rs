@@ -261,14 +261,26 @@ impl Judgement {
         let mut unless = Unless::Nothing;
         if let Some(name) = operand_at(all, &mut next)
             && let Some(value) = operand_at(all, &mut next)
-            && all
-                .get(next)
-                .is_some_and(|each| is_call(each) || each.name == "PRECALL")
+            && all.get(next).is_some_and(ends_call)
         {
             unless = Unless::Holds(Step::Attribute(name), value);
         }
         self.insert(&all[first], &target, &unless);
         Ok(())
+    }
+
+    /// What is called with `x` to give a setter of it: `x` is looked at where its reading
+    /// begins.
+    fn check_bound(&mut self, all: &[Instruction], at: usize) -> Result<(), String> {
+        let mut next = skip_null(all, at + 1);
+        let first = next;
+        match operand_at(all, &mut next) {
+            Some(Operand::Path(target)) if all.get(next).is_some_and(ends_call) => {
+                self.insert(&all[first], &target, &Unless::Nothing);
+                Ok(())
+            }
+            _ => Err("sets an attribute of something that is not known".to_string()),
+        }
     }
 
     /// `super().__setattr__(name, value)`, of the first parameter.
@@ -294,9 +306,7 @@ impl Judgement {
         let mut next = skip_null(all, at + 1);
         let first = next;
         let target = operand_at(all, &mut next);
-        let ends = all
-            .get(next)
-            .is_some_and(|each| is_call(each) || each.name == "PRECALL");
+        let ends = all.get(next).is_some_and(ends_call);
         match target {
             Some(Operand::Path(target)) if ends => {
                 self.insert(&all[first], &target, &Unless::KeepsDict);
@@ -348,6 +358,17 @@ impl Judgement {
             return Ok(match call.is_some_and(|call| is_only_read(all, call + 1)) {
                 true => Ok(()),
                 false => self.check_vars(all, at),
+            });
+        }
+        if let Some(only_binds) = is_object_setattr(&object)? {
+            // `set = object.__setattr__.__get__(x)`, or `object.__setattr__(x, ...)`.
+            let binds = all
+                .get(at + 1)
+                .is_some_and(|next| next.text.as_deref() == Some("__get__"));
+            let begin = at + usize::from(binds && !only_binds);
+            return Ok(match binds || only_binds {
+                true => self.check_bound(all, begin),
+                false => self.check_first_argument(all, at),
             });
         }
         let mut next = at + 1;
@@ -433,6 +454,26 @@ fn is_known(object: &Bound<'_, PyAny>) -> PyResult<bool> {
             kind.name()?.to_str()?,
             "_lru_cache_wrapper" | "method" | "GenericAlias" | "UnionType"
         ))
+}
+
+/// Whether an object is `object.__setattr__` (false) or its `__get__` (true), which frozen
+/// classes set their own attributes by.
+fn is_object_setattr(object: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
+    let is_setattr = |object: &Bound<'_, PyAny>| -> PyResult<bool> {
+        let setter = object.py().get_type::<PyAny>().getattr("__setattr__")?;
+        Ok(object.is(&setter))
+    };
+    if is_setattr(object)? {
+        return Ok(Some(false));
+    }
+    let is_bound = object.get_type().name()? == "method-wrapper"
+        && object.getattr("__name__")?.eq("__get__")?
+        && is_setattr(&object.getattr("__self__")?)?;
+    Ok(is_bound.then_some(true))
+}
+
+fn ends_call(each: &Instruction) -> bool {
+    is_call(each) || each.name == "PRECALL"
 }
 
 fn is_call(each: &Instruction) -> bool {
