@@ -115,6 +115,10 @@ def steady_state(quick: bool) -> dict | None:
     return costs.steady_state(20_000 if quick else 600_000)
 
 
+def edited_loop(quick: bool) -> dict | None:
+    return costs.edited_loop(20_000 if quick else 100_000)
+
+
 def wake_ups(quick: bool) -> dict:
     return costs.wake_ups(15 if quick else 120)
 
@@ -135,6 +139,7 @@ PARTS = {
     "start_up": start_up,
     "memory": memory,
     "steady_state": steady_state,
+    "edited_loop": edited_loop,
     "wake_ups": wake_ups,
     "checkout": checkouts,
     "attach": attach,

@@ -57,6 +57,49 @@ if sys.argv[4:] and engine == "hotswap":
     time.sleep(9)
 work(WORK)
 """
+EDITED = {
+    "loop.py": """
+def step(total, number):
+    return (total ^ number) & 127
+def work(marks, numbers):
+    for mark in marks:
+        mark()
+        total = 0
+        for number in numbers:
+            total = step(total, number)
+            if total & 3:
+                total ^= 5
+""",
+    "start.py": """
+import gc, os, sys, time
+gc.disable()
+engine, edited, turns = sys.argv[1], sys.argv[2], int(sys.argv[3])
+if engine == "hotswap":
+    import hotswap
+    session = hotswap.watch(os.path.dirname(__file__))
+    session.pause()
+import loop
+def nothing():
+    pass
+def edit():
+    if engine == "hotswap":
+        # Until all is loaded that an update needs.
+        time.sleep(9)
+        with open(loop.__file__, "w") as file:
+            file.write(edited)
+        report = hotswap.sync()
+        assert report.status == "applied", report
+def settle():
+    if engine == "hotswap":
+        assert 6 in sys._getframe(1).f_code.co_consts, "the call was not moved"
+        assert not session.status()["pending"]
+        time.sleep(3)
+# Small numbers only, which are made once: what the allocator does depends on what else is alive.
+numbers = [number & 127 for number in range(turns)]
+loop.work([nothing, os.times, os.times, edit, settle, os.times, os.times], numbers)
+""",
+}
+EDITS = ("total ^= 5", "total ^= 6\n                total += 1")
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -178,6 +221,49 @@ def steady_state(work: int) -> dict[str, object] | None:
     return {"instructions": plain, "extra_percent": {k: (v / plain - 1) * 100 for k, v in counts.items()}}
 
 
+def counted_turns(python: str, engine: str, turns: int, began_new: bool) -> tuple[int, int]:
+    """Instructions of one round of a loop, before another one in which hotswap edits it, and after that."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        new = EDITED["loop.py"].replace(*EDITS)
+        for name, text in EDITED.items():
+            Path(folder, name).write_text(new if began_new and name == "loop.py" else text)
+        out = Path(folder, "out")
+        # At each call of `os.times` what was counted so far is written down, and counting begins anew.
+        counted = [
+            "valgrind",
+            "--tool=callgrind",
+            "--separate-threads=yes",
+            "--dump-before=os_times",
+            f"--callgrind-out-file={out}",
+        ]
+        command = [*counted, python, str(Path(folder, "start.py")), engine, new, str(turns)]
+        done = subprocess.run(command, env=environment(), capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        texts = [Path(f"{out}.{number}-01").read_text() for number in (2, 4)]
+        before, after = (int(re.search(r"^(?:summary|totals): (\d+)", text, re.M)[1]) for text in texts)
+        return before, after
+
+
+def edited_loop(turns: int) -> dict[str, object] | None:
+    """Instructions of a loop before any edit and after it was moved to new code.
+
+    In this interpreter and in those of `OTHER_PYTHONS`, paths as in `PATH`, which have hotswap.
+    """
+    if shutil.which("valgrind") is None:
+        return None
+    found = {}
+    others = filter(None, os.environ.get("OTHER_PYTHONS", "").split(os.pathsep))
+    for python in (sys.executable, *others):
+        command = [python, "-c", "import platform; print(platform.python_version())"]
+        version = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        plain, _ = counted_turns(python, "none", turns, began_new=False)
+        _, plain_new = counted_turns(python, "none", turns, began_new=True)
+        before, after = counted_turns(python, "hotswap", turns, began_new=False)
+        found[version] = {"old": plain, "before": before, "new": plain_new, "after": after}
+    return {"turns": turns, "found": found}
+
+
 def wake_ups(seconds: int) -> dict[str, object]:
     """Voluntary context switches of hotswap's own threads while nothing happens."""
     script = IMPORTING + "\nimport time\nprint('ready', flush=True)\ntime.sleep(10_000)\n"
@@ -211,12 +297,19 @@ def wake_ups(seconds: int) -> dict[str, object]:
 if __name__ == "__main__":
     import json
 
-    names = sys.argv[1:] or ["start_up", "memory", "steady_state", "wake_ups"]
-    quick = {"start_up": (200, 20, 5), "memory": (200, 20, 1), "steady_state": (20_000,), "wake_ups": (12,)}
+    names = sys.argv[1:] or ["start_up", "memory", "steady_state", "edited_loop", "wake_ups"]
+    quick = {
+        "start_up": (200, 20, 5),
+        "memory": (200, 20, 1),
+        "steady_state": (20_000,),
+        "edited_loop": (20_000,),
+        "wake_ups": (12,),
+    }
     full = {
         "start_up": (1_000, 20, 15),
         "memory": (1_000, 20, 3),
         "steady_state": (100_000,),
+        "edited_loop": (100_000,),
         "wake_ups": (60,),
     }
     for name in names:

@@ -239,6 +239,29 @@ def page(results: dict) -> str:
             f"## Steady state\n\nInstructions (valgrind) that the main thread of a CPU-bound program executes,"
             f" {found['instructions']:,} with plain `python`.\n\n" + table(["", "more"], rows)
         )
+    if (results.get("edited_loop") or {}).get("found"):
+        found = results["edited_loop"]["found"]
+        rows = []
+        for version, counts in found["found"].items():
+            for what, plain, seen in (
+                ("before an edit", "old", "before"),
+                ("after it was moved", "new", "after"),
+            ):
+                more = counts[seen] - counts[plain]
+                rows.append(
+                    [
+                        version,
+                        what,
+                        f"{counts[plain]:,}",
+                        f"{more:+,}",
+                        f"{more / counts[plain] * 100:+.5f} %",
+                    ]
+                )
+        parts.append(
+            f"## A loop that is edited while it runs\n\nInstructions (valgrind) of {found['turns']:,} rounds of one loop, before hotswap"
+            " moves the running call to new code and after that; beside it plain `python`, running the old code or from the"
+            " start the new.\n\n" + table(["CPython", "", "plain `python`", "more", ""], rows)
+        )
     if "attach" in results:
         found = results["attach"]["found"]
         parts.append(

@@ -44,14 +44,35 @@ pub(super) fn watch(py: Python<'_>, route: &Route<'_>) -> Result<()> {
         Some(tool) => tool,
         None => take_number(&monitoring, &jump)?,
     };
-    let none = 0;
-    let set = intern!(py, "set_local_events");
-    // What is entered in the middle of a loop was never asked whether somebody else watches
-    // the program: setting events brings it up to date.
-    monitoring.call_method1(set, (tool, &route.new, &jump))?;
-    monitoring.call_method1(set, (tool, &route.new, none))?;
     watched::insert(watched);
+    let set = intern!(py, "set_local_events");
     monitoring.call_method1(set, (tool, &route.old, &jump))?;
+    Ok(())
+}
+
+/// Tells code that is about to be entered in the middle of a loop who else watches the program:
+/// it was never called, so the interpreter has not asked. Setting events has it ask.
+///
+/// Where nobody watches, the code is left alone: CPython 3.12 takes the pairs of instructions
+/// apart that it runs as one in all code for which events were ever set, and for good.
+#[cfg(all(Py_3_12, not(Py_3_15)))]
+fn bring_up_to_date(py: Python<'_>, code: &Bound<'_, PyCode>) -> PyResult<()> {
+    let monitoring = py
+        .import(intern!(py, "sys"))?
+        .getattr(intern!(py, "monitoring"))?;
+    // Of tools and of trace functions. It is not documented; without it somebody may watch.
+    let everywhere = monitoring.call_method0(intern!(py, "_all_events"));
+    if everywhere.is_ok_and(|events| events.is_truthy().is_ok_and(|any| !any)) {
+        return Ok(());
+    }
+    let Some(tool) = with_tool(|tool| *tool) else {
+        return Ok(());
+    };
+    let set = intern!(py, "set_local_events");
+    let own = monitoring.call_method1(intern!(py, "get_local_events"), (tool, code))?;
+    let other = own.bitxor(event(&monitoring)?)?;
+    monitoring.call_method1(set, (tool, code, other))?;
+    monitoring.call_method1(set, (tool, code, own))?;
     Ok(())
 }
 
@@ -140,6 +161,10 @@ fn jumped(code: &Bound<'_, PyAny>, from: u32, to: u32) {
         }
     }
     if let Some(target) = watched.loops.get(&to) {
+        if let Err(error) = bring_up_to_date(py, watched.new.bind(py)) {
+            watched.note(Moved::Refused(error.to_string()));
+            return;
+        }
         let outcome = super::relocate::move_current(py, &watched, from, to, target);
         watched.note(outcome);
     }
