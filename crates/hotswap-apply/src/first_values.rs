@@ -6,7 +6,7 @@
 //! changed meanwhile (the version of an installed package, a list in a text file), what was
 //! noted here says so.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -37,25 +37,34 @@ pub(crate) struct FirstValues {
     values: RefCell<Vec<(Py<PyString>, Py<PyAny>)>>,
     reads_metadata: bool,
     reads_resources: bool,
-    /// When something came into the directory that holds the top-level package, or went.
-    installed: Cell<Option<SystemTime>>,
+    /// What was installed beside the top-level package, by its times.
+    installed: RefCell<Option<Vec<SystemTime>>>,
 }
 
 /// Objects by which a module that reads files of packages is known.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Readers {
     metadata: FxHashSet<usize>,
     resources: FxHashSet<usize>,
+    /// When modules began to be looked at: one may be noticed some time after its import.
+    since: SystemTime,
+}
+
+impl Default for Readers {
+    fn default() -> Self {
+        Readers {
+            metadata: FxHashSet::default(),
+            resources: FxHashSet::default(),
+            since: SystemTime::now(),
+        }
+    }
 }
 
 impl Readers {
-    /// Those that are loaded now.
-    #[must_use]
-    pub fn loaded(py: Python<'_>) -> Readers {
-        Readers {
-            metadata: addresses(py, &METADATA),
-            resources: addresses(py, &RESOURCES),
-        }
+    /// Takes those that are loaded now.
+    pub fn look(&mut self, py: Python<'_>) {
+        self.metadata = addresses(py, &METADATA);
+        self.resources = addresses(py, &RESOURCES);
     }
 }
 
@@ -110,29 +119,47 @@ impl Module {
         });
         first.values = RefCell::new(values.collect());
         if first.reads_metadata {
-            first.installed.set(self.install_time());
+            let times = self.install_time().filter(|times| {
+                // Else the import may have been before it.
+                times.iter().all(|time| *time < readers.since)
+            });
+            first.installed = RefCell::new(times);
         }
         self.first = first;
     }
 
-    fn install_time(&self) -> Option<SystemTime> {
+    /// When something was last installed beside the top-level package, or removed: the times
+    /// of the directory and of those in which `pip` notes what it installed.
+    fn install_time(&self) -> Option<Vec<SystemTime>> {
         let is_package = self.file.file_stem().is_some_and(|stem| stem == "__init__");
         let depth = self.name.matches('.').count() + usize::from(is_package) + 1;
         let root: PathBuf = self.file.ancestors().nth(depth)?.into();
-        root.metadata().ok()?.modified().ok()
+        let mut times = vec![root.metadata().ok()?.modified().ok()?];
+        let notes = root.read_dir().ok()?.flatten().filter(|entry| {
+            let path = entry.path();
+            path.extension()
+                .is_some_and(|extension| extension == "dist-info" || extension == "egg-info")
+        });
+        times.extend(notes.filter_map(|entry| entry.metadata().ok()?.modified().ok()));
+        Some(times)
+    }
+
+    /// Whether packages were installed or removed since its statements asked for their
+    /// versions.
+    #[must_use]
+    pub fn reads_other_metadata(&self) -> bool {
+        self.first.reads_metadata && *self.first.installed.borrow() != self.install_time()
     }
 
     /// Whether files that its statements may read could have changed since they were run.
     pub(crate) fn may_read_other_data(&self) -> bool {
-        let first = &self.first;
-        first.reads_resources
-            || (first.reads_metadata && first.installed.get() != self.install_time())
+        self.first.reads_resources || self.reads_other_metadata()
     }
 
     /// Notes that its statements have read the files as they are.
     pub(crate) fn has_read_data(&self) {
         if self.first.reads_metadata {
-            self.first.installed.set(self.install_time());
+            self.first.installed.replace(self.install_time());
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use hotswap_apply::{Module, Readers};
+use hotswap_apply::Module;
 use hotswap_plan::Kept;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -48,7 +48,7 @@ impl Session {
             new.push((name, module));
         }
         if !new.is_empty() {
-            self.readers = Readers::loaded(py);
+            self.readers.look(py);
         }
         self.read_first(py, &new);
         for (name, module) in new {

@@ -236,6 +236,9 @@ impl Session {
         let mut edits = self.read_edits(py, looked, announced.is_some(), &mut report)?;
         self.retry_rejected(py, &mut edits, &report.differing)?;
         self.add_uncertain(py, &mut edits, &mut report)?;
+        if announced.is_none() {
+            self.add_readers(&mut edits);
+        }
         report.time("parse", parsing);
         if edits.is_empty() {
             self.note_generation(&mut report);
@@ -526,6 +529,28 @@ impl Session {
             });
         }
         Ok(())
+    }
+
+    /// Modules that ask for versions of packages, where some were installed meanwhile: no
+    /// source need have changed.
+    fn add_readers(&self, edits: &mut Vec<FileEdit>) {
+        for (index, module) in self.world.modules.iter().enumerate() {
+            let is_known = edits.iter().any(|edit| edit.path == module.file);
+            if is_known || !module.reads_other_metadata() {
+                continue;
+            }
+            let text = module.text().clone();
+            edits.push(FileEdit {
+                path: module.file.clone(),
+                modules: vec![index],
+                outline: disk::outline(&text),
+                text: Some(text),
+                comparison: None,
+                problem: None,
+                held: false,
+                forced: true,
+            });
+        }
     }
 
     /// Files that were refused before are tried again when something they wait for changed.
