@@ -111,10 +111,8 @@ fn carrier(py: Python<'_>) -> std::result::Result<&'static Carrier, String> {
 
 fn make_carrier(py: Python<'_>) -> PyResult<Carrier> {
     let namespace = PyDict::new(py);
-    // The carrier has no variables: what lies on the stack of a call without any, as the body of
-    // a module is, has to be stack in the carrier too.
     let source = c"
-def carrier():
+def carrier(function):
     function()
 def function():
     pass
@@ -618,18 +616,6 @@ fn in_flight(
         unsafe { returned.release() };
     }
     let moved = outcome == Moved::Done;
-    if frame.owner() == OWNED_BY_THREAD {
-        // The room that the carrier's call took is given back: a debug build of CPython insists
-        // that its newest frame is as long as its code says.
-        let slots = match moved {
-            true => &flight.watched.new_slots,
-            false => &flight.watched.old_slots,
-        };
-        let (field, _) = data_stack();
-        // SAFETY: a field of the state of the running thread, whose newest frame this is: it
-        // calls its trace function.
-        unsafe { field.write(frame.slot(slots.size())) };
-    }
     flight.watched.note(outcome);
     let idle = with(|all| {
         let followed = all.get_mut(&state.address())?;
