@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use hotswap_plan::{is_pure_builtin, is_pure_library, is_pure_method, is_pure_method_name};
 use pyo3::exceptions::PyException;
@@ -38,6 +39,9 @@ const TRIES: usize = 4;
 /// So many instructions that store something are looked at, at the most: each takes some
 /// microseconds.
 const MOST_LOOKS: usize = 50_000;
+
+/// So long a run may take: the program is slower meanwhile, as its allocations are followed.
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// Calls something, with the objects given the only old ones that it may write to. An
 /// error in words: why it came to nothing.
@@ -113,6 +117,7 @@ fn attempt_once<'py, R>(
         judged: Mutex::new(HashMap::new()),
         refused: Mutex::new(None),
         looks: AtomicUsize::new(0),
+        began: Instant::now(),
     });
     let gc = py.import("gc")?;
     let collects = gc.call_method0("isenabled")?.is_truthy()?;
@@ -223,11 +228,13 @@ struct Watch {
     refused: Mutex<Option<Reason>>,
     /// Instructions looked at so far.
     looks: AtomicUsize,
+    began: Instant,
 }
 
 impl Watch {
     /// Before a function begins or goes on. Whether its instructions must be looked at.
     fn at_call(&self, frame: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.in_time()?;
         let judgement = self.judgement(frame)?;
         if judgement.binds_names {
             let names = frame.getattr("f_locals")?;
@@ -258,6 +265,13 @@ impl Watch {
             judged.insert(at, (code.unbind(), judgement.clone()));
         }
         Ok(judgement)
+    }
+
+    fn in_time(&self) -> PyResult<()> {
+        match self.began.elapsed() > LONGEST {
+            true => self.refuse("takes too long to be watched", false),
+            false => Ok(()),
+        }
     }
 
     /// Before an instruction: may it store where it is going to?
@@ -294,6 +308,7 @@ impl Watch {
 
     /// Before a function in C is called.
     fn at_builtin(&self, frame: &Bound<'_, PyAny>, function: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.in_time()?;
         let name: String = function.getattr("__name__")?.extract()?;
         let owner = function
             .getattr("__self__")
