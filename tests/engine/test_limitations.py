@@ -542,6 +542,25 @@ def test_run_that_takes_too_long_to_be_watched(load: Load) -> None:
     assert "depends on BASE; takes too long to be watched" in said(report, "X")
 
 
+def test_derived_value_that_keeps_hold_of_the_names_of_its_module(load: Load) -> None:
+    program = load(
+        """\
+        BASE = 1
+        NAMES = globals()
+        class Context:
+            def __init__(self, names, base): self.names, self.base = names, base
+        BY_CALL = [Context][0](globals(), BASE)
+        BY_NAME = [Context][0](NAMES, BASE)
+        """
+    )
+    names = vars(program.module)
+    report = program.sub(("BASE = 1", "BASE = 2"))
+    for name in ("BY_CALL", "BY_NAME"):
+        context = getattr(program.module, name)
+        assert context.names is names and context.base == 1
+        assert "keeps hold of the names of its module" in said(report, name)
+
+
 def test_file_that_is_read_where_the_program_changed_the_value(load: Load, tmp_path: Path) -> None:
     table = tmp_path / "table.txt"
     table.write_text("a\nb")

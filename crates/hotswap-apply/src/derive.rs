@@ -228,11 +228,23 @@ impl<'py> Stage<'_, 'py> {
             self.report_unknown(module, statement, &name);
             return Ok(());
         }
-        let ran = match statement.pragma {
+        let holders = hotswap_cpython::heap::reference_count(namespace.as_any());
+        let own = self.show_own_names(module, &statement.facts, &namespace)?;
+        let mut ran = match statement.pragma {
             Some(Pragma::Rerun) => codes::execute(&code, &namespace, None),
             _ => self.execute_guarded(&code, &namespace),
         };
+        self.hide_own_names(module, &own, &namespace)?;
         view.leave()?;
+        if !own.is_empty()
+            && ran.is_ok()
+            && hotswap_cpython::heap::reference_count(namespace.as_any()) != holders
+        {
+            // What stood in for the names of the module must not outlive this update.
+            let reason = "it keeps hold of the names of its module";
+            ran = Err(crate::guard::NotHarmless::new_err(reason));
+            self.came_to.replace(Some(reason.to_string()));
+        }
         for (old, new) in view.copies.drain(..) {
             self.transaction.push(Write::Reference { old, new });
         }

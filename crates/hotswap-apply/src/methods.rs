@@ -104,6 +104,12 @@ impl<'py> Stage<'_, 'py> {
         let Some(slots) = slots_of(&was.get_type())? else {
             return Ok(false);
         };
+        let content = builtin_content(now)?;
+        let dicts = match (cpython::own_dict(was)?, cpython::own_dict(now)?) {
+            (Some(was), Some(now)) => Some((was, now)),
+            (None, None) if !slots.is_empty() || content.is_some() => None,
+            _ => return Ok(false),
+        };
         // What it holds may lead back to it: a bound method of its own.
         if hotswap_cpython::heap::reference_count(now).is_none_or(|count| count > HOLDERS) {
             self.transaction.push(Write::Reference {
@@ -111,15 +117,13 @@ impl<'py> Stage<'_, 'py> {
                 new: was.clone(),
             });
         }
-        match (cpython::own_dict(was)?, cpython::own_dict(now)?) {
-            (Some(container), Some(content)) => self.transaction.push(Write::Content {
+        if let Some((container, content)) = dicts {
+            self.transaction.push(Write::Content {
                 container: container.into_any(),
                 content: content.into_any(),
-            }),
-            (None, None) if !slots.is_empty() || builtin_content(now)?.is_some() => {}
-            _ => return Ok(false),
+            });
         }
-        if let Some(content) = builtin_content(now)? {
+        if let Some(content) = content {
             self.transaction.push(Write::Content {
                 container: was.clone(),
                 content,

@@ -194,7 +194,9 @@ impl<'py> Stage<'_, 'py> {
             view.leave()?;
             return Ok(false);
         }
+        let own = self.show_own_names(module, &statement.facts, copy)?;
         let ran = self.execute_guarded(&code, copy);
+        self.hide_own_names(module, &own, copy)?;
         view.leave()?;
         Ok(ran.is_ok())
     }

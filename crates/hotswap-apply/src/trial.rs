@@ -9,10 +9,11 @@
 //! A run that is stopped has done nothing but what is allowed.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use hotswap_cpython::heap::reference_count;
 use hotswap_plan::{is_pure_builtin, is_pure_library, is_pure_method, is_pure_method_name};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
@@ -118,7 +119,9 @@ fn attempt_once<'py, R>(
         refused: Mutex::new(None),
         looks: AtomicUsize::new(0),
         began: Instant::now(),
+        took_names: AtomicBool::new(false),
     });
+    let holders = scope.and_then(|scope| reference_count(scope.as_any()));
     let gc = py.import("gc")?;
     let collects = gc.call_method0("isenabled")?.is_truthy()?;
     gc.call_method0("disable")?;
@@ -147,6 +150,14 @@ fn attempt_once<'py, R>(
     match (result, refused) {
         // Also where the program caught the exception.
         (_, Some(reason)) => Ok(Err(reason)),
+        (Ok(_), None)
+            if watch.took_names.load(Ordering::Relaxed)
+                && scope.and_then(|scope| reference_count(scope.as_any())) > holders =>
+        {
+            Ok(Err(certain(
+                "keeps hold of the names of its module".to_string(),
+            )))
+        }
         (Ok(done), None) => Ok(Ok(done)),
         (Err(error), None) if error.is_instance_of::<PyException>(py) => {
             Ok(Err(certain(format!("it raised {error}"))))
@@ -229,6 +240,8 @@ struct Watch {
     /// Instructions looked at so far.
     looks: AtomicUsize,
     began: Instant,
+    /// `globals()` was called: what it gave stands in for the names of a module.
+    took_names: AtomicBool,
 }
 
 impl Watch {
@@ -343,21 +356,16 @@ impl Watch {
                         // Its target is looked at where the name is read.
                         self.judgement(frame)?.sets_by_name
                     }
+                    "builtins" if matches!(name.as_str(), "globals" | "locals") => {
+                        self.may_take_names(frame, &name)?
+                    }
                     "builtins" if name == "vars" => self.judgement(frame)?.reads_vars,
                     "builtins" => {
                         // What `eval` and `exec` run is looked at as well.
                         is_pure_builtin(&name)
                             || matches!(
                                 name.as_str(),
-                                "callable"
-                                    | "compile"
-                                    | "dir"
-                                    | "eval"
-                                    | "exec"
-                                    | "globals"
-                                    | "id"
-                                    | "iter"
-                                    | "locals"
+                                "callable" | "compile" | "dir" | "eval" | "exec" | "id" | "iter"
                             )
                     }
                     "_abc" => true,
@@ -391,6 +399,18 @@ impl Watch {
             &format!("calls {home}{name}(), which is not known to be harmless"),
             owner.is_some_and(|owner| is_container(&owner)),
         )
+    }
+
+    /// Whether a call may have its names: local ones are a copy, and those of the namespace in
+    /// which the code runs are counted afterwards.
+    fn may_take_names(&self, frame: &Bound<'_, PyAny>, function: &str) -> PyResult<bool> {
+        let names = frame.getattr("f_globals")?;
+        if function == "locals" && !frame.getattr("f_locals")?.is(&names) {
+            return Ok(true);
+        }
+        let own = self.scope.iter().chain(&self.writable);
+        self.took_names.store(true, Ordering::Relaxed);
+        Ok(own.into_iter().any(|each| each.is(&names)))
     }
 
     /// Whether an object is one of those that may be written to, or was made meanwhile.

@@ -97,16 +97,6 @@ impl<'py> Stage<'_, 'py> {
         if self.committed {
             return Ok(view);
         }
-        let live = self.live_dict(module);
-        for path in &facts.reads {
-            // `names = globals()`: the names as they will be.
-            if namespace
-                .get_item(&path[0])?
-                .is_some_and(|held| held.is(&live))
-            {
-                view.show(&path[0], namespace.clone().into_any())?;
-            }
-        }
         let (early, mut unknown) = self.early_values(module, place, facts, namespace, skip)?;
         for (name, early) in early {
             if let Some(live) = namespace.get_item(&name)?
@@ -152,6 +142,39 @@ impl<'py> Stage<'_, 'py> {
                 .extend(made.map(|(module, globals)| (globals, module)));
         }
         Ok(view)
+    }
+
+    /// Lets names that hold the namespace of their module (`names = globals()`) hold another
+    /// one in its place, and says which.
+    pub(crate) fn show_own_names(
+        &self,
+        module: usize,
+        facts: &Facts,
+        namespace: &Bound<'py, PyDict>,
+    ) -> PyResult<Vec<String>> {
+        let live = self.live_dict(module);
+        let mut shown = Vec::new();
+        for path in &facts.reads {
+            let held = namespace.get_item(&path[0])?;
+            if held.is_some_and(|held| held.is(&live) && !held.is(namespace)) {
+                namespace.set_item(&path[0], namespace)?;
+                shown.push(path[0].clone());
+            }
+        }
+        Ok(shown)
+    }
+
+    /// Gives those names the namespace of their module again.
+    pub(crate) fn hide_own_names(
+        &self,
+        module: usize,
+        shown: &[String],
+        namespace: &Bound<'py, PyDict>,
+    ) -> PyResult<()> {
+        for name in shown {
+            namespace.set_item(name, self.live_dict(module))?;
+        }
+        Ok(())
     }
 
     /// The same at the place of a statement of the new source, or of one inside it.
