@@ -166,18 +166,26 @@ def test_a_loop_that_does_not_come_round_is_not_traced_for_ever(load: Load) -> N
         """
     )
     released = threading.Event()
+    entered: list[bool] = []
+    traced: list[bool] = []
 
     def inner() -> None:
+        if not released.is_set():
+            entered.append(True)
         while not released.is_set():
-            sum(range(50))
+            if not traced and states[0].is_traced():
+                traced.append(True)
 
     run, states = watching(lambda out, turn, inner: program.module.work(out, turn, inner))
     released.set()
     call = Turns(run, inner)
     released.clear()
     call.go.release()
+    # Before that it stands between two rounds, and moves at once.
+    until(lambda: bool(entered))
     program.sub(('"old"', '"new"'))
-    assert states[0].is_traced()
+    # By the time that the edit is reported it may be over.
+    until(lambda: bool(traced))
     until(lambda: not states[0].is_traced())
     released.set()
     call._wait()
