@@ -95,6 +95,12 @@ fn addresses(py: Python<'_>, names: &[&str]) -> FxHashSet<usize> {
     found
 }
 
+impl FirstValues {
+    fn reads_data(&self) -> bool {
+        self.reads_metadata || self.reads_resources
+    }
+}
+
 impl Module {
     /// Notes what its names hold now that its import has ended.
     pub fn note_first_values(&mut self, py: Python<'_>, readers: &Readers) {
@@ -111,7 +117,7 @@ impl Module {
             first.reads_metadata && reads(&["version(", "metadata(", "distribution(", "requires("]);
         first.reads_resources =
             first.reads_resources && reads(&["read_text", "read_bytes", "read_binary", "get_data"]);
-        let copies = first.reads_metadata || first.reads_resources;
+        let copies = first.reads_data();
         let values = dict.iter().filter_map(|(name, value)| {
             let name = name.cast_into_exact::<PyString>().ok()?;
             let value = kept_of(&value, copies)?;
@@ -167,7 +173,7 @@ impl Module {
     pub(crate) fn note_first_value(&self, py: Python<'_>, name: &str, value: Option<&Py<PyAny>>) {
         let mut values = self.first.values.borrow_mut();
         values.retain(|(known, _)| known.bind(py).to_str().ok() != Some(name));
-        let copies = self.first.reads_metadata || self.first.reads_resources;
+        let copies = self.first.reads_data();
         if let Some(value) = value.and_then(|value| kept_of(value.bind(py), copies)) {
             values.push((PyString::new(py, name).unbind(), value.unbind()));
         }
@@ -234,12 +240,14 @@ impl<'py> Stage<'_, 'py> {
     ) -> PyResult<bool> {
         let statement = &outline.statements[index];
         if self.committed
-            || !self.world.modules[module].may_read_other_data()
+            || !self.world.modules[module].first.reads_data()
             || !matches!(statement.kind, Kind::Assign { .. } | Kind::Compound(_))
             || statement.binds.is_empty()
             || statement.pragma == Some(Pragma::Keep)
             || self.is_open(module, statement)
             || !self.reads_data_only(module, &statement.facts)
+            // It looks at directories: for the few that come so far.
+            || !self.world.modules[module].may_read_other_data()
         {
             return Ok(false);
         }
