@@ -6,13 +6,7 @@ use pyo3::types::{PyCode, PyDict, PyTuple};
 
 /// Compiles a text as a module of `file`, with the flags of a fresh start.
 pub(crate) fn compile<'py>(py: Python<'py>, text: &str, file: &str) -> PyResult<Bound<'py, PyAny>> {
-    let builtins = py.import("builtins")?;
-    let kwargs = PyDict::new(py);
-    kwargs.set_item("dont_inherit", true)?;
-    builtins
-        .getattr("compile")?
-        .call((text, file, "exec"), Some(&kwargs))
-        .and_then(with_room)
+    hotswap_cpython::code::compile(py, text, file).and_then(with_room)
 }
 
 /// Gives the generators that will be made of a new code object room for later versions.
