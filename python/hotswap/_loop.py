@@ -39,6 +39,8 @@ READY_SECONDS = 2.0
 """How long after its start a program is left alone before what the first update needs is loaded."""
 LISTEN_SECONDS = 0.05
 """How long after its start others can ask this process: the program's first steps come first."""
+IMPORTING_SECONDS = 1.0
+"""How long at most a program that goes on importing is left alone, before either."""
 REARM_SECONDS = 0.05
 """How long a forked child runs before it watches by itself: long enough for one that only calls exec."""
 BEFORE_AFTER_ERROR = "a callback for updates failed"
@@ -70,6 +72,7 @@ class UpdateLoop:
         self._inheriting: Engine | None = None
         self._generation_base = 0
         self._thread: Thread | None = None
+        self._importing = False
         # No lock guards these: a signal handler that syncs may come in the middle of anything.
         self._unsynced: deque[Report] = deque(maxlen=options.history)
         self._reset_threading()
@@ -328,12 +331,16 @@ class UpdateLoop:
 
     def _run(self) -> None:
         errands = [(READY_SECONDS, self._get_ready), (LISTEN_SECONDS, self._listen)]
+        patience = time.monotonic() + IMPORTING_SECONDS
         while not self.stopped:
             engine = self._armed_engine()
             try:
                 # A paused engine does not return, but goes on noting what is imported.
                 whole = engine.wait(errands[-1][0] if errands else None)
                 if not whole and errands:
+                    if self._importing and time.monotonic() < patience:
+                        self._importing = False
+                        continue
                     _, errand = errands.pop()
                     if not self.stopped:
                         self._begin(DISCOVERY_SECONDS)
@@ -407,6 +414,7 @@ class UpdateLoop:
 
     def _note_import(self, name: str) -> None:
         if self._engine is not None:
+            self._importing = True
             self._engine.note_import(name)
 
     def _update(self, work: Callable[[], ReportDict | None]) -> Report | None:
