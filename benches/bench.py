@@ -104,7 +104,7 @@ def defaults(quick: bool) -> dict:
 
 
 def start_up(quick: bool) -> dict:
-    return costs.start_up(200 if quick else 1_000, 20, 5 if quick else 15)
+    return costs.start_up(200, 20, 5, 5) if quick else costs.start_up(1_000, 20, 151, 5)
 
 
 def memory(quick: bool) -> dict:
