@@ -54,6 +54,11 @@ KINDS: dict[str, tuple[Sources, Sources, Callable[[Program], object]]] = {
             p["main"].C.K,
         ),
     ),
+    "order of the names": (
+        {"main.py": "first = 1\n\n\ndef last():\n    return 1\n"},
+        {"main.py": "first = 1\nsecond = 2\n\n\ndef third():\n    return 3\n\n\ndef last():\n    return 1\n"},
+        lambda p: [name for name in vars(p["main"]) if name in ("first", "second", "third", "last")],
+    ),
     "closure": (
         {
             "main.py": "def make(n):\n    def inner():\n        return n\n    return inner\n\n\none, two = make(1), make(2)\n"

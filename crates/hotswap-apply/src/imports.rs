@@ -372,6 +372,20 @@ impl<'py> Stage<'_, 'py> {
         listed(&self.present(module))
     }
 
+    /// The names that a star import of a module gives, in their order.
+    pub(crate) fn star_names(&self, source: usize) -> PyResult<Vec<String>> {
+        if let Some(names) = self.public_names(source)? {
+            return Ok(names);
+        }
+        let names = self.present(source).keys();
+        let mut names: Vec<String> = names
+            .iter()
+            .filter_map(|name| name.extract().ok())
+            .collect();
+        names.retain(|name| !name.starts_with('_'));
+        Ok(names)
+    }
+
     fn rebound_value(&self, module: usize, name: &str) -> Option<OldAndNew<'py>> {
         let mut found: Option<OldAndNew<'py>> = None;
         for (at, other, (old, new)) in &self.rebound {

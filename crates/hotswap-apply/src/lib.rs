@@ -48,6 +48,7 @@ mod live;
 mod methods;
 mod modules;
 mod moved;
+mod name_order;
 mod native;
 mod order;
 mod reach;

@@ -61,6 +61,11 @@ pub(crate) enum Write<'py> {
         name: Bound<'py, PyAny>,
         value: Option<Bound<'py, PyAny>>,
     },
+    /// The places of names in their namespace, each directly behind another name.
+    Order {
+        dict: Bound<'py, PyDict>,
+        places: Vec<(Bound<'py, PyString>, Bound<'py, PyString>)>,
+    },
     /// The first line of a code object, in place.
     Shift { code: Bound<'py, PyAny>, delta: i32 },
     /// Functions that were made in staging namespaces, and calls of them that are
@@ -710,24 +715,27 @@ impl<'py> Transaction<'py> {
 
     /// A name that is taken away would come back at the end of its namespace.
     fn note_order(&mut self, write: &Write<'py>) -> PyResult<()> {
-        let (dict, class, key) = match write {
+        let (dict, class) = match write {
             Write::Item {
                 dict,
                 key,
                 value: None,
-            } => (dict.clone(), None, key),
+            } if dict.contains(key)? => (dict.clone(), None),
             Write::ClassAttribute {
                 class,
                 name,
                 value: None,
-            } => (cpython::type_dict(class), Some(class.clone()), name),
+            } if cpython::type_dict(class).contains(name)? => {
+                (cpython::type_dict(class), Some(class.clone()))
+            }
+            Write::Order { dict, .. } => (dict.clone(), None),
             _ => return Ok(()),
         };
         let noted = self
             .undo
             .iter()
             .any(|undo| matches!(undo, Undo::Order { dict: known, .. } if known.is(&dict)));
-        if !noted && dict.contains(key)? {
+        if !noted {
             let before = dict.copy()?;
             self.undo.push(Undo::Order {
                 dict,
@@ -789,6 +797,7 @@ impl<'py> Transaction<'py> {
                 name,
                 value,
             } => cpython::set_own_attribute(object, name.cast::<PyString>()?, value.as_ref()),
+            Write::Order { dict, places } => crate::name_order::place(dict, places),
             Write::Shift { code, delta } => cpython::shift_first_line(code, *delta),
             Write::Content { container, content } => set_content(container, content),
             // Done for all of them at once, or with what they held.
@@ -869,6 +878,7 @@ fn inverse<'py>(write: &Write<'py>) -> PyResult<Option<Write<'py>>> {
         },
         // These have an undo of their own.
         Write::Shift { .. }
+        | Write::Order { .. }
         | Write::Home { .. }
         | Write::Reference { .. }
         | Write::ClearCache { .. }
@@ -926,6 +936,7 @@ fn kind_of(write: &Write<'_>) -> &'static str {
         Write::Attribute { .. } => "attribute",
         Write::InstanceClass { .. } => "class of an instance",
         Write::InstanceAttribute { .. } => "instance attribute",
+        Write::Order { .. } => "order of names",
         Write::Shift { .. } => "line shift",
         Write::Home { .. } => "the way home of new functions",
         Write::Content { .. } => "content",

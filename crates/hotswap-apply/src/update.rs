@@ -593,6 +593,7 @@ impl<'py> Stage<'_, 'py> {
                 self.transaction.keep_item(&dict, &name);
             }
         }
+        self.plan_name_order()?;
         self.transaction.renew_frozensets()
     }
 
