@@ -47,9 +47,7 @@ impl<'py> Stage<'_, 'py> {
     ) -> PyResult<()> {
         let old_members = class.getattr("_member_map_")?.cast_into::<PyDict>()?;
         let new_members = made.getattr("_member_map_")?.cast_into::<PyDict>()?;
-        let plain = !class.is_subclass_of::<pyo3::types::PyInt>()?
-            && !class.is_subclass_of::<pyo3::types::PyString>()?
-            && !class.is_subclass_of::<pyo3::types::PyFloat>()?;
+        let plain = is_plain(class)?;
         // From every member of the new class to the object that stands for it.
         let mut replaced: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> = Vec::new();
         for (name, member) in new_members.iter() {
@@ -246,8 +244,8 @@ impl<'py> Stage<'_, 'py> {
         Ok(())
     }
 
-    /// Combinations that the program has made: the new class knows them by value, unless
-    /// a member of that value takes their place. Those that staged statements made of
+    /// Combinations that the program has made: the new class knows them by the value that their
+    /// members have together, unless a member of that value takes their place. Those that staged statements made of
     /// members of the new class become the live one's.
     fn keep_combinations(&mut self, merged: &MergedEnum<'py>) -> PyResult<()> {
         let MergedEnum {
@@ -273,25 +271,104 @@ impl<'py> Stage<'_, 'py> {
             }
             settled.set_item(value, translate(&member, replaced)?)?;
         }
+        let moved = moved_bits(&names, &made.getattr("_member_map_")?.cast_into()?)?;
         for (value, member) in old.iter() {
             if names.values().iter().any(|named| named.is(&member)) {
                 continue;
             }
-            match settled.get_item(&value)? {
+            let Ok(bits) = value.extract::<u64>() else {
+                continue;
+            };
+            let Some(bits) = moved.as_ref().map_or(Some(bits), |moved| moved.of(bits)) else {
+                continue;
+            };
+            let is_other = moved.is_some() && !value.eq(bits)?;
+            match settled.get_item(bits)? {
                 Some(now) => self.transaction.push(Write::Reference {
                     old: member,
                     new: now,
                 }),
-                None if value.extract::<u64>().is_ok_and(|bits| bits & !known == 0) => {
-                    settled.set_item(value, member)?;
+                // Only the class knows it: a fresh start makes it when it is asked for.
+                None if moved.is_some() && is_held_once(&member) => {}
+                // An `IntFlag` is its value.
+                None if bits & !known != 0 || is_other && !is_plain(class)? => {}
+                None => {
+                    settled.set_item(bits, &member)?;
+                    if is_other {
+                        self.set_combination(&member, bits)?;
+                    }
                 }
-                None => {}
             }
         }
         self.transaction
             .set_class_attribute(class, "_value2member_map_", Some(settled.into_any()));
         Ok(())
     }
+
+    /// A combination that the program holds gets the value that its members have together. It
+    /// keeps its name, of which its hash is made.
+    fn set_combination(&mut self, member: &Bound<'py, PyAny>, bits: u64) -> PyResult<()> {
+        let Some(dict) = cpython::own_dict(member)? else {
+            return Ok(());
+        };
+        let mut set = |name: &str, value: Bound<'py, PyAny>| {
+            self.transaction.set_item(&dict, name, Some(value));
+        };
+        set("_value_", bits.into_pyobject(dict.py())?.into_any());
+        // What `~` gave is kept here.
+        if dict.contains("_inverted_")? {
+            set("_inverted_", dict.py().None().into_bound(dict.py()));
+        }
+        Ok(())
+    }
+}
+
+/// From the bits that the members of a flag had to those that they have now.
+struct MovedBits(Vec<(u64, Option<u64>)>);
+
+impl MovedBits {
+    /// The value of the combination of the same members. None: one of them is gone.
+    fn of(&self, bits: u64) -> Option<u64> {
+        let known = self.0.iter().map(|(from, _)| from).sum::<u64>();
+        if bits & !known != 0 {
+            return None;
+        }
+        let own = self.0.iter().filter(|(from, _)| bits & from != 0);
+        own.map(|(_, to)| *to)
+            .try_fold(0, |all, to| Some(all | to?))
+    }
+}
+
+/// How the members of one bit have moved; None: each has the bit that it had.
+fn moved_bits(old: &Bound<'_, PyDict>, new: &Bound<'_, PyDict>) -> PyResult<Option<MovedBits>> {
+    let value = |member: &Bound<'_, PyAny>| -> Option<u64> {
+        let bits: u64 = member.getattr("_value_").ok()?.extract().ok()?;
+        bits.is_power_of_two().then_some(bits)
+    };
+    let mut moved: Vec<(u64, Option<u64>)> = Vec::new();
+    for (name, member) in old.iter() {
+        if let Some(from) = value(&member)
+            && !moved.iter().any(|(known, _)| *known == from)
+        {
+            moved.push((from, new.get_item(name)?.as_ref().and_then(value)));
+        }
+    }
+    let all_as_before = moved
+        .iter()
+        .all(|(from, to)| to.is_none_or(|to| to == *from));
+    Ok((!all_as_before).then_some(MovedBits(moved)))
+}
+
+/// Whether an object is known to one holder beside us.
+fn is_held_once(object: &Bound<'_, PyAny>) -> bool {
+    hotswap_cpython::heap::reference_count(object).is_some_and(|count| count == 2)
+}
+
+/// Whether the members are no values themselves.
+fn is_plain(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    Ok(!class.is_subclass_of::<pyo3::types::PyInt>()?
+        && !class.is_subclass_of::<pyo3::types::PyString>()?
+        && !class.is_subclass_of::<pyo3::types::PyFloat>()?)
 }
 
 /// Whether a value is another one; of objects such as `object()` only the statement tells.

@@ -6,7 +6,7 @@ use hotswap_plan::{
     Change, CodeSite, FunctionChange, FunctionDef, Kind, Outline, Skeleton, Statement, Step,
 };
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFunction, PyTuple, PyType};
+use pyo3::types::{PyDict, PyFunction, PyString, PyTuple, PyType};
 use rustc_hash::FxHashSet;
 
 use crate::codes;
@@ -648,14 +648,13 @@ impl<'py> Stage<'_, 'py> {
         for holder in holders {
             if doc_changed
                 && !cpython::runs_code(&holder, &self.intern("__doc__"))
-                && holder
-                    .getattr("__doc__")
-                    .is_ok_and(|doc| doc.eq(old_doc).unwrap_or(false))
+                && let Ok(doc) = holder.getattr("__doc__")
+                && let Some(doc) = doc_after(&doc, old_doc, new_doc)?
             {
                 self.transaction.push(Write::Attribute {
                     object: holder.clone(),
                     name: "__doc__",
-                    value: Some(new_doc.clone()),
+                    value: Some(doc),
                 });
             }
             if holder.getattr("cache_clear").is_ok() && holder.getattr("cache_parameters").is_ok() {
@@ -986,4 +985,24 @@ fn headers<'o>(
             _ => {}
         }
     }
+}
+
+/// The docstring that a function or a wrapper gets that has `live` now. None: it stays.
+fn doc_after<'py>(
+    live: &Bound<'py, PyAny>,
+    old: &Bound<'py, PyAny>,
+    new: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if live.eq(old)? {
+        return Ok(Some(new.clone()));
+    }
+    let (Ok(live), Ok(old), Ok(new)) = (
+        live.cast::<PyString>(),
+        old.cast::<PyString>(),
+        new.cast::<PyString>(),
+    ) else {
+        return Ok(None);
+    };
+    let merged = crate::docs::merged(old.to_str()?, live.to_str()?, new.to_str()?);
+    Ok(merged.map(|text| PyString::new(live.py(), &text).into_any()))
 }

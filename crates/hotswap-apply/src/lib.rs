@@ -30,6 +30,7 @@ mod defaults;
 mod depend;
 mod derive;
 mod display;
+mod docs;
 mod doors;
 mod elements;
 mod enums;

@@ -2,7 +2,6 @@
 
 use std::ffi::CString;
 
-use crate::audit::audit_hooks_present;
 use crate::once::{Once, intern};
 use pyo3::exceptions::{PySyntaxError, PyValueError};
 use pyo3::ffi;
@@ -246,12 +245,6 @@ pub fn compile<'py>(py: Python<'py>, text: &str, file: &str) -> PyResult<Bound<'
     let source = CString::new(text)
         .map_err(|_| PySyntaxError::new_err("source code string cannot contain null bytes"))?;
     let name = PyString::new(py, file);
-    if audit_hooks_present(py) != Some(false) {
-        let audit = py
-            .import(intern!(py, "sys"))?
-            .getattr(intern!(py, "audit"))?;
-        audit.call1(("compile", text, &name))?;
-    }
     let mut flags = ffi::PyCompilerFlags {
         cf_flags: ENCODED,
         cf_feature_version: i32::from(py.version_info().minor),
