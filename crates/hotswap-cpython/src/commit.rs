@@ -16,8 +16,8 @@ use crate::{code, functions, home, lines, names, versions};
 /// waits while the caller uses PyO3's `intern!` or `PyOnceLock` for the first time
 /// (see [`crate::once`], which this crate uses instead).
 pub struct AtomicSection<'py> {
-    py: Python<'py>,
-    collector_was_on: bool,
+    // Dropped in this order: the kept values when finalisers may run again.
+    _collector: CollectorOff<'py>,
     kept: Vec<Bound<'py, PyAny>>,
 }
 
@@ -27,8 +27,7 @@ impl<'py> AtomicSection<'py> {
     pub fn enter(py: Python<'py>) -> PyResult<Self> {
         prepare(py);
         Ok(Self {
-            py,
-            collector_was_on: switch_collector(py, false)?,
+            _collector: CollectorOff::begin(py)?,
             kept: Vec::new(),
         })
     }
@@ -50,14 +49,29 @@ fn prepare(py: Python<'_>) {
     let _ = versions::separate(py);
 }
 
-impl Drop for AtomicSection<'_> {
+/// The collector does not run until this is dropped.
+///
+/// Up to CPython 3.11 any allocation may start it, and with it finalisers, which let other
+/// threads in.
+pub(crate) struct CollectorOff<'py> {
+    py: Python<'py>,
+    was_on: bool,
+}
+
+impl<'py> CollectorOff<'py> {
+    pub(crate) fn begin(py: Python<'py>) -> PyResult<Self> {
+        let was_on = switch_collector(py, false)?;
+        Ok(Self { py, was_on })
+    }
+}
+
+impl Drop for CollectorOff<'_> {
     fn drop(&mut self) {
-        if self.collector_was_on {
+        if self.was_on {
             // Cannot fail where switching it off did not; and a collector that
             // stays off is no reason to bring the program down.
             let _ = switch_collector(self.py, true);
         }
-        // The kept values are dropped after this, when finalisers may run.
     }
 }
 

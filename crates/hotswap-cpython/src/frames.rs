@@ -5,6 +5,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyFrame};
 
+use crate::commit::CollectorOff;
 use crate::heap::{address, index};
 
 /// One call that is in progress.
@@ -76,6 +77,7 @@ pub fn modules_in_progress(py: Python<'_>) -> PyResult<Vec<ModuleInProgress<'_>>
 
 /// How many threads are inside Python code, this one included.
 pub fn threads(py: Python<'_>) -> usize {
+    let _alone = alone(py);
     let frames = py
         .import(intern!(py, "sys"))
         .and_then(|sys| sys.call_method0(intern!(py, "_current_frames")));
@@ -107,6 +109,7 @@ pub(crate) fn for_each_frame<'py>(
     py: Python<'py>,
     visit: &mut dyn FnMut(u64, &Bound<'py, PyFrame>) -> PyResult<()>,
 ) -> PyResult<()> {
+    let _alone = alone(py);
     let threads: Bound<'py, PyDict> = py
         .import(intern!(py, "sys"))?
         .call_method0(intern!(py, "_current_frames"))?
@@ -120,6 +123,18 @@ pub(crate) fn for_each_frame<'py>(
         }
     }
     Ok(())
+}
+
+/// Lets nobody else run while the calls of other threads are looked at.
+///
+/// CPython 3.11 makes the object of a frame when it is asked for. That may start the
+/// collector, a finaliser lets the other thread in, and when it is back the call whose frame
+/// was to get an object has ended. From 3.12 on an allocation does not start it.
+fn alone(py: Python<'_>) -> Option<CollectorOff<'_>> {
+    match cfg!(Py_3_12) {
+        true => None,
+        false => CollectorOff::begin(py).ok(),
+    }
 }
 
 fn code_of_frame<'py>(frame: &Bound<'py, PyFrame>) -> Bound<'py, PyCode> {
