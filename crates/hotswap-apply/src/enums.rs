@@ -288,14 +288,13 @@ impl<'py> Stage<'_, 'py> {
                     old: member,
                     new: now,
                 }),
-                // Only the class knows it: a fresh start makes it when it is asked for.
-                None if moved.is_some() && is_held_once(&member) => {}
                 // An `IntFlag` is its value.
                 None if bits & !known != 0 || is_other && !is_plain(class)? => {}
                 None => {
                     settled.set_item(bits, &member)?;
                     if is_other {
                         self.set_combination(&member, bits)?;
+                        self.combinations.push((class.clone(), bits));
                     }
                 }
             }
@@ -359,9 +358,20 @@ fn moved_bits(old: &Bound<'_, PyDict>, new: &Bound<'_, PyDict>) -> PyResult<Opti
     Ok((!all_as_before).then_some(MovedBits(moved)))
 }
 
-/// Whether an object is known to one holder beside us.
-fn is_held_once(object: &Bound<'_, PyAny>) -> bool {
-    hotswap_cpython::heap::reference_count(object).is_some_and(|count| count == 2)
+/// Takes back combinations that nobody but their class holds, once all of the update is over:
+/// a fresh start makes one when it is asked for.
+pub(crate) fn drop_unheld(combinations: &[(Bound<'_, PyType>, u64)]) -> PyResult<()> {
+    for (class, bits) in combinations {
+        let known = class.getattr("_value2member_map_")?.cast_into::<PyDict>()?;
+        // The dict and we.
+        let is_unheld = |member: Bound<'_, PyAny>| {
+            hotswap_cpython::heap::reference_count(&member).is_some_and(|count| count == 2)
+        };
+        if known.get_item(bits)?.is_some_and(is_unheld) {
+            known.del_item(bits)?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether the members are no values themselves.

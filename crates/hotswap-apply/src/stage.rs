@@ -226,6 +226,8 @@ pub(crate) struct Stage<'w, 'py> {
     /// Classes that hold a container of which this update changes the content.
     pub changed_members: Vec<Bound<'py, PyType>>,
     pub late_members: Vec<LateMember<'py>>,
+    /// Combinations of flags that have another value now, each with its class.
+    pub combinations: Vec<(Bound<'py, PyType>, u64)>,
     pub late_defaults: Vec<LateDefault<'py>>,
 }
 

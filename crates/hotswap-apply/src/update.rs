@@ -124,6 +124,7 @@ pub fn update(
         .collect();
     drop(imported());
     let mut counters = Vec::new();
+    let mut combinations = Vec::new();
     let committed = {
         let world: &World = world;
         let mut standing = Standing::nobody(py, options.quiescence);
@@ -267,6 +268,7 @@ pub fn update(
                     outcome.notes = std::mem::take(&mut stage.notes);
                     outcome.collect = stage.transaction.collect;
                     counters.append(&mut stage.counters);
+                    combinations.append(&mut stage.combinations);
                     if stage.transaction.homeless > 0 {
                         outcome.notes.push(format!(
                             "{} running call(s) that statements of this update began keep a copy of their module's names",
@@ -292,6 +294,9 @@ pub fn update(
     if outcomes.iter().any(|outcome| outcome.collect)
         && let Err(error) = py.import("gc").and_then(|gc| gc.call_method0("collect"))
     {
+        error.write_unraisable(py, None);
+    }
+    if let Err(error) = crate::enums::drop_unheld(&combinations) {
         error.write_unraisable(py, None);
     }
     if let Err(error) = crate::counters::settle(py, counters) {
@@ -468,6 +473,7 @@ fn begin<'w, 'py>(
         rebuilt: Vec::new(),
         unbound: Vec::new(),
         enums: Vec::new(),
+        combinations: Vec::new(),
         counters: Vec::new(),
         replaced: Vec::new(),
         moved: FxHashMap::default(),
