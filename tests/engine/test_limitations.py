@@ -371,8 +371,15 @@ def test_members_that_a_hook_with_effects_saw_when_the_class_was_made(load: Load
 # Imports
 
 
-def test_new_name_stands_last_in_the_namespace(load: Load) -> None:
-    program = load("A = 1\nC = 3\n")
+def test_name_keeps_its_place_when_its_statement_moves(load: Load) -> None:
+    program = load("A = 1\nB = 2\nC = 3\n")
+    program.sub(("A = 1\nB = 2\n", "B = 2\nA = 1\n"), status="unchanged")
+    names = [name for name in vars(program.module) if len(name) == 1]
+    assert names == ["A", "B", "C"]
+
+
+def test_new_name_stands_last_among_thousands(load: Load) -> None:
+    program = load("A = 1\nC = 3\nglobals().update({f'name{number}': 0 for number in range(2_000)})\n")
     program.sub(("C = 3", "B = 2\nC = 3"))
     names = [name for name in vars(program.module) if len(name) == 1]
     assert names == ["A", "C", "B"]
