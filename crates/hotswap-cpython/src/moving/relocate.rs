@@ -203,11 +203,18 @@ pub(super) unsafe fn relocate(
     let (before, after) = (way.old_slots.names.len(), way.new_slots.names.len());
     // SAFETY: as the caller vouches.
     let examined = unsafe { examine(py, frame, way, room) }?;
-    if let Room::Generator(words, generator) = room
-        && let Err(error) = rooms::note(generator, *words)
-    {
+    let noted = match room {
+        Room::Generator(words, generator) => rooms::note(generator, *words),
+        _ => Ok(()),
+    };
+    // As the last of what may fail: what was made for the new code may have let others run,
+    // who ask for the object of the frame.
+    let prepared = noted
+        .map_err(|error| error.to_string())
+        .and_then(|()| rooms::prepare_object(py, frame, way.old_slots, in_object(way, room)));
+    if let Err(reason) = prepared {
         discard(examined.fillings);
-        return Err(error.to_string());
+        return Err(reason);
     }
     let Examined {
         depth,
@@ -266,6 +273,15 @@ pub(super) unsafe fn relocate(
     Ok(())
 }
 
+/// How many words the object of a frame must have room for.
+fn in_object(way: &Way<'_>, room: &Room<'_>) -> usize {
+    match room {
+        Room::Generator(..) => way.new_slots.needed(),
+        // Its stack is empty when the call ends.
+        _ => way.new_slots.names.len(),
+    }
+}
+
 /// Whether a frame could get another code object; nothing is written.
 ///
 /// # Safety
@@ -316,12 +332,7 @@ unsafe fn examine(
     if depth != way.target.depth as usize || depth > new.stack {
         return refused("what it holds on its stack is not what the new code expects there");
     }
-    let in_object = match room {
-        Room::Generator(..) => new.needed(),
-        // Its stack is empty when the call ends.
-        _ => after,
-    };
-    rooms::of_object(py, frame, old, in_object)?;
+    rooms::examine_object(py, frame, old, in_object(way, room))?;
     #[cfg(Py_3_12)]
     let new_end = frame.slot(new.size());
     #[cfg(not(Py_3_12))]

@@ -109,11 +109,6 @@ pub(super) fn is_held(code: usize) -> bool {
 /// wait at this moment. It is of no use where another call of held code is below it, which is
 /// in the middle of a round.
 pub(super) fn is_asked(py: Python<'_>, code: usize, offset: u32) -> bool {
-    if cfg!(all(Py_3_11, not(Py_3_12))) {
-        // A thread that stood inside its trace function there has been seen to leave the
-        // interpreter's memory damaged.
-        return false;
-    }
     let place = (threads::own_ident(py), (code, offset));
     let inside = |code: &Bound<'_, PyCode>| is_held(address(code));
     is_time() && !with(|state| state.in_vain.contains(&place)) && {
