@@ -29,8 +29,9 @@ const LONGEST: Duration = Duration::from_millis(100);
 const LIMIT: Duration = Duration::from_millis(500);
 /// How often threads are looked at that have to be traced.
 const FOLLOW: Duration = Duration::from_millis(20);
-/// How long is waited at the end until those who were let go have moved.
-const LEAVING: Duration = Duration::from_millis(50);
+/// How long is waited at the end until those who were let go have moved. It takes about a
+/// millisecond, and longer only where a thread does not get a processor.
+const LEAVING: Duration = Duration::from_millis(250);
 
 /// An old version and the one that it will become.
 pub(crate) type Becomes = (Version, Version);
