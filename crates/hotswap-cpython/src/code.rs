@@ -250,16 +250,17 @@ pub fn compile<'py>(py: Python<'py>, text: &str, file: &str) -> PyResult<Bound<'
         cf_feature_version: i32::from(py.version_info().minor),
     };
     // SAFETY: the text and the flags live until it returns; -1 is the optimisation of this process.
-    unsafe {
-        let code = ffi::Py_CompileStringObject(
+    let code = unsafe {
+        ffi::Py_CompileStringObject(
             source.as_ptr(),
             name.as_ptr(),
             ffi::Py_file_input,
             &raw mut flags,
             -1,
-        );
-        Bound::from_owned_ptr_or_err(py, code)
-    }
+        )
+    };
+    // SAFETY: a new reference, or null with an exception.
+    unsafe { Bound::from_owned_ptr_or_err(py, code) }
 }
 
 pub(crate) fn specimen<'py>(
