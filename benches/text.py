@@ -218,7 +218,8 @@ def page(results: dict) -> str:
         ]
         parts.append(
             f"## Start-up\n\nA program that imports {found['modules']:,} modules and ends takes {found['plain_ms']:.0f} ms."
-            f" Beside it, as the median of {found['pairs']} pairs (jurigged: of 5):\n\n" + table(["", "more", ""], rows)
+            f" Beside it, as the median of {found['pairs']} pairs (jurigged: of 5):\n\n"
+            + table(["", "more", ""], rows)
         )
     if "memory" in results:
         found = results["memory"]["found"]
