@@ -23,6 +23,11 @@ EDITS: dict[str, tuple[Sources, Sources]] = {
         {"__init__.py": "def a(): pass\ndef c(): pass\n"},
         {"__init__.py": "def a(): pass\ndef b(): pass\ndef c(): pass\n"},
     ),
+    "first": (
+        {"__init__.py": "'text'\na = 1\n"},
+        {"__init__.py": "'text'\nimport os\nfrom sys import path\na = 1\n"},
+    ),
+    "alone": ({"__init__.py": ""}, {"__init__.py": "import os\na = 1\n"}),
     "several": (
         {"__init__.py": "a = 1\nclass E: pass\nimport sys\n"},
         {"__init__.py": "a = 1\nb, c = 2, 3\ndef d(): pass\nclass E: pass\nimport os, sys\nf = 6\n"},

@@ -4,7 +4,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::stage::Stage;
 use crate::transaction::Write;
@@ -12,6 +12,19 @@ use crate::transaction::Write;
 /// Namespaces with more names are left as they are: all behind the new name would be moved
 /// while nobody else may run.
 const MOST: usize = 2_000;
+
+/// What the import system binds.
+const GIVEN: [&str; 9] = [
+    "__name__",
+    "__doc__",
+    "__package__",
+    "__loader__",
+    "__spec__",
+    "__path__",
+    "__file__",
+    "__cached__",
+    "__builtins__",
+];
 
 impl<'py> Stage<'_, 'py> {
     /// Gives the names that this update adds their places.
@@ -31,8 +44,9 @@ impl<'py> Stage<'_, 'py> {
                 continue;
             }
             let mut places = Vec::new();
-            let mut before: Option<String> = None;
-            for name in self.names_in_order(module)? {
+            let names = self.names_in_order(module)?;
+            let mut before = last_given(&live, &names);
+            for name in names {
                 if added.contains(&name) {
                     if let Some(before) = &before {
                         places.push((self.intern(&name), self.intern(before)));
@@ -80,29 +94,41 @@ impl<'py> Stage<'_, 'py> {
     }
 }
 
-/// Puts each name directly behind the other one of its pair, if both are there.
+/// The last of the names that a namespace has before its first statement runs.
+fn last_given(namespace: &Bound<'_, PyDict>, names: &[String]) -> Option<String> {
+    let own: FxHashSet<&str> = names.iter().map(String::as_str).collect();
+    let keys = namespace.keys();
+    let keys = keys.iter().map_while(|key| key.extract::<String>().ok());
+    keys.take_while(|key| GIVEN.contains(&key.as_str()) || !own.contains(key.as_str()))
+        .last()
+}
+
+/// Puts each name directly behind the other one of its pair, if both are there. No two stand
+/// behind the same one.
 pub(crate) fn place(
     dict: &Bound<'_, PyDict>,
     places: &[(Bound<'_, PyString>, Bound<'_, PyString>)],
 ) -> PyResult<()> {
-    let mut keys: Vec<Bound<'_, PyAny>> = dict.keys().iter().collect();
+    let mut behind = FxHashMap::default();
+    let mut placed = FxHashSet::default();
     for (name, before) in places {
-        let position = |keys: &[Bound<'_, PyAny>], wanted: &Bound<'_, PyString>| {
-            keys.iter().position(|key| {
-                key.cast::<PyString>()
-                    .is_ok_and(|key| key.is(wanted) || key.to_str().ok() == wanted.to_str().ok())
-            })
-        };
-        let Some(from) = position(&keys, name) else {
-            continue;
-        };
-        let key = keys.remove(from);
-        let to = position(&keys, before).map_or(from, |at| at + 1);
-        keys.insert(to, key);
+        if dict.contains(name)? && dict.contains(before)? {
+            behind.insert(before.to_str()?, name);
+            placed.insert(name.to_str()?);
+        }
     }
     let order = PyDict::new(dict.py());
-    for key in keys {
-        order.set_item(key, ())?;
+    for key in dict.keys() {
+        let text = key.cast::<PyString>().ok();
+        let mut last = text.map(|text| text.to_str()).transpose()?.unwrap_or("");
+        if placed.contains(last) {
+            continue;
+        }
+        order.set_item(&key, ())?;
+        while let Some(next) = behind.remove(last) {
+            order.set_item(next, ())?;
+            last = next.to_str()?;
+        }
     }
     crate::contents::set_order(dict, &order)
 }
