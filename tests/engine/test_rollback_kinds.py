@@ -38,6 +38,11 @@ KINDS: dict[str, tuple[Sources, Sources, Callable[[Program], object]]] = {
         {"main.py": "def f(a, b=0):\n    'new'\n    return a + b + 1\n\n\nkept = [f]\n"},
         lambda p: (p["main"].kept[0](1), p["main"].f.__doc__, p["main"].f.__code__.co_argcount),
     ),
+    "class inside a function that moves": (
+        {"main.py": "def make():\n    class Made:\n        pass\n\n    return Made\n"},
+        {"main.py": "\n\n\ndef make():\n    class Made:\n        pass\n\n    return Made\n"},
+        lambda p: (p["main"].make.__code__.co_firstlineno, vars(p["main"].make()).get("__firstlineno__")),
+    ),
     "renamed enum": (
         {
             "main.py": "import enum\n\nW = 8\n\n\nclass Old(enum.Enum):\n    A = 1\n\n    def m(self):\n        return self.value\n\n\nclass C:\n    K = W\n\n    def __init__(self, a=0):\n        self.a = a\n\n\nclass D(C):\n    K = 7 - W\n\n\nheld = D()\n"

@@ -259,12 +259,28 @@ impl<'py> Stage<'_, 'py> {
     ) -> PyResult<()> {
         let begin = codes.partition_point(|(line, _)| *line < first);
         let within = codes[begin..].iter().take_while(|(line, _)| *line <= last);
-        let mut todo: Vec<_> = within.map(|(_, code)| code.clone()).collect();
+        self.shift_codes(within.map(|(_, code)| code.clone()).collect(), delta)
+    }
+
+    /// The lines of code objects, and of those inside them, move by `delta`. The class that a
+    /// call makes notes its new line.
+    pub(crate) fn shift_codes(
+        &mut self,
+        mut todo: Vec<Bound<'py, PyAny>>,
+        delta: i32,
+    ) -> PyResult<()> {
         while let Some(code) = todo.pop() {
-            if self.shifted.insert(code.as_ptr() as usize) {
-                todo.extend(codes::nested(&code)?);
-                self.transaction.push(Write::Shift { code, delta });
+            if !self.shifted.insert(code.as_ptr() as usize) {
+                continue;
             }
+            for old in codes::nested(&code)? {
+                if let Some(new) = cpython::moved_class_body(&old, delta)? {
+                    let (parent, old) = (code.clone(), old.clone());
+                    self.transaction.push(Write::Nested { parent, old, new });
+                }
+                todo.push(old);
+            }
+            self.transaction.push(Write::Shift { code, delta });
         }
         Ok(())
     }

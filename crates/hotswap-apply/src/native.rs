@@ -167,6 +167,26 @@ pub(crate) fn shift_first_line(code: &Bound<'_, PyAny>, delta: i32) -> PyResult<
     cpython::lines::shift_first_line(code.cast::<PyCode>()?, delta).map_err(raised)
 }
 
+/// The body of a class as it is so many lines further down. None: it notes no line.
+pub(crate) fn moved_class_body<'py>(
+    body: &Bound<'py, PyAny>,
+    delta: i32,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let moved = cpython::class_lines::moved_class_body(body.cast::<PyCode>()?, delta);
+    Ok(moved.map_err(raised)?.map(Bound::into_any))
+}
+
+pub(crate) fn replace_nested_code(
+    parent: &Bound<'_, PyAny>,
+    old: &Bound<'_, PyAny>,
+    new: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let [parent, old, new] = [parent, old, new].map(|code| code.cast::<PyCode>());
+    cpython::code::replace_code_constant(parent?, old?, new?)
+        .map(drop)
+        .map_err(raised)
+}
+
 /// Lets iterators over containers go on through copies of them.
 pub(crate) fn redirect_iterators<'py>(
     py: Python<'py>,

@@ -6,10 +6,8 @@ use hotswap_plan::Statement;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyType};
 
-use crate::codes;
 use crate::stage::Stage;
 use crate::statement::kind_of;
-use crate::transaction::Write;
 
 /// How many removed statements are remembered, over all modules.
 pub(crate) const REMEMBERED: usize = 100;
@@ -118,16 +116,17 @@ impl<'py> Stage<'_, 'py> {
             }
             todo.extend(member.getattr("__code__"));
         }
-        while let Some(code) = todo.pop() {
-            if delta != 0
-                && code.is_instance_of::<PyCode>()
-                && code.getattr("co_filename")?.extract::<String>()? == self.code_file(module)
-                && self.shifted.insert(code.as_ptr() as usize)
-            {
-                todo.extend(codes::nested(&code)?);
-                self.transaction.push(Write::Shift { code, delta });
-            }
+        todo.retain(|code| {
+            code.is_instance_of::<PyCode>() && names_file(code, self.code_file(module))
+        });
+        match delta {
+            0 => Ok(()),
+            _ => self.shift_codes(todo, delta),
         }
-        Ok(())
     }
+}
+
+fn names_file(code: &Bound<'_, PyAny>, file: &str) -> bool {
+    let name = code.getattr("co_filename");
+    name.is_ok_and(|name| name.eq(file).unwrap_or(false))
 }

@@ -68,6 +68,12 @@ pub(crate) enum Write<'py> {
     },
     /// The first line of a code object, in place.
     Shift { code: Bound<'py, PyAny>, delta: i32 },
+    /// A code object among the constants of another, in place.
+    Nested {
+        parent: Bound<'py, PyAny>,
+        old: Bound<'py, PyAny>,
+        new: Bound<'py, PyAny>,
+    },
     /// Functions that were made in staging namespaces, and calls of them that are
     /// running by now, move to the live ones.
     Home { homes: Vec<cpython::Home<'py>> },
@@ -799,6 +805,7 @@ impl<'py> Transaction<'py> {
             } => cpython::set_own_attribute(object, name.cast::<PyString>()?, value.as_ref()),
             Write::Order { dict, places } => crate::name_order::place(dict, places),
             Write::Shift { code, delta } => cpython::shift_first_line(code, *delta),
+            Write::Nested { parent, old, new } => cpython::replace_nested_code(parent, old, new),
             Write::Content { container, content } => set_content(container, content),
             // Done for all of them at once, or with what they held.
             Write::Home { .. }
@@ -876,6 +883,11 @@ fn inverse<'py>(write: &Write<'py>) -> PyResult<Option<Write<'py>>> {
             container: container.clone(),
             content: copy_of(container)?,
         },
+        Write::Nested { parent, old, new } => Write::Nested {
+            parent: parent.clone(),
+            old: new.clone(),
+            new: old.clone(),
+        },
         // These have an undo of their own.
         Write::Shift { .. }
         | Write::Order { .. }
@@ -938,6 +950,7 @@ fn kind_of(write: &Write<'_>) -> &'static str {
         Write::InstanceAttribute { .. } => "instance attribute",
         Write::Order { .. } => "order of names",
         Write::Shift { .. } => "line shift",
+        Write::Nested { .. } => "code inside a function",
         Write::Home { .. } => "the way home of new functions",
         Write::Content { .. } => "content",
         Write::Reference { .. } => "reference",

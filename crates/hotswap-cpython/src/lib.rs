@@ -43,6 +43,7 @@ compile_error!("hotswap-cpython is about the private parts of CPython and no oth
 pub mod attributes;
 pub mod audit;
 pub mod bytecode;
+pub mod class_lines;
 pub mod code;
 pub mod commit;
 pub mod dicts;
