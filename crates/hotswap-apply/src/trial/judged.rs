@@ -172,9 +172,11 @@ impl Judgement {
             }
             "LOAD_GLOBAL" | "LOAD_NAME" => return self.look_global(all, at, frame),
             "LOAD_SUPER_ATTR" if text == "__setattr__" => {
-                let first: Vec<String> =
-                    frame.getattr("f_code")?.getattr("co_varnames")?.extract()?;
-                return Ok(self.check_super(all, at, first.first()));
+                return Ok(self.check_super(all, at, first_parameter(frame)?.as_ref()));
+            }
+            // As CPython has it up to 3.11.
+            "LOAD_METHOD" if text == "__setattr__" && is_of_super(all, at) => {
+                return Ok(self.check_super(all, at, first_parameter(frame)?.as_ref()));
             }
             name if name.starts_with("LOAD_ATTR")
                 || name.starts_with("LOAD_METHOD")
@@ -541,16 +543,30 @@ fn path_of(all: &[Instruction], maker: &Instruction) -> Option<Path> {
             path.steps.push(Step::Item(key));
             Some(path)
         }
-        _ if is_call(maker) && maker.argument == 0 => {
-            let mut before = all[..at].iter().rev();
-            let called =
-                before.find(|each| !matches!(each.name.as_str(), "PUSH_NULL" | "PRECALL"))?;
-            let called = name_of(called)?;
-            (called.name == "globals" && called.scope != Scope::Local)
-                .then(|| Path::new("globals()", Scope::Namespace))
-        }
+        _ if calls_alone(all, at, "globals") => Some(Path::new("globals()", Scope::Namespace)),
         _ => None,
     }
+}
+
+/// Whether an instruction calls what is no local variable and has this name, without arguments.
+fn calls_alone(all: &[Instruction], at: usize, name: &str) -> bool {
+    let mut before = all[..at].iter().rev();
+    let called = before.find(|each| !matches!(each.name.as_str(), "PUSH_NULL" | "PRECALL"));
+    is_call(&all[at])
+        && all[at].argument == 0
+        && called
+            .and_then(name_of)
+            .is_some_and(|called| called.name == name && called.scope != Scope::Local)
+}
+
+/// Whether an attribute is taken from `super()`.
+fn is_of_super(all: &[Instruction], at: usize) -> bool {
+    producer(all, at, 0).is_some_and(|maker| calls_alone(all, maker, "super"))
+}
+
+fn first_parameter(frame: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    let names = frame.getattr("f_code")?.getattr("co_varnames")?;
+    Ok(names.extract::<Vec<String>>()?.into_iter().next())
 }
 
 /// What lies so deep on the stack before an instruction, if it can be evaluated again.
