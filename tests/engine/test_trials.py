@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,3 +71,69 @@ def test_another_attribute_is_not(folder: Path) -> None:
     report = hotswap.sync()
     assert not hasattr(module.Second, "other")
     assert "stale" in [change.action for change in report.changes]
+
+
+WARNED = """
+import warnings
+
+VERSION = {}
+
+
+class Old(DeprecationWarning):
+    pass
+
+
+class Version:
+    def __init__(self, text):
+        self.parts = text.split(".")
+        warnings.warn({})
+
+
+PARTS = tuple(Version(VERSION).parts)
+"""
+CALLS = {
+    "by place": "f'{text} is old', DeprecationWarning, 2",
+    "by name": "'it is old', stacklevel=2, category=DeprecationWarning",
+    "of its own": "'it is old', Old",
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_warning_that_is_ignored_does_nothing(folder: Path, call: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.filterwarnings("error", category=DeprecationWarning, module="of_nobody")
+        file, module = load(folder, WARNED.format("'1.0'", call))
+        file.write_text(WARNED.format("'2.0'", call))
+        hotswap.sync()
+    assert module.PARTS == ("2", "0")
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["'it is old', UserWarning", "'it is old'", "DeprecationWarning('old')", "'old', type('W', (Warning,), {})"],
+)
+def test_a_warning_that_may_be_seen_is_not_given_again(folder: Path, call: str) -> None:
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        warnings.simplefilter("ignore", DeprecationWarning)
+        file, module = load(folder, WARNED.format("'1.0'", call))
+        seen.clear()
+        file.write_text(file.read_text().replace("'1.0'", "'2.0'"))
+        report = hotswap.sync()
+    assert (module.PARTS, seen) == (("1", "0"), [])
+    assert "stale" in [change.action for change in report.changes]
+
+
+@pytest.mark.parametrize("lost", ["line", "module", "message"])
+def test_a_filter_for_some_warnings_only_may_leave_this_one(folder: Path, lost: str) -> None:
+    narrow: dict[str, Any] = {"line": {"lineno": 9}, "module": {"module": "of_nobody"}, "message": {"message": "x"}}
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        warnings.filterwarnings("ignore", category=DeprecationWarning, **narrow[lost])
+        file, module = load(folder, WARNED.format("'1.0'", CALLS["by place"]))
+        seen.clear()
+        file.write_text(file.read_text().replace("'1.0'", "'2.0'"))
+        hotswap.sync()
+    assert (module.PARTS, seen) == (("1", "0"), [])

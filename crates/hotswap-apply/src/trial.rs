@@ -26,6 +26,7 @@ use crate::guard::NotHarmless;
 use crate::values;
 
 mod judged;
+mod warned;
 
 use judged::{Judgement, Operand, Path, Scope, Step, Unless};
 
@@ -379,6 +380,7 @@ impl Watch {
                             | "intern"
                     ),
                     "_thread" => name == "get_ident",
+                    "_warnings" => name == "warn" && warned::is_ignored(frame)?,
                     "posix" | "nt" => matches!(name.as_str(), "fspath" | "getpid"),
                     _ => is_pure_library(&home, &name),
                 }
@@ -554,11 +556,16 @@ fn follow<'py>(frame: &Bound<'py, PyAny>, path: &Path) -> PyResult<Option<Bound<
     };
     let first = match path.scope {
         Scope::Local => of("f_locals")?,
-        Scope::Global => of("f_globals")?,
-        Scope::Either => match of("f_locals")? {
-            Some(local) => Some(local),
-            None => of("f_globals")?,
-        },
+        Scope::Global | Scope::Either => {
+            let local = match path.scope {
+                Scope::Either => of("f_locals")?,
+                _ => None,
+            };
+            match local.or(of("f_globals")?) {
+                Some(found) => Some(found),
+                None => of("f_builtins")?,
+            }
+        }
         Scope::Namespace => {
             let namespace = frame.getattr("f_globals")?;
             // Unless it is another function by now.

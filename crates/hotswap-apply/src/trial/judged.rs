@@ -569,6 +569,54 @@ fn first_parameter(frame: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
     Ok(names.extract::<Vec<String>>()?.into_iter().next())
 }
 
+/// What a call gets as one of its arguments.
+pub(super) enum Given {
+    Nothing,
+    Value(Operand),
+    Unknown,
+}
+
+/// The argument of this place or name that the call at an offset gets.
+pub(super) fn argument_of(
+    code: &Bound<'_, PyAny>,
+    offset: u32,
+    index: usize,
+    name: &str,
+) -> PyResult<Given> {
+    let all = read(code)?;
+    let call = all.iter().position(|each| each.offset == offset);
+    Ok(call.map_or(Given::Unknown, |call| given(&all, call, index, name)))
+}
+
+fn given(all: &[Instruction], call: usize, index: usize, name: &str) -> Given {
+    let mut at = call;
+    let before = |at: usize| at.checked_sub(1).map(|before| &all[before]);
+    let (mut depth, mut keywords): (usize, &[String]) = (0, &[]);
+    match (all[call].name.as_str(), before(at)) {
+        ("CALL_KW" | "CALL_FUNCTION_KW", Some(names)) => (depth, keywords) = (1, &names.names),
+        ("CALL" | "CALL_FUNCTION" | "CALL_METHOD", _) => {}
+        _ => return Given::Unknown,
+    }
+    while let Some(each) = before(at) {
+        match each.name.as_str() {
+            "KW_NAMES" => keywords = &each.names,
+            "PRECALL" => {}
+            _ => break,
+        }
+        at -= 1;
+    }
+    let count = all[call].argument as usize;
+    let positional = count.saturating_sub(keywords.len());
+    let place = match keywords.iter().position(|each| each == name) {
+        _ if index < positional => index,
+        Some(place) => positional + place,
+        None => return Given::Nothing,
+    };
+    depth += count - 1 - place;
+    let value = i64::try_from(depth).map(|depth| operand_below(all, at, depth));
+    value.ok().flatten().map_or(Given::Unknown, Given::Value)
+}
+
 /// What lies so deep on the stack before an instruction, if it can be evaluated again.
 fn operand_below(all: &[Instruction], at: usize, depth: i64) -> Option<Operand> {
     let maker = &all[producer(all, at, depth)?];
@@ -724,7 +772,11 @@ fn read(code: &Bound<'_, PyAny>) -> PyResult<Vec<Instruction>> {
         }
         let opcode: u32 = each.getattr("opcode")?.extract()?;
         let argument = each.getattr("arg")?;
-        let value = each.getattr("argval")?;
+        let value = match name.as_str() {
+            // `dis` of CPython 3.11 does not know them.
+            "KW_NAMES" => code.getattr("co_consts")?.get_item(&argument)?,
+            _ => each.getattr("argval")?,
+        };
         let made = |name: &str, text: Option<String>, effect: i64| -> PyResult<Instruction> {
             Ok(Instruction {
                 name: name.to_string(),
