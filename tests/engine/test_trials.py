@@ -112,7 +112,12 @@ def test_a_warning_that_is_ignored_does_nothing(folder: Path, call: str) -> None
 
 @pytest.mark.parametrize(
     "call",
-    ["'it is old', UserWarning", "'it is old'", "DeprecationWarning('old')", "'old', type('W', (Warning,), {})"],
+    [
+        "'it is old', UserWarning",
+        "'it is old'",
+        "DeprecationWarning('old')",
+        "'old', type('W', (Warning,), {})",
+    ],
 )
 def test_a_warning_that_may_be_seen_is_not_given_again(folder: Path, call: str) -> None:
     with warnings.catch_warnings(record=True) as seen:
@@ -128,7 +133,11 @@ def test_a_warning_that_may_be_seen_is_not_given_again(folder: Path, call: str) 
 
 @pytest.mark.parametrize("lost", ["line", "module", "message"])
 def test_a_filter_for_some_warnings_only_may_leave_this_one(folder: Path, lost: str) -> None:
-    narrow: dict[str, Any] = {"line": {"lineno": 9}, "module": {"module": "of_nobody"}, "message": {"message": "x"}}
+    narrow: dict[str, Any] = {
+        "line": {"lineno": 9},
+        "module": {"module": "of_nobody"},
+        "message": {"message": "x"},
+    }
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         warnings.filterwarnings("ignore", category=DeprecationWarning, **narrow[lost])
