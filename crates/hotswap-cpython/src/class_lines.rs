@@ -37,7 +37,9 @@ fn moved<'py>(body: &Bound<'py, PyCode>, delta: i32) -> PyResult<Option<Bound<'p
         .as_bytes()
         .to_vec();
     let mut constants: Vec<Bound<'py, PyAny>> = code::constants_of(body)?.iter().collect();
-    if !note_line(body, &mut instructions, &mut constants, delta)? {
+    let first: i32 = body.getattr(names::first_line(py))?.extract()?;
+    let lines = (first, first + delta);
+    if !note_line(body, &mut instructions, &mut constants, lines)? {
         return Ok(None);
     }
     for constant in &mut constants {
@@ -47,22 +49,21 @@ fn moved<'py>(body: &Bound<'py, PyCode>, delta: i32) -> PyResult<Option<Bound<'p
             *constant = inner.into_any();
         }
     }
-    let first: i32 = body.getattr(names::first_line(py))?.extract()?;
     let changes = PyDict::new(py);
     changes.set_item(intern!(py, "co_code"), PyBytes::new(py, &instructions))?;
     changes.set_item(names::constants(py), PyTuple::new(py, constants)?)?;
-    changes.set_item(names::first_line(py), first + delta)?;
+    changes.set_item(names::first_line(py), lines.1)?;
     let moved = body.call_method(intern!(py, "replace"), (), Some(&changes))?;
     Ok(moved.cast_into().ok())
 }
 
-/// Changes the line that the first store to the name stores. False: there is none, or its
-/// value is not loaded by one instruction right before it.
+/// Changes the line that the first store to the name stores. False: there is none, or what
+/// it stores is not the first line of the code, loaded by one instruction right before it.
 fn note_line<'py>(
     body: &Bound<'py, PyCode>,
     instructions: &mut [u8],
     constants: &mut Vec<Bound<'py, PyAny>>,
-    delta: i32,
+    (first, line): (i32, i32),
 ) -> PyResult<bool> {
     let py = body.py();
     let variables: Vec<String> = body.getattr(intern!(py, "co_names"))?.extract()?;
@@ -82,15 +83,14 @@ fn note_line<'py>(
     }
     let [load, argument] = unit(store - 1);
     let is_small = Some(load) == numbers.small;
-    let line = match constants.get(usize::from(argument)) {
-        _ if is_small => i32::from(argument),
-        Some(constant) if load == numbers.constant => match constant.extract() {
-            Ok(line) => line,
-            Err(_) => return Ok(false),
-        },
-        _ => return Ok(false),
+    let noted = match constants.get(usize::from(argument)) {
+        _ if is_small => Some(i32::from(argument)),
+        Some(constant) if load == numbers.constant => constant.extract().ok(),
+        _ => None,
     };
-    let line = line + delta;
+    if noted != Some(first) {
+        return Ok(false);
+    }
     let is_user = |at: &usize| numbers.users.contains(&unit(*at)[0]) && unit(*at)[1] == argument;
     let place = match u8::try_from(line) {
         Ok(line) if is_small => {
