@@ -103,5 +103,5 @@ def details_of(report: Report) -> list[str]:
             advice = f"; {change.advice}" if change.advice else ""
             lines.append(f"{change.qualname} {change.action}: {change.reason}{advice}")
     for pending in report.pending:
-        lines.append(f"{pending.where} is still in the old {pending.qualname}: {pending.reason}")
+        lines.append(f"{pending.where}, in the old {pending.qualname}: {pending.reason}")
     return lines

@@ -20,7 +20,7 @@ use crate::update::{Consistency, Options};
 use crate::world::{Superseded, World};
 
 /// How long [`Consistency::Auto`] waits.
-const AUTO_WAIT: Duration = Duration::from_millis(10);
+pub(crate) const AUTO_WAIT: Duration = Duration::from_millis(10);
 
 /// The pauses between two looks: short at first, never much shorter than a look takes.
 const FIRST_PAUSE: Duration = Duration::from_micros(50);
@@ -93,6 +93,7 @@ pub(crate) fn wait_before_commit<'py>(
     py: Python<'py>,
     stages: &[(usize, Stage<'_, 'py>)],
     options: Options,
+    auto_until: Instant,
     doors: &mut Doors<'py>,
     standing: &mut Standing<'py>,
 ) -> Moment {
@@ -108,10 +109,13 @@ pub(crate) fn wait_before_commit<'py>(
     match options.consistency {
         Consistency::Immediate => Moment::AtOnce,
         Consistency::Auto if !related => Moment::AtOnce,
-        Consistency::Auto => match wait_until_left(py, &codes, AUTO_WAIT, None) {
-            Moment::Never(_) => Moment::Later,
-            moment => moment,
-        },
+        Consistency::Auto => {
+            let rest = auto_until.saturating_duration_since(Instant::now());
+            match wait_until_left(py, &codes, rest, None) {
+                Moment::Never(_) => Moment::Later,
+                moment => moment,
+            }
+        }
         Consistency::Quiescent => {
             let becomes = || {
                 let mut all = Vec::new();
@@ -135,14 +139,20 @@ pub(crate) fn still_left<'py>(
     py: Python<'py>,
     stages: &[(usize, Stage<'_, 'py>)],
     options: Options,
+    auto_until: Instant,
     standing: &Standing<'py>,
 ) -> bool {
-    if options.consistency != Consistency::Quiescent {
-        return true;
+    match options.consistency {
+        Consistency::Immediate => return true,
+        Consistency::Auto if Instant::now() >= auto_until => return true,
+        Consistency::Auto | Consistency::Quiescent => {}
     }
     let mut codes = Vec::new();
     for (_, stage) in stages {
         codes.extend(stage.transaction.doomed_codes());
+    }
+    if options.consistency == Consistency::Auto && !call_one_another(&codes) {
+        return true;
     }
     let own = own_thread(py);
     let running = frames_inside(py, &codes);
@@ -151,7 +161,7 @@ pub(crate) fn still_left<'py>(
     calls.all(|call| call.thread == own || standing.contains(&call.thread))
 }
 
-fn own_thread(py: Python<'_>) -> u64 {
+pub(crate) fn own_thread(py: Python<'_>) -> u64 {
     py.import("threading")
         .and_then(|threading| threading.getattr("get_ident")?.call0()?.extract())
         .unwrap_or_default()

@@ -4,6 +4,7 @@
 //! inside any more. The planner says which places of it are places of the newest version;
 //! suspended generators go on there at once, running loops at their next round.
 
+mod left;
 mod route;
 mod standing;
 mod task;
@@ -16,12 +17,14 @@ use hotswap_cpython::moving::{self, Moved};
 use hotswap_plan::{Correspondence, Definition, correspond};
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyWeakref, PyWeakrefMethods, PyWeakrefReference};
+use rustc_hash::FxHashSet;
 
 use crate::body::Body;
 use crate::consistency::frames_inside;
 use crate::report::{ChangeEntry, Pending};
 use crate::stage::Stage;
 use crate::world::World;
+pub(crate) use left::{Inside, note_inside};
 use route::Way;
 pub(crate) use standing::{Becomes, Standing};
 
@@ -262,32 +265,53 @@ pub fn settle_bodies(py: Python<'_>, world: &mut World) {
 pub fn still_pending(py: Python<'_>, world: &mut World) -> Vec<Pending> {
     settle_bodies(py, world);
     let mut known = world.lingering.borrow_mut();
-    look(py, &mut known).0
+    look(py, &mut known).pending
+}
+
+/// What a look at the old versions has found.
+#[derive(Default)]
+struct Look {
+    pending: Vec<Pending>,
+    /// The names of suspended calls that were moved, and how many there were of each.
+    moved: Vec<(String, usize)>,
+    /// Threads and the addresses of the old code that they run.
+    running: FxHashSet<(u64, usize)>,
+    /// The addresses of old code in which calls were suspended.
+    suspended: FxHashSet<usize>,
+}
+
+impl Look {
+    /// Whether a call that a thread had in this code was seen, or may since be suspended.
+    fn has_found(&self, thread: u64, code: &Bound<'_, PyCode>) -> bool {
+        let code = code.as_ptr() as usize;
+        self.running.contains(&(thread, code)) || self.suspended.contains(&code)
+    }
 }
 
 /// Looks who is inside the old versions, moves those that can be moved and forgets the
 /// versions that nobody is in. Running loops are watched.
-fn look(py: Python<'_>, known: &mut Vec<Lingering>) -> (Vec<Pending>, Vec<(String, usize)>) {
-    let mut pending = Vec::new();
-    let mut moved: Vec<(String, usize)> = Vec::new();
+fn look(py: Python<'_>, known: &mut Vec<Lingering>) -> Look {
+    let mut found = Look::default();
     let codes: Vec<Bound<'_, PyCode>> = known
         .iter()
         .map(|each| each.old.code.bind(py).clone())
         .collect();
     if codes.is_empty() {
-        return (pending, moved);
+        return found;
     }
     let mut used = vec![false; codes.len()];
     for (index, generator) in still_suspended(py, known, &codes) {
         let each = &known[index];
+        found.suspended.insert(codes[index].as_ptr() as usize);
         let refusal = match (&each.obstacle, &each.way) {
             (None, Some(way)) => {
                 let route = way.route(each.old.code.bind(py), each.new.code.bind(py));
                 match moving::move_suspended(py, &generator, &route) {
                     Ok(Moved::Done) => {
-                        match moved.iter_mut().find(|(name, _)| *name == each.new.name) {
+                        let mut moved = found.moved.iter_mut();
+                        match moved.find(|(name, _)| *name == each.new.name) {
                             Some((_, count)) => *count += 1,
-                            None => moved.push((each.new.name.clone(), 1)),
+                            None => found.moved.push((each.new.name.clone(), 1)),
                         }
                         continue;
                     }
@@ -299,6 +323,7 @@ fn look(py: Python<'_>, known: &mut Vec<Lingering>) -> (Vec<Pending>, Vec<(Strin
             (None, None) => "its source is not known".to_string(),
         };
         used[index] = true;
+        let pending = &mut found.pending;
         pending.push(pending_generator(&generator, &codes[index], &refusal));
     }
     let running = frames_inside(py, &codes);
@@ -319,6 +344,8 @@ fn look(py: Python<'_>, known: &mut Vec<Lingering>) -> (Vec<Pending>, Vec<(Strin
     // Who stands at the end of a round goes on in the new code before anything else.
     let standing = standing::stand(py, &running, &codes);
     for call in running {
+        let code = codes[call.code].as_ptr() as usize;
+        found.running.insert((call.thread, code));
         if standing.contains(&call.thread) && moving::armed(&codes[call.code]).is_some() {
             continue;
         }
@@ -326,14 +353,14 @@ fn look(py: Python<'_>, known: &mut Vec<Lingering>) -> (Vec<Pending>, Vec<(Strin
         let reason = known[call.code].reason(py, line);
         let mut entry = crate::consistency::pending_call(&call, &codes[call.code]);
         entry.reason = reason;
-        pending.push(entry);
+        found.pending.push(entry);
     }
     let mut used = used.into_iter();
     // A body that has gone on is still to be told to its module.
     known.retain(|each| {
         used.next().unwrap_or(false) || (each.module.is_some() && each.has_moved(py))
     });
-    (pending, moved)
+    found
 }
 
 /// Generators that are suspended in old code. The heap is searched only for versions in
@@ -483,10 +510,11 @@ impl<'py> Stage<'_, 'py> {
             lingering.suspended = waiting.iter().filter_map(weak).collect();
             known.push(lingering);
         }
-        let (pending, moved) = look(py, &mut known);
+        let mut found = look(py, &mut known);
         drop(known);
-        self.pending.extend(pending);
-        for (name, count) in moved {
+        self.pending.append(&mut found.pending);
+        self.name_those_who_left(&found);
+        for (name, count) in found.moved {
             self.entries.push(ChangeEntry {
                 qualname: name,
                 kind: "function",

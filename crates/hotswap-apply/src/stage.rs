@@ -9,6 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::live::LiveFunctions;
 use crate::report::{ChangeEntry, Pending};
+use crate::running::Inside;
 use crate::transaction::Transaction;
 use crate::world::World;
 
@@ -128,6 +129,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub transaction: Transaction<'py>,
     pub entries: Vec<ChangeEntry>,
     pub pending: Vec<Pending>,
+    /// Calls of other threads that were inside what changes when it was committed.
+    pub inside: Vec<Inside<'py>>,
     pub notes: Vec<String>,
     pub changed: FxHashMap<(usize, String), Changed>,
     pub late_names: FxHashSet<(usize, String)>,

@@ -13,6 +13,7 @@ use crate::fault::{self, guarded};
 use crate::native as cpython;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet, PyString, PyTuple, PyType};
+use rustc_hash::FxHashSet;
 
 /// One write to a live object.
 pub(crate) enum Write<'py> {
@@ -447,10 +448,11 @@ impl<'py> Transaction<'py> {
     /// The code objects that are about to be replaced.
     pub(crate) fn doomed_codes(&self) -> Vec<Bound<'py, pyo3::types::PyCode>> {
         let mut codes: Vec<Bound<'py, pyo3::types::PyCode>> = Vec::new();
+        let mut known = FxHashSet::default();
         for write in &self.writes {
             if let Write::Code { function, .. } = write
                 && let Ok(Ok(code)) = function.getattr("__code__").map(|code| code.cast_into())
-                && !codes.iter().any(|known| known.is(&code))
+                && known.insert(Bound::<pyo3::types::PyCode>::as_ptr(&code) as usize)
             {
                 codes.push(code);
             }

@@ -11,13 +11,15 @@ use pyo3::types::PyType;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::codes;
-use crate::consistency::{Moment, doors, still_left, wait_before_commit, wait_before_statements};
+use crate::consistency::{
+    AUTO_WAIT, Moment, doors, still_left, wait_before_commit, wait_before_statements,
+};
 use crate::fault::{self, guarded};
 use crate::half_made;
 use crate::imports::StagedImports;
 use crate::live::LiveFunctions;
 use crate::report::{Failure, Outcome, Pending};
-use crate::running::Standing;
+use crate::running::{Standing, note_inside};
 use crate::stage::{Edited, Stage};
 use crate::transaction::{Transaction, Write};
 use crate::undisturbed::Undisturbed;
@@ -172,12 +174,14 @@ pub fn update(
         drop(hotswap_cpython::commit::AtomicSection::enter(py));
         let mut doors = doors(&stages);
         let mut rounds = 0;
+        let auto_until = Instant::now() + AUTO_WAIT;
         let (started, section, caught_up) = loop {
             rounds += 1;
-            let moment = if rounds > MOMENTS {
+            let quiescent = options.consistency == Consistency::Quiescent;
+            let moment = if quiescent && rounds > MOMENTS {
                 Moment::Never(Vec::new())
             } else {
-                wait_before_commit(py, &stages, options, &mut doors, &mut standing)
+                wait_before_commit(py, &stages, options, auto_until, &mut doors, &mut standing)
             };
             let waited = match moment {
                 Moment::AtOnce => false,
@@ -210,7 +214,10 @@ pub fn update(
                 });
             }
             // A search may do work that gives the GIL away: then the moment is past.
-            if !others || still_left(py, &stages, options, &standing) {
+            if !others || still_left(py, &stages, options, auto_until, &standing) {
+                if others {
+                    note_inside(py, &mut stages, &standing);
+                }
                 break (started, section, caught_up);
             }
         };
@@ -449,6 +456,7 @@ fn begin<'w, 'py>(
         transaction: Transaction::default(),
         entries: Vec::new(),
         pending: Vec::new(),
+        inside: Vec::new(),
         notes: Vec::new(),
         changed: FxHashMap::default(),
         late_names: FxHashSet::default(),
