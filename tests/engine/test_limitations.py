@@ -293,6 +293,29 @@ def test_new_attribute_that_needs_an_argument(load: Load) -> None:
     assert "__hotswap_migrate__" in change.advice
 
 
+def test_new_attribute_that_holds_a_function(load: Load) -> None:
+    program = load(
+        """\
+        class Conf:
+            def __init__(self, name):
+                self.size = 1
+        """
+    )
+    conf = program.module.Conf("a")
+    report = program.sub(
+        ("def __init__(self, name):", "def __init__(self, name, limit=3):"),
+        (
+            "self.size = 1",
+            "self.size = 1; self.ask = lambda: self.size; self.call = lambda: name; "
+            "self.most = lambda: limit; self.same = lambda name: name",
+        ),
+    )
+    assert not hasattr(conf, "ask") and not hasattr(conf, "call")
+    assert "a function in its value uses the instance" in said(report, "Conf.ask")
+    assert "its value needs an argument of __init__" in said(report, "Conf.call")
+    assert conf.most() == 3 and conf.same(4) == 4
+
+
 def test_cached_result_that_may_have_effects(load: Load) -> None:
     program = load(
         """\

@@ -151,6 +151,18 @@ impl<'py> Stage<'_, 'py> {
         if part.refused.is_none() {
             part.refused = self.impurity(module, &facts);
         }
+        if part.refused.is_none() && value.span.of(&self.text(module)).contains("lambda") {
+            match self.kept_by_functions(module, value, receiver, names) {
+                Ok(kept) if kept.contains(receiver) => {
+                    part.refused = Some("a function in its value uses the instance".to_string());
+                }
+                Ok(kept) => {
+                    let names = names.iter().filter(|name| kept.contains(*name));
+                    part.locals.extend(names.cloned());
+                }
+                Err(error) => part.refused = Some(error.to_string()),
+            }
+        }
         if part.refused.is_none() {
             match self.expression_function(module, value, receiver, &part.locals) {
                 Ok(function) => part.function = Some(function),
@@ -158,6 +170,20 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         part
+    }
+
+    /// The names of `__init__` that functions inside an expression go on using.
+    fn kept_by_functions(
+        &mut self,
+        module: usize,
+        value: &hotswap_plan::Expression,
+        receiver: &str,
+        names: &[String],
+    ) -> PyResult<FxHashSet<String>> {
+        let function = self.expression_function(module, value, receiver, names)?;
+        let mut kept = FxHashSet::default();
+        add_kept(&function.getattr("__code__")?, &mut kept)?;
+        Ok(kept)
     }
 
     /// The expression as a function, on its own line and with the names of its class.
@@ -501,4 +527,15 @@ fn makes_fields_only(class: &Bound<'_, PyType>, fields: &Bound<'_, PyAny>) -> Py
         }
     }
     Ok(true)
+}
+
+/// The variables from around them that the lambdas inside a code object use.
+fn add_kept(code: &Bound<'_, PyAny>, kept: &mut FxHashSet<String>) -> PyResult<()> {
+    for inner in crate::codes::nested(code)? {
+        if crate::codes::name_of(&inner)? == "<lambda>" {
+            kept.extend(crate::codes::free_variables(&inner)?);
+        }
+        add_kept(&inner, kept)?;
+    }
+    Ok(())
 }
