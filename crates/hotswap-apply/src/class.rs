@@ -15,6 +15,7 @@ use crate::values;
 
 mod adopt;
 mod after;
+mod along;
 mod cached;
 mod collected;
 mod derived;
@@ -27,6 +28,7 @@ mod scope;
 mod shape;
 mod worked_over;
 
+pub(crate) use along::AllAlong;
 pub(crate) use cached::cached_function;
 pub(crate) use collected::Collected;
 pub(crate) use remade::Remade;

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet, PyType};
 use rustc_hash::FxHashSet;
 
+use crate::class::AllAlong;
 use crate::stage::{After, Stage};
 use crate::transaction::Write;
 
@@ -119,8 +120,7 @@ impl<'py> Stage<'_, 'py> {
         });
     }
 
-    /// Instances that other threads have made since with the old `__init__`. The report
-    /// speaks of those that were there.
+    /// Instances that other threads have made since with the old `__init__`.
     pub(crate) fn catch_up_with_instances(&mut self) -> PyResult<()> {
         let entries = self.entries.len();
         for gaining in std::mem::take(&mut self.gaining) {
@@ -148,6 +148,7 @@ impl<'py> Stage<'_, 'py> {
                     break;
                 }
                 known.extend(instances.iter().map(address));
+                // The report speaks of those that were there.
                 self.evaluate_attributes(
                     gaining.module,
                     &gaining.class,
@@ -157,7 +158,7 @@ impl<'py> Stage<'_, 'py> {
                     is,
                     &gaining.added,
                     &instances,
-                    false,
+                    true,
                 )?;
                 // Their addresses are theirs for as long as they live.
                 self.caught_up.extend(instances);
@@ -190,6 +191,8 @@ impl<'py> Stage<'_, 'py> {
         }
         let mut given: Vec<(String, usize)> = Vec::new();
         let mut lacking: Vec<(String, usize, String)> = Vec::new();
+        let mut along: Option<AllAlong<'py>> = None;
+        let changing = changing(old, is, added, &after.name);
         for name in added {
             let mangled = mangle(&after.name, name);
             let key = self.intern(&mangled);
@@ -200,7 +203,21 @@ impl<'py> Stage<'_, 'py> {
                     continue;
                 }
                 let outcome = match cpython::own_attribute(instance, &key) {
-                    Ok(None) => self.evaluate_for(&recipe, instance, &after.name, name)?,
+                    Ok(None) => match self.evaluate_for(&recipe, instance, &after.name, name)? {
+                        Err(reason) if !hooked => {
+                            let along = match &mut along {
+                                Some(along) => along,
+                                None => along.insert(self.along(instances)?),
+                            };
+                            match along.get_mut(&(instance.as_ptr() as usize)) {
+                                Some(known) if self.committed => self
+                                    .value_along(known, &mangled, &changing)?
+                                    .map_err(|why| format!("{reason}; {why}")),
+                                _ => Err(reason),
+                            }
+                        }
+                        outcome => outcome,
+                    },
                     Ok(Some(_)) => continue,
                     Err(_) => Err("a descriptor of its class keeps it".to_string()),
                 };
@@ -226,6 +243,11 @@ impl<'py> Stage<'_, 'py> {
             let label = format!("{}.{name}", after.name);
             self.entry(module, &label, Some(statement), "instance", "migrated")
                 .reason = format!("{count} instances");
+        }
+        // What gives those their values is not committed yet.
+        if !lacking.is_empty() && !self.committed && along.is_some_and(|along| !along.is_empty()) {
+            self.attributes_after(module, class, after, statement, old, added, false);
+            return Ok(());
         }
         for (name, count, reason) in lacking {
             let label = format!("{}.{name}", after.name);
@@ -473,6 +495,18 @@ fn attributes_of(function: Option<&FunctionDef>) -> Vec<String> {
         }
     }
     names
+}
+
+/// The attributes, as they are stored, that an edit of `__init__` adds or no longer sets.
+fn changing(
+    old: Option<&FunctionDef>,
+    is: &FunctionDef,
+    added: &[String],
+    class: &str,
+) -> Vec<String> {
+    let removed = difference(&attributes_of(old), &attributes_of(Some(is)));
+    let names = added.iter().chain(&removed);
+    names.map(|name| mangle(class, name)).collect()
 }
 
 fn difference(of: &[String], without: &[String]) -> Vec<String> {

@@ -63,14 +63,26 @@ pub(crate) fn attempt_with<'py, R>(
     py: Python<'py>,
     scope: Option<&Bound<'py, PyDict>>,
     writable: &[Bound<'py, PyAny>],
+    run: impl FnMut() -> PyResult<R>,
+) -> PyResult<Result<R, Reason>> {
+    attempt_making(py, &[], scope, writable, run)
+}
+
+/// The same where the code objects `makers` may make classes, too: it is known that making
+/// these runs nothing that cannot be watched.
+pub(crate) fn attempt_making<'py, R>(
+    py: Python<'py>,
+    makers: &[Bound<'py, PyAny>],
+    scope: Option<&Bound<'py, PyDict>>,
+    writable: &[Bound<'py, PyAny>],
     mut run: impl FnMut() -> PyResult<R>,
 ) -> PyResult<Result<R, Reason>> {
-    let mut outcome = attempt_once(py, scope, writable, &mut run)?;
+    let mut outcome = attempt_once(py, makers, scope, writable, &mut run)?;
     for _ in 1..TRIES {
         match outcome {
             Err(Reason {
                 may_be_new: true, ..
-            }) => outcome = attempt_once(py, scope, writable, &mut run)?,
+            }) => outcome = attempt_once(py, makers, scope, writable, &mut run)?,
             _ => break,
         }
     }
@@ -99,6 +111,7 @@ fn certain(words: String) -> Reason {
 
 fn attempt_once<'py, R>(
     py: Python<'py>,
+    makers: &[Bound<'py, PyAny>],
     scope: Option<&Bound<'py, PyDict>>,
     writable: &[Bound<'py, PyAny>],
     run: &mut impl FnMut() -> PyResult<R>,
@@ -113,6 +126,7 @@ fn attempt_once<'py, R>(
         )));
     }
     let watch = Arc::new(Watch {
+        makers: makers.iter().map(|each| each.clone().unbind()).collect(),
         scope: scope.map(|scope| scope.clone().into_any().unbind()),
         writable: writable.iter().map(|each| each.clone().unbind()).collect(),
         origin: malloc.getattr("get_object_traceback")?.unbind(),
@@ -231,6 +245,8 @@ fn watched<R>(
 type Judged = (Py<PyAny>, Arc<Judgement>);
 
 struct Watch {
+    /// The code objects that may make classes.
+    makers: Vec<Py<PyAny>>,
     scope: Option<Py<PyAny>>,
     writable: Vec<Py<PyAny>>,
     /// `tracemalloc.get_object_traceback`
@@ -257,13 +273,23 @@ impl Watch {
                 return self.refuse("assigns a global name", false).map(|()| false);
             }
         }
-        if let Some(reason) = &judgement.refused {
+        let makes_classes = judgement.makes_classes && !self.is_maker(frame)?;
+        let refused = match makes_classes {
+            true => Some("makes a class"),
+            false => judgement.refused.as_deref(),
+        };
+        if let Some(reason) = refused {
             let name = codes::name_of(&frame.getattr("f_code")?)?;
             return self
                 .refuse(&format!("{name}() {reason}"), false)
                 .map(|()| false);
         }
         Ok(!judgement.checks.is_empty())
+    }
+
+    fn is_maker(&self, frame: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let code = frame.getattr("f_code")?;
+        Ok(self.makers.iter().any(|each| each.is(&code)))
     }
 
     fn judgement(&self, frame: &Bound<'_, PyAny>) -> PyResult<Arc<Judgement>> {
@@ -361,6 +387,7 @@ impl Watch {
                         self.may_take_names(frame, &name)?
                     }
                     "builtins" if name == "vars" => self.judgement(frame)?.reads_vars,
+                    "builtins" if name == "__build_class__" => self.is_maker(frame)?,
                     "builtins" => {
                         // What `eval` and `exec` run is looked at as well.
                         is_pure_builtin(&name)

@@ -300,7 +300,10 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// The module and the definition of a class, by its names.
-    fn statement_of(&self, class: &Bound<'py, PyType>) -> PyResult<Option<(usize, ClassDef)>> {
+    pub(super) fn statement_of(
+        &self,
+        class: &Bound<'py, PyType>,
+    ) -> PyResult<Option<(usize, ClassDef)>> {
         let home: String = class.getattr("__module__")?.extract().unwrap_or_default();
         let qualname: String = class.getattr("__qualname__")?.extract()?;
         let Some(module) = self.world.by_name(&home) else {
@@ -323,7 +326,7 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// The keywords of a class statement. None: they are not known without effects.
-    fn keywords_of(
+    pub(super) fn keywords_of(
         &self,
         module: usize,
         definition: &ClassDef,
@@ -414,7 +417,7 @@ fn hide<'py>(class: &Bound<'py, PyType>, names: &[Bound<'py, PyAny>]) -> PyResul
 }
 
 /// Whether a name holds the same in two dicts, or nothing in both.
-fn is_alike<'py>(
+pub(super) fn is_alike<'py>(
     one: &Bound<'py, PyDict>,
     other: &Bound<'py, PyDict>,
     name: &Bound<'py, PyAny>,

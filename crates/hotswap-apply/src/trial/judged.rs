@@ -102,6 +102,8 @@ pub(super) struct Judgement {
     pub reads_vars: bool,
     /// It assigns names of the namespace that it runs in.
     pub binds_names: bool,
+    /// It makes classes.
+    pub makes_classes: bool,
 }
 
 struct Instruction {
@@ -163,7 +165,10 @@ impl Judgement {
             }
             "IMPORT_NAME" if only_looks_up(all, at, frame)? => return Ok(Ok(())),
             "IMPORT_NAME" | "IMPORT_STAR" => return Ok(Err("imports".to_string())),
-            "LOAD_BUILD_CLASS" => return Ok(Err("makes a class".to_string())),
+            "LOAD_BUILD_CLASS" => {
+                self.makes_classes = true;
+                return Ok(Ok(()));
+            }
             "STORE_DEREF" | "DELETE_DEREF" => {
                 if !own.contains(text) {
                     self.insert(this, &Path::new(text, Scope::Cell), &Unless::Nothing);
