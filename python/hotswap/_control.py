@@ -27,7 +27,7 @@ import _socket
 import os
 import stat
 import sys
-from collections import deque
+from _collections import deque  # type: ignore[import-not-found]
 
 from hotswap import _loop
 from hotswap._errors import HotswapError, NotWatchingError, RollbackError

@@ -1,8 +1,10 @@
-"""The finder that tells the engine of imports. It never finds anything."""
+"""The finder that tells the engine of imports. It finds nothing by itself."""
 
 from __future__ import annotations
 
 import sys
+
+from hotswap._main_thread import ThreadingFinder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-class NotingFinder:
+class NotingFinder(ThreadingFinder):
     """Stands first in `sys.meta_path` and passes on the name of every module about to be imported."""
 
     __slots__ = ("_note",)
@@ -22,9 +24,9 @@ class NotingFinder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Note the name; None, so that the next finder is asked."""
+        """Note the name; None, so that the next finder is asked, but for `threading`."""
         self._note(fullname)
-        return None
+        return super().find_spec(fullname, path, target) if fullname == "threading" else None
 
     def install(self) -> None:
         """Note imports from now on."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import os
 import sys
-import threading
 import time
-from collections import deque
-from types import BuiltinFunctionType
+from _collections import deque  # type: ignore[import-not-found]
 
 from hotswap import _plugins
 from hotswap._config import CHILDREN, Options
 from hotswap._errors import HotswapError, NotWatchingError, RollbackError
 from hotswap._finder import NotingFinder
 from hotswap._logging import apply_logger, log_report, on_first_use, watch_logger
+from hotswap._main_thread import is_main_thread
 from hotswap._plain import replace
 from hotswap._report import Report, merge
 
@@ -142,7 +142,7 @@ class UpdateLoop:
     def sync(self, timeout: float | None = None) -> Report:
         """Apply everything that differs on disk now, in this thread."""
         engine = self._armed_engine()
-        if threading.get_ident() in self._updating:
+        if _thread.get_ident() in self._updating:
             return self._in_progress()
         report = self._update(lambda: engine.sync(timeout)) or self._empty_report()
         if not self._in_own_thread():
@@ -264,7 +264,7 @@ class UpdateLoop:
         """See to it that no update of another thread is under way, if it does not take long."""
         from hotswap._hotswap import Event
 
-        thread = threading.get_ident()
+        thread = _thread.get_ident()
         if thread in self._forking:  # registered twice
             return
         engine = self._engine or self._inheriting
@@ -282,7 +282,7 @@ class UpdateLoop:
 
     def after_fork(self) -> None:
         """In the parent: go on."""
-        engine = self._forking.pop(threading.get_ident(), None)
+        engine = self._forking.pop(_thread.get_ident(), None)
         if engine is not None:
             engine.after_fork()
         self._forked.set()
@@ -294,7 +294,7 @@ class UpdateLoop:
             return
         paused = self.paused
         # A child that forks at once, as daemons do, has not begun to watch.
-        parents = self._forking.get(threading.get_ident()) or self._engine or self._inheriting
+        parents = self._forking.get(_thread.get_ident()) or self._engine or self._inheriting
         self._engine = self._inheriting = None
         self._generation_base = self.generation
         self._unsynced.clear()
@@ -318,7 +318,7 @@ class UpdateLoop:
         self._busy: dict[int, float] = {}
         self._forking: dict[int, Engine | None] = {}
         self._forked = Event()
-        self._arming = threading.Lock()
+        self._arming = _thread.allocate_lock()
         self._stopping = Event()
         self._resumed = Event()
         self._resumed.set()
@@ -418,7 +418,7 @@ class UpdateLoop:
             self._engine.note_import(name)
 
     def _update(self, work: Callable[[], ReportDict | None]) -> Report | None:
-        thread = threading.get_ident()
+        thread = _thread.get_ident()
         if thread in self._updating:  # called by a statement, or by one of the callbacks below
             return self._in_progress()
         self._updating.add(thread)
@@ -431,14 +431,14 @@ class UpdateLoop:
         interrupted = (
             report is not None and report.error is not None and report.error.type == "KeyboardInterrupt"
         )
-        if interrupted and threading.current_thread() is threading.main_thread():
+        if interrupted and is_main_thread():
             # The user means the program, not the update, which was rolled back and reported.
             raise KeyboardInterrupt
         return report
 
     def _begin(self, patience: float) -> None:
         """Wait for another thread that is forking; then have forks wait for this one."""
-        thread = threading.get_ident()
+        thread = _thread.get_ident()
         deadline = time.monotonic() + FORK_SECONDS
         while any(other != thread for other in tuple(self._forking)) and time.monotonic() < deadline:
             self._forked.clear()
@@ -446,7 +446,7 @@ class UpdateLoop:
         self._busy[thread] = patience
 
     def _end(self) -> None:
-        self._busy.pop(threading.get_ident(), None)
+        self._busy.pop(_thread.get_ident(), None)
 
     def _in_progress(self) -> Report:
         return self._empty_report("an update is in progress in this thread")
@@ -563,19 +563,18 @@ def _call(callback: Callable[..., object], *arguments: object) -> None:
 
 
 class NativeThread:
-    """A thread of the system where `threading` makes none any more; what is used of `threading.Thread`."""
+    """A thread of the system that `threading` does not know; what is used of `threading.Thread`."""
 
-    def __init__(self, target: Callable[[], None]) -> None:
+    def __init__(self, target: Callable[[], None], start: Callable[[Callable[[], None]], object]) -> None:
         from hotswap._hotswap import Event
 
         self._target = target
+        self._start = start
         self._ended = Event()
         self.ident: int | None = None
 
     def start(self) -> None:
-        from hotswap._hotswap import start_thread
-
-        start_thread(self._run)
+        self._start(self._run)
 
     def join(self, timeout: float | None = None) -> None:
         self._ended.wait(timeout)
@@ -594,6 +593,8 @@ class NativeThread:
 
 
 if TYPE_CHECKING:
+    import threading
+
     Thread = Union[threading.Thread, NativeThread]
 
 
@@ -606,22 +607,33 @@ def in_thread(thread: Thread) -> bool:
 
 def start_thread(target: Callable[[], None], name: str = "hotswap") -> Thread:
     """Run this in a new thread of the system, which does not keep the process alive."""
-    start = getattr(threading, "_start_joinable_thread", None) or threading._start_new_thread  # type: ignore[attr-defined]
-    thread: Thread
-    if isinstance(start, BuiltinFunctionType):
-        thread = threading.Thread(target=target, name=name, daemon=True)
-    else:
-        # gevent or eventlet has put greenlets in the place of threads.
-        thread = NativeThread(target)
+    thread = _new_thread(target, name)
     thread.start()
     return thread
+
+
+def _new_thread(target: Callable[[], None], name: str) -> Thread:
+    if "threading" not in sys.modules:
+        # Its import takes as long as all of hotswap, and the program may do without it.
+        return NativeThread(target, lambda run: _thread.start_new_thread(run, ()))
+    import threading
+
+    start = getattr(threading, "_start_joinable_thread", None) or getattr(
+        threading, "_start_new_thread", None
+    )
+    if isinstance(start, type(len)):
+        return threading.Thread(target=target, name=name, daemon=True)
+    # gevent or eventlet has put greenlets in the place of threads, or a module of the program has that name.
+    from hotswap._hotswap import start_thread as start_native
+
+    return NativeThread(target, start_native)
 
 
 _forks_arranged = False
 _exit_arranged = False
 _unfinished: list[UpdateLoop] = []
 """Loops that were stopped while their thread was busy, and that may still be."""
-process_lock = threading.RLock()
+process_lock = _thread.RLock()
 """Held while the loop of this process is made or given up."""
 last_fork: float | None = None
 """When this process has forked."""
@@ -681,7 +693,7 @@ def _after_fork() -> None:
 
 def _after_fork_in_child() -> None:
     global process_lock
-    process_lock = threading.RLock()
+    process_lock = _thread.RLock()
     _plugins.after_fork_in_child()
     told = os.environ.get(CHILDREN)
     if told is not None:

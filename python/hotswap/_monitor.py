@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-
 from hotswap._config import enabled, resolve
 from hotswap._logging import watch_logger
 from hotswap._session import open_session, warn_of_paths_without_sources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import threading
+
     from hotswap._config import StrPath
 
 _LOOK_SECONDS = 0.1
@@ -45,6 +45,8 @@ def monitor_dir(
 
 
 def _wait_until_cleared(event: threading.Event) -> None:
+    import threading
+
     pause = threading.Event()
     while event.is_set():
         pause.wait(_LOOK_SECONDS)

@@ -16,9 +16,9 @@ withdraws what the old run of a definition had registered. The strings it return
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
-import threading
 
 from hotswap._logging import apply_logger
 
@@ -55,8 +55,8 @@ if TYPE_CHECKING:
             """The update is over; None: nothing was committed."""
 
 
-_lock = threading.Lock()
-_loading = threading.Lock()
+_lock = _thread.allocate_lock()
+_loading = _thread.allocate_lock()
 """Held while plugins are imported: an update in another thread waits until they are there."""
 _waiting: dict[str, str] | None = None
 """Import name of a framework that was not seen yet, and where its plugin is. None: not looked up yet."""
@@ -70,8 +70,8 @@ _shared: dict[int, dict[str, Any]] = {}
 def after_fork_in_child() -> None:
     """Forget the updates that other threads of the parent were running."""
     global _lock, _loading
-    _lock = threading.Lock()
-    _loading = threading.Lock()
+    _lock = _thread.allocate_lock()
+    _loading = _thread.allocate_lock()
     _updating.clear()
     _diffs.clear()
     _shared.clear()
@@ -101,7 +101,7 @@ def run_update(work: Callable[[], Any], diff: Callable[[int, int], str] | None =
 
     `diff` gives the difference between the sources of two generations.
     """
-    thread = threading.get_ident()
+    thread = _thread.get_ident()
     if thread in _updating:  # called by a statement of an update; the engine turns it away
         return work()
     plugins = _begin()
@@ -128,7 +128,7 @@ def run_update(work: Callable[[], Any], diff: Callable[[int, int], str] | None =
 
 def updating() -> bool:
     """Whether this thread is running the statements of an update."""
-    return threading.get_ident() in _updating
+    return _thread.get_ident() in _updating
 
 
 def owned_packages() -> list[str]:
@@ -138,13 +138,13 @@ def owned_packages() -> list[str]:
 
 def update_diff() -> str:
     """What the update that this thread has just run changed in the sources, as a unified diff; for `end`."""
-    diff = _diffs.get(threading.get_ident())
+    diff = _diffs.get(_thread.get_ident())
     return "" if diff is None else diff()
 
 
 def shared() -> dict[str, Any]:
     """What the plugins of the update that is ending in this thread have found out, for the others."""
-    return _shared.get(threading.get_ident(), {})
+    return _shared.get(_thread.get_ident(), {})
 
 
 def statement_file() -> str | None:

@@ -127,6 +127,32 @@ def test_interpreter_ends_cleanly(ending: str, tmp_path: Path) -> None:
     drive(tmp_path, f"import mod\nhotswap.watch('.')\nsave('mod.py', 'value = 3')\n{ending}\n", seconds=20)
 
 
+def test_an_update_is_the_first_to_import_threading(tmp_path: Path) -> None:
+    # Up to CPython 3.12 the thread that does so passes for the main thread.
+    drive(
+        tmp_path,
+        """
+        import mod
+        hotswap.watch(".")
+        assert "threading" not in sys.modules
+        save("mod.py", "import threading\\ndef f():\\n    return threading\\nvalue = threading.current_thread()\\n")
+        end = time.monotonic() + 20
+        while mod.f() == 1:
+            assert time.monotonic() < end
+            time.sleep(0.005)
+        import threading
+        assert mod.f() is threading and sys.modules["threading"] is threading
+        assert threading.__loader__ is threading.__spec__.loader
+        assert type(threading.__loader__).__module__ != "hotswap._main_thread"
+        main = threading.main_thread()
+        assert main is threading.current_thread() and main.ident == threading.get_ident() and main.is_alive()
+        assert mod.value is not main
+        threading.Thread(target=time.sleep, args=(0.1,)).start()
+        """,
+        seconds=20,
+    )
+
+
 def test_everything_off_the_main_thread(tmp_path: Path) -> None:
     drive(
         tmp_path,

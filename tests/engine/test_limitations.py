@@ -484,8 +484,8 @@ def test_frames_below_the_first_one_of_a_program(tmp_path: Path) -> None:
 
 
 def test_module_with_the_name_of_one_that_hotswap_imports(tmp_path: Path) -> None:
-    (tmp_path / "threading.py").write_text("own = True\n")
-    done = run_program(tmp_path, "import threading\nprint(hasattr(threading, 'own'))\n")
+    (tmp_path / "_socket.py").write_text("own = True\n")
+    done = run_program(tmp_path, "import _socket\nprint(hasattr(_socket, 'own'))\n")
     assert done.stdout == "False\n", done.stderr
 
 
@@ -502,8 +502,21 @@ print(logging.own, hotswap.sync().status, other.value)
 
 
 def test_second_thread(tmp_path: Path) -> None:
-    done = run_program(tmp_path, "import threading\nprint([t.name for t in threading.enumerate()])\n")
-    assert "hotswap" in done.stdout, done.stderr
+    count = "print(len(sys._current_frames()), [thread.name for thread in threading.enumerate()])\n"
+    done = run_program(tmp_path, "import sys, threading\n" + count)
+    assert done.stdout == "2 ['MainThread']\n", done.stderr
+
+
+def test_second_thread_of_a_program_that_has_threads(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(
+        "import sys, threading, hotswap\n"
+        "hotswap.watch()\n"
+        "print(len(sys._current_frames()), [thread.name for thread in threading.enumerate()])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "2 ['MainThread', 'hotswap']\n", done.stderr
 
 
 # Processes started by the program

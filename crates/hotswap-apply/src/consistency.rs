@@ -162,8 +162,8 @@ pub(crate) fn still_left<'py>(
 }
 
 pub(crate) fn own_thread(py: Python<'_>) -> u64 {
-    py.import("threading")
-        .and_then(|threading| threading.getattr("get_ident")?.call0()?.extract())
+    py.import("_thread")
+        .and_then(|thread| thread.getattr("get_ident")?.call0()?.extract())
         .unwrap_or_default()
 }
 
@@ -299,7 +299,9 @@ fn call_one_another(codes: &[Bound<'_, PyCode>]) -> bool {
 /// A thread as its program names it, or by its number. No lock of `threading` is taken.
 pub(crate) fn thread_name(py: Python<'_>, ident: u64) -> String {
     let name = || -> PyResult<String> {
-        let active = py.import("threading")?.getattr("_active")?;
+        // A program may do without it.
+        let modules = py.import("sys")?.getattr("modules")?;
+        let active = modules.get_item("threading")?.getattr("_active")?;
         active.get_item(ident)?.getattr("name")?.extract()
     };
     name().map_or_else(

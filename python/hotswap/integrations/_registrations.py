@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import functools
 import gc
 import os
 import sys
-import threading
 import types
 
 from hotswap._hotswap import restore_order
@@ -181,7 +181,7 @@ class Hooks:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = _thread.allocate_lock()
         self._hooks: list[tuple[type, str, Callable[..., Any]]] = []
         self._originals: list[tuple[type, str, Any, Any]] = []
         self._wrappers: dict[tuple[type, str, Any], Any] = {}
@@ -209,12 +209,12 @@ class Hooks:
                         wrapper = self._wrappers[key] = self._wrapper(original, hook)
                     setattr(owner, name, wrapper)
                     self._originals.append((owner, name, original, wrapper))
-            self._plugins[threading.get_ident()] = plugin
+            self._plugins[_thread.get_ident()] = plugin
 
     def remove(self) -> None:
         """The update of this thread is over."""
         with self._lock:
-            self._plugins.pop(threading.get_ident(), None)
+            self._plugins.pop(_thread.get_ident(), None)
             if not self._plugins:
                 self._restore()
 
@@ -226,14 +226,14 @@ class Hooks:
 
     def _after_fork(self) -> None:
         # The thread that was updating the parent is not here.
-        self._lock = threading.Lock()
+        self._lock = _thread.allocate_lock()
         self._plugins.clear()
         self._restore()
 
     def _wrapper(self, original: Any, hook: Callable[..., Any]) -> Any:
         @functools.wraps(original)
         def method(*args: Any, **kwargs: Any) -> Any:
-            plugin = self._plugins.get(threading.get_ident())
+            plugin = self._plugins.get(_thread.get_ident())
             if plugin is None or not updating():
                 return original(*args, **kwargs)
             return hook(plugin, original, *args, **kwargs)

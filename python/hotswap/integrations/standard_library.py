@@ -5,9 +5,9 @@ from __future__ import annotations
 import atexit
 import gc
 import sys
-import threading
 import types
 
+from hotswap._main_thread import is_main_thread
 from hotswap.integrations._gone import UNKNOWN, GoneCall, gone_calls, value_of
 from hotswap.integrations._later import Later
 from hotswap.integrations._registrations import Hooks, Journal, Outcome, definition_of
@@ -119,7 +119,7 @@ class SignalPlugin:
             if any(_sets(node, number, call.namespace) for node in call.statements):
                 continue
             name = signal.Signals(number).name
-            if threading.current_thread() is not threading.main_thread():
+            if not is_main_thread():
                 notes.append(f"signal: {name} keeps {_name(handler)}: only the main thread can take it away")
                 continue
             default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
