@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -583,6 +584,40 @@ def test_run_that_takes_too_long_to_be_watched(load: Load) -> None:
     report = program.sub(("BASE = 1", "BASE = 2"))
     assert program.module.X.rows[0] == 1
     assert "depends on BASE; takes too long to be watched" in said(report, "X")
+
+
+def test_watched_run_whose_thread_waits_for_its_turn(load: Load) -> None:
+    program = load(
+        """\
+        BASE = 1
+        def step(number):
+            return number & 7
+        def steps():
+            for number in range(20_000):
+                step(number)
+        class Table:
+            def __init__(self, base):
+                steps()
+                self.total = base
+        X = [Table][0](BASE)
+        """
+    )
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.is_set():
+            sum(range(1_000))
+
+    others = [threading.Thread(target=work) for _ in range(5)]
+    for other in others:
+        other.start()
+    try:
+        report = program.sub(("BASE = 1", "BASE = 2"))
+    finally:
+        ended.set()
+        for other in others:
+            other.join()
+    assert program.module.X.total == 2, said(report, "X")
 
 
 def test_derived_value_that_keeps_hold_of_the_names_of_its_module(load: Load) -> None:

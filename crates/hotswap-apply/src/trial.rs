@@ -42,8 +42,12 @@ const TRIES: usize = 4;
 /// microseconds.
 const MOST_LOOKS: usize = 50_000;
 
-/// So long a run may take: the program is slower meanwhile, as its allocations are followed.
+/// So long a thread may work on a run: the program is slower meanwhile, as its allocations are
+/// followed.
 const LONGEST: Duration = Duration::from_secs(1);
+
+/// So long a run may take in all, where its thread has to wait for a processor.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Calls something, with the objects given the only old ones that it may write to. An
 /// error in words: why it came to nothing.
@@ -133,7 +137,7 @@ fn attempt_once<'py, R>(
         judged: Mutex::new(HashMap::new()),
         refused: Mutex::new(None),
         looks: AtomicUsize::new(0),
-        began: Instant::now(),
+        began: (Instant::now(), seconds_worked(py)),
         took_names: AtomicBool::new(false),
     });
     let holders = scope.and_then(|scope| reference_count(scope.as_any()));
@@ -242,6 +246,12 @@ fn watched<R>(
 }
 
 /// A code object and what it may do.
+/// How long this thread has had a processor. `None`: the platform does not say.
+fn seconds_worked(py: Python<'_>) -> Option<f64> {
+    let time = py.import("time").ok()?;
+    time.call_method0("thread_time").ok()?.extract().ok()
+}
+
 type Judged = (Py<PyAny>, Arc<Judgement>);
 
 struct Watch {
@@ -256,7 +266,8 @@ struct Watch {
     refused: Mutex<Option<Reason>>,
     /// Instructions looked at so far.
     looks: AtomicUsize,
-    began: Instant,
+    /// And how many seconds this thread had worked by then.
+    began: (Instant, Option<f64>),
     /// `globals()` was called: what it gave stands in for the names of a module.
     took_names: AtomicBool,
 }
@@ -264,7 +275,7 @@ struct Watch {
 impl Watch {
     /// Before a function begins or goes on. Whether its instructions must be looked at.
     fn at_call(&self, frame: &Bound<'_, PyAny>) -> PyResult<bool> {
-        self.in_time()?;
+        self.in_time(frame.py())?;
         let judgement = self.judgement(frame)?;
         if judgement.binds_names {
             let names = frame.getattr("f_locals")?;
@@ -307,11 +318,17 @@ impl Watch {
         Ok(judgement)
     }
 
-    fn in_time(&self) -> PyResult<()> {
-        match self.began.elapsed() > LONGEST {
-            true => self.refuse("takes too long to be watched", false),
-            false => Ok(()),
+    fn in_time(&self, py: Python<'_>) -> PyResult<()> {
+        let (began, worked) = self.began;
+        let passed = began.elapsed();
+        if passed <= LONGEST {
+            return Ok(());
         }
+        let working = worked.zip(seconds_worked(py)).map(|(at, now)| now - at);
+        if passed <= PATIENCE && working.is_some_and(|seconds| seconds <= LONGEST.as_secs_f64()) {
+            return Ok(());
+        }
+        self.refuse("takes too long to be watched", false)
     }
 
     /// Before an instruction: may it store where it is going to?
@@ -348,7 +365,7 @@ impl Watch {
 
     /// Before a function in C is called.
     fn at_builtin(&self, frame: &Bound<'_, PyAny>, function: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.in_time()?;
+        self.in_time(frame.py())?;
         let name: String = function.getattr("__name__")?.extract()?;
         let owner = function
             .getattr("__self__")
