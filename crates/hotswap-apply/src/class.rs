@@ -21,6 +21,7 @@ mod collected;
 mod derived;
 mod due;
 mod hooks;
+mod labels;
 mod members;
 mod remade;
 mod renamed;

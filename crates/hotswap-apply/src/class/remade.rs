@@ -114,14 +114,15 @@ impl<'py> Stage<'_, 'py> {
         let namespace = self.namespace(module)?;
         // After the commit such a name holds something else.
         let known = !self.committed || !passes.iter().any(|passed| reads_below(outline, passed));
-        self.without_sources_of(class, |stage| {
+        let make = |stage: &mut Self| {
             stage.run_in_staging(module, statement, outline, &namespace)?;
             for passed in passes.iter().filter(|_| known) {
                 stage.run_in_staging(module, passed, outline, &namespace)?;
                 stage.passed_on.insert((module, passed.span.start));
             }
             Ok(())
-        })?;
+        };
+        self.without_sources_of(class, |stage| stage.keeping_labels(class, make))?;
         if let Some(staging) = self.staging.get_mut(&module) {
             staging.made_functions = true;
         }

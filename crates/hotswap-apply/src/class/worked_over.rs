@@ -126,9 +126,8 @@ impl<'py> Stage<'_, 'py> {
         outline: &Arc<Outline>,
         namespace: &Bound<'py, PyDict>,
     ) -> PyResult<Option<Bound<'py, PyType>>> {
-        self.without_sources_of(class, |stage| {
-            stage.run_in_staging(module, statement, outline, namespace)
-        })?;
+        let make = |stage: &mut Self| stage.run_in_staging(module, statement, outline, namespace);
+        self.without_sources_of(class, |stage| stage.keeping_labels(class, make))?;
         let name = statement.class().map(|class| class.name.clone());
         let made = namespace.get_item(name.unwrap_or_default())?;
         let Some(Ok(made)) = made.map(Bound::cast_into::<PyType>) else {
