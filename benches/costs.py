@@ -40,17 +40,20 @@ RUNNING = """
 import gc
 # How often the collector runs depends on how much is alive, whoever it belongs to.
 gc.disable()
+NUMBERS = tuple(range(100))
 def work(n):
-    # Without containers: what the allocator does depends on what else is alive, too.
+    # Small numbers only, which are made once: what the allocator does depends on what else is alive, too.
     total = 0
-    for number in range(n):
-        total = step(total, number)
-        if total & 3:
-            total ^= 5
+    for _ in range(n // 10_000):
+        for _ in NUMBERS:
+            for number in NUMBERS:
+                total = step(total, number)
+                if total & 3:
+                    total ^= 5
     return total
 def step(total, number):
-    return (total * 31 + number) & 127
-work(1000)
+    return (total ^ number) & 127
+work(10_000)
 if sys.argv[4:] and engine == "hotswap":
     import time
     # Until all is loaded that an update needs.
