@@ -76,6 +76,10 @@ fn parts<'py>(
                     .filter_map(|cell| cell.getattr("cell_contents").ok()),
             );
         }
+        // What it stands for, as `functools.wraps` notes it: not every wrapper has a cell.
+        if let Ok(own) = value.getattr("__dict__")?.cast::<PyDict>() {
+            found.extend(own.get_item("__wrapped__")?);
+        }
     } else {
         let kind = value.get_type();
         match kind.name()?.to_str()? {
