@@ -245,13 +245,13 @@ fn watched<R>(
     run()
 }
 
-/// A code object and what it may do.
 /// How long this thread has had a processor. `None`: the platform does not say.
 fn seconds_worked(py: Python<'_>) -> Option<f64> {
     let time = py.import("time").ok()?;
     time.call_method0("thread_time").ok()?.extract().ok()
 }
 
+/// A code object and what it may do.
 type Judged = (Py<PyAny>, Arc<Judgement>);
 
 struct Watch {
