@@ -81,7 +81,7 @@ def pause_table(latency: dict) -> str:
 
 
 WHERE_IT_GOES = """\
-Where the time goes, in the 1,170-line file, 200 modules (medians of 200 edits with clocks built in, which cost some of it):
+Where the time goes, in the 1,170-line file, 200 modules (medians of 200 edits with clocks built in, which cost some of it; at 3b50747, not measured again since):
 
 |  | us |
 |---|---|
@@ -98,7 +98,7 @@ Where the time goes, in the 1,170-line file, 200 modules (medians of 200 edits w
 | look at the stacks, commit | 30 |
 | the report in Rust, the GIL is given away, the program wakes up from its sleep | 170 |
 
-More than half is the quiet window. `watchfiles` at its smallest delay has none: without it hotswap would be nine times as fast there.
+More than half is the quiet window. `watchfiles` at its smallest delay has none.
 CPython's compiler holds the GIL two thirds as long as all the rest until the commit, for a function of two lines, as its code and tables are
 cold then: in a loop it takes 14 us. It runs in the quiet window, in a stretch of its own.
 

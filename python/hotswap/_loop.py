@@ -613,8 +613,10 @@ def start_thread(target: Callable[[], None], name: str = "hotswap") -> Thread:
 
 
 def _new_thread(target: Callable[[], None], name: str) -> Thread:
-    if "threading" not in sys.modules:
-        # Its import takes as long as all of hotswap, and the program may do without it.
+    allowed = getattr(_thread, "daemon_threads_allowed", None)
+    if "threading" not in sys.modules and (allowed is None or allowed()):
+        # Its import takes as long as all of hotswap, and the program may do without it. It is left to say
+        # why not in an interpreter that ends only when its threads have.
         return NativeThread(target, lambda run: _thread.start_new_thread(run, ()))
     import threading
 

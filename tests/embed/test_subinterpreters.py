@@ -159,3 +159,29 @@ exec(CODE.format(folder=folders["second"]) + EDIT.format(answer=2, name="second"
         )
     assert nothing == "nothing is watched; call hotswap.watch() first"
     assert second == "second applied 2"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="only C can make such an interpreter")
+def test_an_interpreter_that_waits_for_its_threads_is_told_why_it_cannot_be_watched(tmp_path: Path) -> None:
+    out = program(
+        tmp_path,
+        """
+interpreter = api.create(api.new_config("legacy", allow_daemon_threads=False))
+run(interpreter, f'''
+import sys
+sys.path[:0] = [{folders["first"]!r}]
+import hotswap, part
+try:
+    hotswap.watch({folders["first"]!r})
+except hotswap.HotswapError as error:
+    print(error)
+''')
+api.destroy(interpreter)
+exec(CODE.format(folder=folders["second"]) + EDIT.format(answer=2, name="second"))
+""",
+    )
+    assert out.splitlines() == [
+        "hotswap needs a thread of its own, which cannot be started: "
+        "daemon threads are disabled in this (sub)interpreter",
+        "second applied 2",
+    ]
