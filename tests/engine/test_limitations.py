@@ -124,24 +124,6 @@ def test_attribute_that_a_removed_decorator_had_set(load: Load) -> None:
 # Running code
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="generators do not move on 3.9 and 3.10")
-def test_stack_size_of_generators(load: Load) -> None:
-    source = """\
-        def numbers():
-            yield 1
-        def number():
-            return 1
-        """
-    program = load(source)
-    fresh: dict[str, types.FunctionType] = {}
-    exec(textwrap.dedent(source), fresh)
-    sizes = {
-        name: getattr(program.module, name).__code__.co_stacksize - fresh[name].__code__.co_stacksize
-        for name in ("numbers", "number")
-    }
-    assert sizes == {"numbers": 16 if sys.version_info < (3, 12) else 0, "number": 0}
-
-
 def test_suspended_call_without_a_counterpart_finishes_in_its_old_code(load: Load) -> None:
     program = load(
         """\

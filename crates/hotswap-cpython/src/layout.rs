@@ -1,5 +1,8 @@
 //! Reading and writing the words of an object's body, and finding known values there.
 
+#[cfg(all(Py_3_11, not(Py_3_12)))]
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -9,10 +12,54 @@ pub(crate) const BODY: usize = size_of::<ffi::PyObject>();
 
 /// The size of `object` without its items, as its type states it.
 pub(crate) fn size_of_body(object: &Bound<'_, PyAny>) -> usize {
-    let kind = object.get_type_ptr();
-    // SAFETY: the type of a live object is alive, and its size never changes.
-    let size = unsafe { (*kind).tp_basicsize };
-    usize::try_from(size).unwrap_or(0)
+    // SAFETY: the type of a live object is alive.
+    unsafe { size_of_type(object.get_type_ptr()) }
+}
+
+/// The size of the objects of a type without their items, in bytes.
+///
+/// # Safety
+///
+/// The type is alive.
+pub(crate) unsafe fn size_of_type(kind: *mut ffi::PyTypeObject) -> usize {
+    // SAFETY: as the caller vouches.
+    let size = usize::try_from(unsafe { (*kind).tp_basicsize }).unwrap_or(0);
+    #[cfg(all(Py_3_11, not(Py_3_12)))]
+    if generator_types().contains(&kind) {
+        return size - ADDED.load(Ordering::Relaxed);
+    }
+    size
+}
+
+/// How many bytes the types of generators say more than before [`enlarge_generator_types`].
+#[cfg(all(Py_3_11, not(Py_3_12)))]
+static ADDED: AtomicUsize = AtomicUsize::new(0);
+
+/// Those of generators, coroutines and asynchronous generators.
+#[cfg(all(Py_3_11, not(Py_3_12)))]
+pub(crate) fn generator_types() -> [*mut ffi::PyTypeObject; 3] {
+    use std::ptr::addr_of_mut;
+    [
+        addr_of_mut!(ffi::PyGen_Type),
+        addr_of_mut!(ffi::PyCoro_Type),
+        addr_of_mut!(ffi::PyAsyncGen_Type),
+    ]
+}
+
+/// Has the interpreter make generators that are larger by `bytes`; a second call does nothing.
+///
+/// # Safety
+///
+/// The lock is held, and nothing but the making of a generator reads the size.
+#[cfg(all(Py_3_11, not(Py_3_12)))]
+pub(crate) unsafe fn enlarge_generator_types(bytes: usize) {
+    if ADDED.swap(bytes, Ordering::Relaxed) != 0 {
+        return;
+    }
+    for kind in generator_types() {
+        // SAFETY: a type of the interpreter; as the caller vouches.
+        unsafe { (*kind).tp_basicsize += bytes.cast_signed() };
+    }
 }
 
 /// The word at `offset` of `object`, or `None` where its body has ended.

@@ -6,6 +6,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::word::Word;
+use crate::layout::size_of_type;
 
 pub(super) type Object = *mut ffi::PyObject;
 
@@ -192,23 +193,18 @@ impl Frame {
 
 /// How far inside a generator its frame begins.
 pub(super) fn size_before_frame(kind: *mut ffi::PyTypeObject) -> Result<usize, String> {
-    usize::try_from(size_of_type(kind))
-        .ok()
-        .and_then(|size| size.checked_sub(at::SLOTS))
+    // SAFETY: called with static types and types of live objects.
+    unsafe { size_of_type(kind) }
+        .checked_sub(at::SLOTS)
         .ok_or_else(|| "the frame of a generator was not found".to_string())
-}
-
-/// The size of an object of a type, without its items.
-fn size_of_type(kind: *mut ffi::PyTypeObject) -> isize {
-    // SAFETY: called with static types and types of live objects; the size never changes.
-    unsafe { (*kind).tp_basicsize }
 }
 
 /// Where the instructions of a code object begin: its type's size is the offset
 /// (`PyCode_Type` in CPython's `Objects/codeobject.c`).
 pub(super) fn first_instruction(code: Object) -> *mut u16 {
-    let size = size_of_type(std::ptr::addr_of_mut!(ffi::PyCode_Type));
-    code.cast::<u8>().wrapping_offset(size).cast::<u16>()
+    // SAFETY: a type of the interpreter.
+    let size = unsafe { size_of_type(std::ptr::addr_of_mut!(ffi::PyCode_Type)) };
+    code.cast::<u8>().wrapping_add(size).cast::<u16>()
 }
 
 /// Whether a generator is suspended or has not begun: those states are negative in all

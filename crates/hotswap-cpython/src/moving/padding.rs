@@ -1,36 +1,38 @@
 //! Room in generators for the variables that a later version of their code may have.
 //!
-//! A generator has its frame inside, as large as the code says that it began in. Codes of
-//! generators and coroutines get to say a little more, before the first one is made of
-//! them: [`PADDING`] words, 128 bytes for each generator. No instruction is changed. From
-//! 3.12 on nothing that a program can read of its code is changed either: the size of a
-//! frame is a number of its own there (`co_framesize`, which `_PyFrame_NumSlotsForCodeObject`
-//! of `Include/internal/pycore_frame.h` reads). On 3.11 it is `co_stacksize` that says more.
+//! A generator has its frame inside, as large as the code says that it began in. It gets
+//! [`PADDING`] words more, 128 bytes, if it is made after its code was seen here. Nothing that
+//! a program can read of a code object is changed. From 3.12 on the size of a frame is a
+//! number of its own in the code (`co_framesize`, which `_PyFrame_NumSlotsForCodeObject` of
+//! `Include/internal/pycore_frame.h` reads). On 3.11 it is made of `co_stacksize`, so there
+//! all generators get more: they are allocated by the `tp_basicsize` of their type, to which
+//! the frame is added (`make_gen` of `Objects/genobject.c`); `gen_sizeof` does not read it.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyFunction, PyString, PyTuple, PyType};
 
 use super::remembered::Remembered;
+#[cfg(Py_3_12)]
 use super::slots::Slots;
 use crate::functions::code_of;
+#[cfg(Py_3_12)]
 use crate::layout::place;
+#[cfg(not(Py_3_12))]
+use crate::layout::{WORD, enlarge_generator_types, generator_types, size_of_type};
 use crate::once::intern;
 use crate::support::{Tested, tested};
 
 /// In words.
-const PADDING: u16 = 16;
+const PADDING: u8 = 16;
 
 /// `CO_GENERATOR`, `CO_COROUTINE` and `CO_ASYNC_GENERATOR`.
 const SUSPENDS: u32 = 0x20 | 0x80 | 0x200;
 
-/// Where a code object has the number that a generator's size is made of
-/// (`Include/cpython/code.h`): the size of the frame, or else of the stack.
-const SIZE: usize = if cfg!(Py_3_12) { 76 } else { 68 };
-/// The words of a frame before its variables, which the size of a frame counts too.
+/// The words of a frame before its variables.
 const FRAME_FIELDS: usize = if cfg!(Py_3_14) { 10 } else { 9 };
 
-/// How much stack the instructions of codes that were given more need.
+/// How much stack the instructions of the codes need whose generators all have more.
 static NEEDED: Remembered = Remembered::new();
 
 /// How much stack the instructions of a code object need, and how much its calls have.
@@ -100,11 +102,42 @@ fn make_room_in(code: &Bound<'_, PyCode>, references: isize) -> PyResult<()> {
         return Ok(());
     }
     NEEDED.insert(code, code.getattr(intern!(py, "co_stacksize"))?.extract()?)?;
-    let field = place(code, SIZE).cast::<i32>();
+    #[cfg(Py_3_12)]
+    enlarge_frames(code);
+    Ok(())
+}
+
+/// Where a code object has the size of its frames (`Include/cpython/code.h`).
+#[cfg(Py_3_12)]
+fn frame_size(code: &Bound<'_, PyCode>) -> *mut i32 {
+    place(code, 76).cast()
+}
+
+/// Lets the frames of a code object have more room. There must be none yet.
+#[cfg(Py_3_12)]
+fn enlarge_frames(code: &Bound<'_, PyCode>) {
+    let field = frame_size(code);
     // SAFETY: the self-test found the number at this offset of code objects.
     let size = unsafe { field.read() };
-    // SAFETY: the same; no frame of this code exists (see the count of references).
+    // SAFETY: the same; no frame of this code exists, as the caller vouches.
     unsafe { field.write(size + i32::from(PADDING)) };
+}
+
+/// Lets all generators that are made from now on be larger, or says why not.
+#[cfg(not(Py_3_12))]
+fn enlarge_generators(_py: Python<'_>) -> std::result::Result<(), String> {
+    // Ten words before the frame (`Include/cpython/genobject.h`).
+    let stated = (10 + FRAME_FIELDS) * WORD;
+    let right = generator_types().into_iter().all(|kind| {
+        // SAFETY: types of the interpreter, whose lock is held.
+        let (size, item) = unsafe { (size_of_type(kind), (*kind).tp_itemsize) };
+        size == stated && usize::try_from(item) == Ok(WORD)
+    });
+    if !right {
+        return Err("generators do not have the size that they should".to_string());
+    }
+    // SAFETY: the size is read where a generator is made; nothing uses the words at its end.
+    unsafe { enlarge_generator_types(usize::from(PADDING) * WORD) };
     Ok(())
 }
 
@@ -175,8 +208,8 @@ fn check(py: Python<'_>) -> std::result::Result<(), crate::Unsupported> {
     .map(|_| ())
 }
 
-/// Compares the numbers of code objects of different sizes with what they say, and lets a
-/// padded one work.
+/// Compares the sizes that are to be changed with what they should be, changes them, and lets
+/// generators that are larger work.
 fn self_test(py: Python<'_>) -> PyResult<std::result::Result<(), String>> {
     let namespace = PyDict::new(py);
     let source = c"
@@ -189,27 +222,26 @@ def large(a, b=1, *c, d=2):
     yield from inner()
 ";
     py.run(source, Some(&namespace), None)?;
+    #[cfg(not(Py_3_12))]
+    if let Err(reason) = enlarge_generators(py) {
+        return Ok(Err(reason));
+    }
     for name in ["small", "large"] {
         let function = namespace.as_any().get_item(name)?;
         let code = function.getattr("__code__")?.cast_into::<PyCode>()?;
-        let slots = Slots::of(&code)?;
-        let size = || {
-            let field = place(&code, SIZE).cast::<i32>();
+        #[cfg(Py_3_12)]
+        {
+            let stated = Slots::of(&code)?.size() + FRAME_FIELDS;
             // SAFETY: code objects of these versions are larger (`Include/cpython/code.h`).
-            usize::try_from(unsafe { field.read() }).unwrap_or(0)
-        };
-        let stated = match cfg!(Py_3_12) {
-            true => slots.size() + FRAME_FIELDS,
-            false => slots.stack,
-        };
-        if size() != stated {
-            return Ok(Err(
-                "a size in code objects is not where it should be".to_string()
-            ));
+            if usize::try_from(unsafe { frame_size(&code).read() }) != Ok(stated) {
+                return Ok(Err(
+                    "a size in code objects is not where it should be".to_string()
+                ));
+            }
         }
         make_room_in(&code, 2)?;
-        if size() != stated + usize::from(PADDING) {
-            return Ok(Err("the size of a frame was not written".to_string()));
+        if NEEDED.get(&code).is_none() {
+            return Ok(Err("the code of a new function is in use".to_string()));
         }
     }
     let source = c"

@@ -108,7 +108,7 @@ fn fate(py: Python<'_>, frame: Frame, slots: &Slots, needed: usize) -> Result<Fa
     let noted = objects
         .as_ref()
         .and_then(|objects| objects.get(&(address as usize)));
-    let room = slots.in_frame_object();
+    let room = slots.needed();
     let room = noted.map_or(room, |noted| room.min(*noted));
     if room < needed {
         return Err(

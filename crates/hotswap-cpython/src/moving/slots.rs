@@ -62,19 +62,11 @@ impl Slots {
         self.names.iter().rposition(|known| known == name)
     }
 
-    /// How many words a generator must have room for.
+    /// How many words a generator must have room for, and a frame object that is made for a
+    /// call of this code has.
     #[cfg(Py_3_11)]
     pub(super) fn needed(&self) -> usize {
         self.names.len() + self.stack_needed
-    }
-
-    /// How many words a frame object has that is made for a call of this code.
-    #[cfg(Py_3_11)]
-    pub(super) fn in_frame_object(&self) -> usize {
-        match cfg!(Py_3_12) {
-            true => self.needed(),
-            false => self.size(),
-        }
     }
 
     /// How many words a call has room for.
