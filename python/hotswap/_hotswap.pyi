@@ -139,6 +139,9 @@ def first_thread_ident() -> int | None:
     """The number of the thread that initialised the interpreter; None: it cannot be told."""
 
 def is_main_interpreter() -> bool: ...
+def peek(thing: object, name: str, default: Any = None) -> Any:
+    """What `getattr` gives where no code of the program has a say in it: a lazy object would set itself up."""
+
 def park() -> None:
     """Let go of the interpreter for ever: this thread never returns."""
 

@@ -1,5 +1,6 @@
 //! Caches of results whose inputs changed.
 
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::Kind;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
@@ -21,7 +22,7 @@ impl<'py> Stage<'_, 'py> {
             let Some(function) = innermost(&cache) else {
                 continue;
             };
-            let code = function.getattr("__code__")?;
+            let code = function.peek("__code__")?;
             if self.pairs.iter().any(|pair| pair.old.is(&code)) {
                 self.empty(cache);
                 continue;
@@ -32,7 +33,7 @@ impl<'py> Stage<'_, 'py> {
             if !self.reads_changed(module, &facts) {
                 continue;
             }
-            let name: String = function.getattr("__qualname__")?.extract()?;
+            let name: String = function.peek("__qualname__")?.extract()?;
             let alone = code.getattr("co_argcount")?.extract::<u32>()? == 0
                 && code.getattr("co_kwonlyargcount")?.extract::<u32>()? == 0;
             // Without arguments it usually keeps the one object of its kind.
@@ -72,7 +73,7 @@ impl<'py> Stage<'_, 'py> {
                     }
                     let name: String = name.extract()?;
                     self.drop_cached_values(&class, &name, &member)?;
-                    let label: String = function.getattr("__qualname__")?.extract()?;
+                    let label: String = function.peek("__qualname__")?.extract()?;
                     self.entry(source, &label, None, "method", "re-ran").reason =
                         "the values that it keeps were dropped: something it reads changed"
                             .to_string();
@@ -116,14 +117,14 @@ impl<'py> Stage<'_, 'py> {
         &self,
         function: &Bound<'py, PyAny>,
     ) -> PyResult<Option<(usize, hotswap_plan::Facts)>> {
-        let globals = function.getattr("__globals__")?;
+        let globals = function.peek("__globals__")?;
         let Some(module) = self.world.by_dict(&globals) else {
             return Ok(None);
         };
         let Some(outline) = self.outline(module) else {
             return Ok(None);
         };
-        let qualname: String = function.getattr("__qualname__")?.extract()?;
+        let qualname: String = function.peek("__qualname__")?.extract()?;
         let mut parts = qualname.split('.');
         let Some(index) = parts.next().and_then(|head| outline.last_binder(head)) else {
             return Ok(None);
@@ -178,7 +179,7 @@ fn note<'py>(
         .cast_exact::<pyo3::types::PyFunction>()
         .is_ok_and(cpython::has_attributes)
         && object
-            .getattr("__dict__")?
+            .peek("__dict__")?
             .cast_into::<PyDict>()?
             .contains("cache_clear")?;
     if (native || written) && seen.insert(object.as_ptr() as usize) {
@@ -191,10 +192,10 @@ fn note<'py>(
 fn innermost<'py>(cache: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     let mut object = cache.clone();
     for _ in 0..20 {
-        match object.getattr("__wrapped__") {
+        match object.peek("__wrapped__") {
             Ok(inner) => object = inner,
             Err(_) => break,
         }
     }
-    object.getattr("__code__").is_ok().then_some(object)
+    object.peek("__code__").is_ok().then_some(object)
 }

@@ -1,6 +1,7 @@
 //! What a live function does, as far as its code, its cells and its source tell:
 //! also closures and wrappers, of which no statement of a module speaks.
 
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{Call, Facts, FunctionDef, Kind, Statement};
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyTuple};
@@ -37,10 +38,10 @@ impl<'py> Stage<'_, 'py> {
 
     #[allow(clippy::option_option)]
     fn judge(&self, function: &Bound<'py, PyAny>, depth: usize) -> Option<Option<String>> {
-        let source = self.world.by_dict(&function.getattr("__globals__").ok()?)?;
-        let code = function.getattr("__code__").ok()?;
+        let source = self.world.by_dict(&function.peek("__globals__").ok()?)?;
+        let code = function.peek("__code__").ok()?;
         let own: String = codes::name_of(&code).ok()?;
-        let qualname: String = function.getattr("__qualname__").ok()?.extract().ok()?;
+        let qualname: String = function.peek("__qualname__").ok()?.extract().ok()?;
         let outline = self.outline(source)?;
         let definition = |name: &str| {
             let name = self.name_now(source, name);
@@ -72,7 +73,7 @@ impl<'py> Stage<'_, 'py> {
         }
         let mut facts: Facts = definition(outer)?.layers.get(1)?.clone();
         let free = codes::free_variables(&code).ok()?;
-        let cells = function.getattr("__closure__").ok()?;
+        let cells = function.peek("__closure__").ok()?;
         let mut called = Vec::new();
         facts.calls.retain(|call| match call {
             Call::Path(path) if path.len() == 1 => {
@@ -122,7 +123,7 @@ impl<'py> Stage<'_, 'py> {
         {
             return false;
         }
-        let Ok(code) = function.getattr("__code__") else {
+        let Ok(code) = function.peek("__code__") else {
             return false;
         };
         if self.pairs.iter().any(|pair| pair.old.is(&code))
@@ -130,7 +131,7 @@ impl<'py> Stage<'_, 'py> {
         {
             return true;
         }
-        let globals = function.getattr("__globals__").ok();
+        let globals = function.peek("__globals__").ok();
         if let Some(source) = globals.and_then(|globals| self.world.by_dict(&globals)) {
             let mut names = FxHashSet::default();
             if global_names(&code, &mut names).is_ok()
@@ -163,9 +164,9 @@ impl<'py> Stage<'_, 'py> {
         }
         let live = self.live_dict(module);
         let own = function
-            .getattr("__globals__")
+            .peek("__globals__")
             .is_ok_and(|globals| globals.is(&live));
-        if own && let Ok(code) = function.getattr("__code__") {
+        if own && let Ok(code) = function.peek("__code__") {
             let pair = self.pairs.iter().find(|pair| pair.old.is(&code));
             let code = match pair.filter(|_| new) {
                 Some(pair) => pair.new.clone(),
@@ -210,7 +211,7 @@ pub(crate) fn functions_of<'o>(
 /// The functions in the cells of a function.
 pub(crate) fn held_functions<'py>(function: &Bound<'py, PyAny>) -> Vec<Bound<'py, PyAny>> {
     let Ok(Ok(cells)) = function
-        .getattr("__closure__")
+        .peek("__closure__")
         .map(|cells| cells.cast_into::<PyTuple>())
     else {
         return Vec::new();

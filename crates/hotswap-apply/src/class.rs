@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::native as cpython;
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{Change, ClassChange, ClassDef, Kind, Outline, Skeleton, Statement};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyType};
@@ -389,7 +390,7 @@ impl<'py> Stage<'_, 'py> {
                 });
                 let hidden =
                     later.any(|other| after.body[other.new].binds.contains(&function.name));
-                let made = if !hidden && made.getattr("__code__").is_ok() {
+                let made = if !hidden && made.peek("__code__").is_ok() {
                     made
                 } else {
                     // A later definition of the same name was evaluated on top of it, such

@@ -4,6 +4,7 @@
 //! statement runs again only to derive what it had made before, its instances are made
 //! anew, and a fresh start would have counted them once.
 
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{Call, Statement};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyInt, PyType};
@@ -54,17 +55,17 @@ impl<'py> Stage<'_, 'py> {
                 }
                 continue;
             }
-            let function = object.getattr("__func__").unwrap_or(object);
+            let function = object.peek("__func__").unwrap_or(object);
             let Ok(function) = function.cast_into_exact::<PyFunction>() else {
                 continue;
             };
-            let globals = function.getattr("__globals__")?.cast_into::<PyDict>()?;
+            let globals = function.peek("__globals__")?.cast_into::<PyDict>()?;
             // What nobody edits counts for itself.
             if self.world.by_dict(&globals).is_none() {
                 continue;
             }
             let mut names = FxHashSet::default();
-            all_names(&function.getattr("__code__")?, &mut names)?;
+            all_names(&function.peek("__code__")?, &mut names)?;
             for name in &names {
                 let Some(value) = globals.get_item(name)? else {
                     continue;
@@ -127,7 +128,7 @@ fn numbers_of<'py>(
     let dict = cpython::type_dict(class);
     let mut mentioned = names.clone();
     if let Some(init) = dict.get_item("__init__")?
-        && let Ok(code) = init.getattr("__code__")
+        && let Ok(code) = init.peek("__code__")
     {
         all_names(&code, &mut mentioned)?;
     }
@@ -156,7 +157,7 @@ fn holds_number(instance: &Bound<'_, PyAny>, above: i64, to: i64) -> PyResult<bo
             .extract::<i64>()
             .is_ok_and(|number| above < number && number <= to)
     };
-    if let Ok(dict) = instance.getattr("__dict__")
+    if let Ok(dict) = instance.peek("__dict__")
         && let Ok(dict) = dict.cast::<PyDict>()
         && dict.values().iter().any(|value| is_one(&value))
     {

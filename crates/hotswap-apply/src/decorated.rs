@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{Call, Expression, Facts, FunctionDef, Outline, Pragma, Statement};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyTuple, PyType};
@@ -76,7 +77,7 @@ impl<'py> Stage<'_, 'py> {
         if let Some((made, attributes)) = kept {
             for (key, value) in attributes {
                 self.transaction.push(crate::transaction::Write::Item {
-                    dict: made.getattr("__dict__")?.cast_into::<PyDict>()?,
+                    dict: made.peek("__dict__")?.cast_into::<PyDict>()?,
                     key,
                     value: Some(value),
                 });
@@ -268,12 +269,12 @@ fn same_making(live: &Bound<'_, PyAny>, fresh: &Bound<'_, PyAny>, depth: usize) 
     if depth > 10
         || !live.is_exact_instance_of::<PyFunction>()
         || !fresh.is_exact_instance_of::<PyFunction>()
-        || !codes::same_behaviour(&live.getattr("__code__")?, &fresh.getattr("__code__")?)?
+        || !codes::same_behaviour(&live.peek("__code__")?, &fresh.peek("__code__")?)?
     {
         return Ok(false);
     }
     let cells = |function: &Bound<'_, PyAny>| -> PyResult<Vec<Py<PyAny>>> {
-        let Ok(cells) = function.getattr("__closure__")?.cast_into::<PyTuple>() else {
+        let Ok(cells) = function.peek("__closure__")?.cast_into::<PyTuple>() else {
             return Ok(Vec::new());
         };
         let contents = cells
@@ -292,8 +293,8 @@ fn same_making(live: &Bound<'_, PyAny>, fresh: &Bound<'_, PyAny>, depth: usize) 
         }
     }
     let (held, given) = (
-        live.getattr("__dict__")?.cast_into::<PyDict>()?,
-        fresh.getattr("__dict__")?.cast_into::<PyDict>()?,
+        live.peek("__dict__")?.cast_into::<PyDict>()?,
+        fresh.peek("__dict__")?.cast_into::<PyDict>()?,
     );
     for (key, value) in given.iter() {
         match held.get_item(key)? {
@@ -313,8 +314,8 @@ fn own_attributes<'py>(
         return Ok(Vec::new());
     }
     let (held, given) = (
-        live.getattr("__dict__")?.cast_into::<PyDict>()?,
-        fresh.getattr("__dict__")?.cast_into::<PyDict>()?,
+        live.peek("__dict__")?.cast_into::<PyDict>()?,
+        fresh.peek("__dict__")?.cast_into::<PyDict>()?,
     );
     let mut own = Vec::new();
     for (key, value) in held.iter() {
@@ -329,11 +330,7 @@ fn own_attributes<'py>(
 /// an object, or a container with something in it, in one of its cells, its own or those
 /// of what it wraps.
 pub(crate) fn keeps_state(object: &Bound<'_, PyAny>) -> bool {
-    let mut due = vec![
-        object
-            .getattr("__func__")
-            .unwrap_or_else(|_| object.clone()),
-    ];
+    let mut due = vec![object.peek("__func__").unwrap_or_else(|_| object.clone())];
     for _ in 0..20 {
         let Some(object) = due.pop() else {
             return false;
@@ -348,7 +345,7 @@ pub(crate) fn keeps_state(object: &Bound<'_, PyAny>) -> bool {
             return true;
         }
         let Ok(Ok(cells)) = object
-            .getattr("__closure__")
+            .peek("__closure__")
             .map(|cells| cells.cast_into::<PyTuple>())
         else {
             continue;

@@ -1,5 +1,6 @@
 //! Decorators: what they read of a function, and what they set on a class.
 
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{ClassDef, FunctionDef, Target};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
@@ -64,11 +65,11 @@ impl<'py> Stage<'_, 'py> {
             names.extend(self.set_by(home, &name));
             for (key, value) in members.iter() {
                 let made: String = value
-                    .getattr("__qualname__")
+                    .peek("__qualname__")
                     .and_then(|name| name.extract())
                     .unwrap_or_default();
                 let inner = value
-                    .getattr("__code__")
+                    .peek("__code__")
                     .and_then(|code| code.getattr("co_qualname")?.extract::<String>())
                     .unwrap_or(made);
                 if inner.starts_with(&format!("{name}.<locals>.")) {

@@ -1,5 +1,6 @@
 //! Who depends on what changed, and whether deriving a value again is harmless.
 
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{
     Call, Facts, Kind, Receiver, is_pure_builtin, is_pure_library, is_pure_method,
     is_pure_method_name,
@@ -436,11 +437,11 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         let owner: String = object
-            .getattr("__module__")
+            .peek("__module__")
             .and_then(|name| name.extract())
             .unwrap_or_default();
         let qualname: String = object
-            .getattr("__qualname__")
+            .peek("__qualname__")
             .and_then(|name| name.extract())
             .unwrap_or_default();
         if owner == "builtins" {
@@ -463,7 +464,7 @@ impl<'py> Stage<'_, 'py> {
             .get_type()
             .name()
             .is_ok_and(|name| name == "function")
-            && let Ok(globals) = object.getattr("__globals__")
+            && let Ok(globals) = object.peek("__globals__")
             && self.world.by_dict(&globals).is_some()
         {
             return self

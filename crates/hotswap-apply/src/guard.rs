@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{BodyStep, Call, Facts, Outline, Span, Statement};
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
@@ -185,10 +186,10 @@ impl<'py> Stage<'_, 'py> {
         if doubts.is_known(function, depth)? {
             return Some(());
         }
-        let source = self.world.by_dict(&function.getattr("__globals__").ok()?)?;
-        let code = function.getattr("__code__").ok()?;
+        let source = self.world.by_dict(&function.peek("__globals__").ok()?)?;
+        let code = function.peek("__code__").ok()?;
         let name = codes::name_of(&code).ok()?;
-        let qualname: String = function.getattr("__qualname__").ok()?.extract().ok()?;
+        let qualname: String = function.peek("__qualname__").ok()?.extract().ok()?;
         if name != qualname {
             return None;
         }
@@ -236,7 +237,7 @@ impl<'py> Stage<'_, 'py> {
         let made = crate::native::type_dict(class)
             .get_item(&init.name)
             .ok()??;
-        let code = made.getattr("__code__").ok()?;
+        let code = made.peek("__code__").ok()?;
         for version in self.versions(home)? {
             let origin = version.origin(&code);
             let (text, outline) = (&version.text, &version.outline);
@@ -386,7 +387,7 @@ impl<'py> Stage<'_, 'py> {
         if !object.is_exact_instance_of::<PyFunction>() {
             return None;
         }
-        let code = object.getattr("__code__").ok()?;
+        let code = object.peek("__code__").ok()?;
         let file = code.getattr("co_filename").ok()?.extract().ok()?;
         Some((file, codes::name_of(&code).ok()?))
     }
@@ -467,11 +468,12 @@ impl<'py> Stage<'_, 'py> {
     /// Whether a function or class is what its own module holds under its name, or is of a
     /// module that is none of the watched ones.
     fn is_defined_live(&self, value: &Bound<'py, PyAny>) -> PyResult<bool> {
-        let home: Option<String> = value.getattr("__module__")?.extract().ok();
+        let home = value.peek("__module__").ok();
+        let home = home.and_then(|home| home.extract::<String>().ok());
         let Some(home) = home.and_then(|home| self.world.by_name(&home)) else {
             return Ok(true);
         };
-        let Some(qualname) = value.getattr("__qualname__").ok() else {
+        let Some(qualname) = value.peek("__qualname__").ok() else {
             return Ok(true);
         };
         let qualname: String = qualname.extract().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! What a statement calls on classes and instances that live: methods, and the making of
 //! instances.
 
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::Kind;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyList, PyModule, PySet, PyType};
@@ -29,8 +30,8 @@ impl<'py> Stage<'_, 'py> {
         depth: usize,
     ) -> Option<Option<String>> {
         let function = method_of(owner, name)?;
-        let source = self.world.by_dict(&function.getattr("__globals__").ok()?)?;
-        let qualname: String = function.getattr("__qualname__").ok()?.extract().ok()?;
+        let source = self.world.by_dict(&function.peek("__globals__").ok()?)?;
+        let qualname: String = function.peek("__qualname__").ok()?.extract().ok()?;
         let (class, own) = qualname.split_once('.')?;
         let outline = self.outline(source)?;
         let Kind::Class(definition) = &outline.statements[outline.last_binder(class)?].kind else {
@@ -255,7 +256,7 @@ fn method_of<'py>(owner: &Bound<'py, PyAny>, name: &str) -> Option<Bound<'py, Py
     let found = lookup(&class, name).ok()??;
     let kind = found.get_type().name().ok()?.to_string();
     let function = match kind.as_str() {
-        "staticmethod" | "classmethod" => found.getattr("__func__").ok()?,
+        "staticmethod" | "classmethod" => found.peek("__func__").ok()?,
         _ => found,
     };
     function

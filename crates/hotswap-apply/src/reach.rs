@@ -5,6 +5,7 @@
 //! code objects are read, namespaces are looked into. What is not named is not
 //! reached, so a queue beside the table of handlers stays out of it.
 
+use hotswap_cpython::attributes::Peek as _;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyCode, PyDict, PyFunction, PyModule, PyString, PyTuple, PyType};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -76,14 +77,14 @@ impl<'w, 'py> Reach<'w, 'py> {
         }
         if let Ok(function) = object.cast::<PyFunction>() {
             // Also of the standard library: it is what the statement itself calls.
-            self.code_names(&function.getattr("__code__")?, 0)?;
+            self.code_names(&function.peek("__code__")?, 0)?;
         } else if object.is_instance_of::<PyType>() {
             self.names.insert("__init__".to_string());
             self.names.insert("__new__".to_string());
-        } else if let Ok(function) = object.getattr("__func__")
+        } else if let Ok(function) = object.peek("__func__")
             && function.is_instance_of::<PyFunction>()
         {
-            self.code_names(&function.getattr("__code__")?, 0)?;
+            self.code_names(&function.peek("__code__")?, 0)?;
         }
         self.visit(object)
     }
@@ -117,7 +118,7 @@ impl<'w, 'py> Reach<'w, 'py> {
             Ok(module) => Some(module.dict()),
             Err(_) if object.is_instance_of::<PyType>() => None,
             Err(_) => object
-                .getattr("__dict__")
+                .peek("__dict__")
                 .ok()
                 .and_then(|dict| dict.cast_into::<PyDict>().ok()),
         };
@@ -158,7 +159,7 @@ impl<'w, 'py> Reach<'w, 'py> {
             return self.function(object);
         }
         if object.is_instance_of::<PyCFunction>() {
-            let owner = object.getattr("__self__")?;
+            let owner = object.peek("__self__")?;
             if !owner.is_instance_of::<PyModule>() {
                 self.visit(&owner)?;
             }
@@ -193,8 +194,8 @@ impl<'w, 'py> Reach<'w, 'py> {
     fn function(&mut self, function: &Bound<'py, PyAny>) -> PyResult<()> {
         // Attributes of the function itself, as in `on.handlers.append(f)`.
         self.receivers.push(function.clone());
-        let code = function.getattr("__code__")?;
-        let cells = function.getattr("__closure__")?;
+        let code = function.peek("__code__")?;
+        let cells = function.peek("__closure__")?;
         if let Ok(cells) = cells.cast::<PyTuple>() {
             for cell in cells.iter() {
                 if let Ok(content) = cell.getattr("cell_contents") {
@@ -212,7 +213,7 @@ impl<'w, 'py> Reach<'w, 'py> {
                 self.visit(&value)?;
             }
         }
-        let globals = function.getattr("__globals__")?.cast_into::<PyDict>()?;
+        let globals = function.peek("__globals__")?.cast_into::<PyDict>()?;
         let mut named = FxHashSet::default();
         names_of(&code, &mut named, 0)?;
         for name in named {
@@ -232,11 +233,9 @@ impl<'w, 'py> Reach<'w, 'py> {
         if self.owned.is_empty() {
             return Ok(false);
         }
-        let object = object
-            .getattr("__func__")
-            .unwrap_or_else(|_| object.clone());
+        let object = object.peek("__func__").unwrap_or_else(|_| object.clone());
         if object.is_instance_of::<PyFunction>() {
-            let globals = object.getattr("__globals__")?.cast_into::<PyDict>()?;
+            let globals = object.peek("__globals__")?.cast_into::<PyDict>()?;
             let name = globals.get_item("__name__")?;
             return Ok(name.is_some_and(|name| self.is_owned_name(&name)));
         }
@@ -282,7 +281,7 @@ impl<'w, 'py> Reach<'w, 'py> {
             }
             return Ok(found);
         }
-        if let Ok(dict) = object.getattr("__dict__")
+        if let Ok(dict) = object.peek("__dict__")
             && let Ok(dict) = dict.cast::<PyDict>()
             && let Some(value) = dict.get_item(name)?
         {
@@ -291,7 +290,7 @@ impl<'w, 'py> Reach<'w, 'py> {
         }
         if let Some(value) = lookup(&object.get_type(), name)? {
             if value.get_type().name()?.to_str()? == "member_descriptor" {
-                found.extend(object.getattr(name).ok());
+                found.extend(object.peek(name).ok());
             } else {
                 found.push(value);
             }
@@ -361,11 +360,9 @@ fn names_of_class(class: &Bound<'_, PyType>) -> Vec<String> {
 
 /// Whether a function, or the one under a class method, belongs to an installed library.
 pub(crate) fn is_of_library(object: &Bound<'_, PyAny>) -> bool {
-    let function = object
-        .getattr("__func__")
-        .unwrap_or_else(|_| object.clone());
+    let function = object.peek("__func__").unwrap_or_else(|_| object.clone());
     let file = function
-        .getattr("__code__")
+        .peek("__code__")
         .and_then(|code| code.getattr("co_filename")?.extract::<String>());
     file.is_ok_and(|file| file.contains("site-packages") || file.contains("dist-packages"))
 }

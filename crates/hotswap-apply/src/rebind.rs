@@ -1,6 +1,7 @@
 //! What refused statements left behind in containers of the program goes.
 
 use crate::native as cpython;
+use hotswap_cpython::attributes::Peek as _;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use rustc_hash::FxHashSet;
@@ -31,7 +32,7 @@ impl<'py> Stage<'_, 'py> {
             }
             let file = pyo3::types::PyString::new(self.py, self.code_file(*module));
             for function in cpython::functions_in_files(self.py, &[file])? {
-                if function.getattr("__globals__")?.is(&staging.namespace) {
+                if function.peek("__globals__")?.is(&staging.namespace) {
                     made.push(function.into_any());
                 }
             }
@@ -42,7 +43,7 @@ impl<'py> Stage<'_, 'py> {
                     .live
                     .get_item(&name)?
                     .is_some_and(|live| live.is(&value));
-                let home = value.getattr("__module__").ok();
+                let home = value.peek("__module__").ok();
                 let here = matches!((&own, &home), (Some(own), Some(home)) if own.eq(home).unwrap_or(false));
                 let class = value.is_instance_of::<pyo3::types::PyType>();
                 if fresh && here && class && !made.iter().any(|known| known.is(&value)) {

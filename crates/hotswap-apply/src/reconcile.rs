@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{Kind, Outline, Skeleton, Statement};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -122,7 +123,7 @@ fn reconcile(
             let Some(live) = raw_function(object) else {
                 return Ok(false);
             };
-            let code = live.getattr("__code__")?;
+            let code = live.peek("__code__")?;
             let made = codes::at_site(unit, scope, &site.name, site.line)?;
             let line = codes::line_of(&code)?;
             let moved = line != site.line;
@@ -195,7 +196,7 @@ fn raw_function<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
             .find_map(|name| object.getattr(*name).ok());
         match next {
             Some(next) if !next.is_none() => object = next,
-            _ if object.getattr("__code__").is_ok() => return Some(object),
+            _ if object.peek("__code__").is_ok() => return Some(object),
             _ => return None,
         }
     }

@@ -6,6 +6,7 @@
 //! where a fresh start would have put it. Entries that cannot be told from those of
 //! the program or of another statement stay, and the report says so.
 
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{Call, Expression, Kind, Outline, Span, Statement, is_pure_method};
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyTuple, PyType};
@@ -436,7 +437,7 @@ impl<'w, 'py> Stage<'w, 'py> {
             }
         }
         if let Some(hook) = crate::reach::lookup(class, "__init_subclass__")?
-            && hook.getattr("__func__").is_ok()
+            && hook.peek("__func__").is_ok()
             && !crate::reach::is_of_library(&hook)
         {
             reach.root(&hook)?;

@@ -2,6 +2,7 @@
 //! code of an earlier generation does.
 
 use crate::native as cpython;
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::Statement;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyType};
@@ -110,11 +111,11 @@ impl<'py> Stage<'_, 'py> {
         let mut todo = Vec::new();
         for member in members {
             for name in ["__func__", "fget", "fset", "fdel", "func", "__wrapped__"] {
-                if let Ok(inner) = member.getattr(name).and_then(|it| it.getattr("__code__")) {
+                if let Ok(inner) = member.getattr(name).and_then(|it| it.peek("__code__")) {
                     todo.push(inner);
                 }
             }
-            todo.extend(member.getattr("__code__"));
+            todo.extend(member.peek("__code__"));
         }
         todo.retain(|code| {
             code.is_instance_of::<PyCode>() && names_file(code, self.code_file(module))

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::codes;
 use crate::native as cpython;
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_cpython::moving::{self, Moved};
 use hotswap_plan::{Correspondence, Definition, correspond};
 use pyo3::prelude::*;
@@ -458,7 +459,7 @@ fn pending_generator(
     Pending {
         place: place.unwrap_or_else(|| "generator".to_string()),
         qualname: generator
-            .getattr("__qualname__")
+            .peek("__qualname__")
             .and_then(|name| name.extract())
             .unwrap_or_default(),
         file: code

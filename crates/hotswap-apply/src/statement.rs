@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{
     Change, DECORATOR_STUB, FunctionChange, Import, Kind, Outline, Pragma, Skeleton, Statement,
 };
@@ -595,7 +596,7 @@ impl<'py> Stage<'_, 'py> {
             return false;
         }
         match object
-            .getattr("__module__")
+            .peek("__module__")
             .and_then(|name| name.extract::<String>())
         {
             Ok(owner) => {

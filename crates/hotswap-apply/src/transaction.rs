@@ -11,6 +11,7 @@
 use crate::contents::{copy_of, same_items, set_content, set_order};
 use crate::fault::{self, guarded};
 use crate::native as cpython;
+use hotswap_cpython::attributes::Peek as _;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet, PyString, PyTuple, PyType};
 use rustc_hash::FxHashSet;
@@ -964,7 +965,7 @@ fn kind_of(write: &Write<'_>) -> &'static str {
 
 fn name_of(object: &Bound<'_, PyAny>) -> String {
     object
-        .getattr("__qualname__")
+        .peek("__qualname__")
         .and_then(|name| name.extract())
         .unwrap_or_else(|_| format!("an instance of {}", object.get_type()))
 }

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_cpython::heap::reference_count;
 use hotswap_plan::{is_pure_builtin, is_pure_library, is_pure_method, is_pure_method_name};
 use pyo3::exceptions::PyException;
@@ -366,9 +367,9 @@ impl Watch {
     /// Before a function in C is called.
     fn at_builtin(&self, frame: &Bound<'_, PyAny>, function: &Bound<'_, PyAny>) -> PyResult<()> {
         self.in_time(frame.py())?;
-        let name: String = function.getattr("__name__")?.extract()?;
+        let name: String = function.peek("__name__")?.extract()?;
         let owner = function
-            .getattr("__self__")
+            .peek("__self__")
             .ok()
             .filter(|owner| !owner.is_none());
         let allowed = match &owner {
@@ -391,10 +392,7 @@ impl Watch {
                     || (self.may_write(object)? && (is_container(object) || name == "cache_clear"))
             }
             _ => {
-                let home: String = function
-                    .getattr("__module__")?
-                    .extract()
-                    .unwrap_or_default();
+                let home: String = function.peek("__module__")?.extract().unwrap_or_default();
                 match home.as_str() {
                     "builtins" if matches!(name.as_str(), "setattr" | "delattr") => {
                         // Its target is looked at where the name is read.
@@ -436,7 +434,7 @@ impl Watch {
         let home = match &owner {
             Some(owner) if !owner.is_instance_of::<PyModule>() => String::new(),
             _ => {
-                let home: Option<String> = function.getattr("__module__")?.extract()?;
+                let home: Option<String> = function.peek("__module__")?.extract()?;
                 home.filter(|home| home != "builtins")
                     .map_or_else(String::new, |home| format!("{home}."))
             }
@@ -538,12 +536,12 @@ fn cell_of<'py>(frame: &Bound<'py, PyAny>, name: &str) -> PyResult<Option<Bound<
     let Some(function) = hotswap_cpython::moving::called(frame.cast::<PyFrame>()?) else {
         return Ok(None);
     };
-    let names = function.getattr("__code__")?.getattr("co_freevars")?;
+    let names = function.peek("__code__")?.getattr("co_freevars")?;
     let names: Vec<String> = names.extract()?;
     let Some(at) = names.iter().position(|each| each == name) else {
         return Ok(None);
     };
-    function.getattr("__closure__")?.get_item(at).map(Some)
+    function.peek("__closure__")?.get_item(at).map(Some)
 }
 
 /// Whether an attribute only says what a function or class is called, and where it is to be

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::native as cpython;
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{Change, Kind, Outline, Plan, diff};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -782,11 +783,7 @@ impl<'py> Stage<'_, 'py> {
         std::mem::take(&mut self.transaction.left)
             .into_iter()
             .filter_map(|(object, count, reason)| {
-                let name = object
-                    .getattr("__qualname__")
-                    .ok()?
-                    .extract::<String>()
-                    .ok()?;
+                let name = object.peek("__qualname__").ok()?.extract::<String>().ok()?;
                 Some(crate::report::ChangeEntry {
                     qualname: name,
                     kind: "function",

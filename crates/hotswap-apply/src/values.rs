@@ -1,5 +1,6 @@
 //! Comparing values without running the program's code.
 
+use hotswap_cpython::attributes::Peek as _;
 use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyFunction, PyInt, PyList, PyModule, PySet,
@@ -181,16 +182,16 @@ fn compare(
         return same_function(x, y, left, depth);
     }
     if name == "builtin_function_or_method" {
-        let owners = (a.getattr("__self__")?, b.getattr("__self__")?);
-        return Ok(a.getattr("__qualname__")?.eq(b.getattr("__qualname__")?)?
+        let owners = (a.peek("__self__")?, b.peek("__self__")?);
+        return Ok(a.peek("__qualname__")?.eq(b.peek("__qualname__")?)?
             && !owners.0.is_instance_of::<PyModule>()
             && compare(&owners.0, &owners.1, left, depth + 1)?);
     }
     if (module.as_str(), name.as_str()) == ("functools", "_lru_cache_wrapper") {
         // What it has cached by now is nothing that anybody gave it.
         return compare(
-            &a.getattr("__wrapped__")?,
-            &b.getattr("__wrapped__")?,
+            &a.peek("__wrapped__")?,
+            &b.peek("__wrapped__")?,
             left,
             depth + 1,
         );
@@ -199,13 +200,8 @@ fn compare(
         return compare(&a.call0()?, &b.call0()?, left, depth + 1);
     }
     if name == "method" && module == "builtins" {
-        return Ok(a.getattr("__func__")?.is(b.getattr("__func__")?)
-            && compare(
-                &a.getattr("__self__")?,
-                &b.getattr("__self__")?,
-                left,
-                depth + 1,
-            )?);
+        return Ok(a.peek("__func__")?.is(b.peek("__func__")?)
+            && compare(&a.peek("__self__")?, &b.peek("__self__")?, left, depth + 1)?);
     }
     same_parts(a, b, left, depth)
 }
@@ -217,10 +213,10 @@ fn same_function<'py>(
     left: &mut Comparison,
     depth: usize,
 ) -> PyResult<bool> {
-    if !a.getattr("__code__")?.is(b.getattr("__code__")?) {
+    if !a.peek("__code__")?.is(b.peek("__code__")?) {
         return Ok(false);
     }
-    let globals = (a.getattr("__globals__")?, b.getattr("__globals__")?);
+    let globals = (a.peek("__globals__")?, b.peek("__globals__")?);
     // In an update the namespace of a module may be stood in for by another one.
     let home = |globals: &Bound<'py, PyAny>| globals.get_item("__name__").ok();
     let same_home = match (home(&globals.0), home(&globals.1)) {
@@ -236,7 +232,7 @@ fn same_function<'py>(
         }
     }
     let cells = |function: &Bound<'py, PyFunction>| -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let closure = function.getattr("__closure__")?;
+        let closure = function.peek("__closure__")?;
         match closure.is_none() {
             true => Ok(Vec::new()),
             false => closure.try_iter()?.collect(),

@@ -1,6 +1,7 @@
 //! What a statement sees while it runs apart from the live program: other modules as
 //! they will be, functions with their new code, names as they are at its place.
 
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{Call, Facts};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyModule, PyTuple, PyType};
@@ -423,7 +424,7 @@ impl<'py> Stage<'_, 'py> {
     }
 
     fn cells_fit(&self, function: &Bound<'py, PyAny>, depth: usize) -> bool {
-        let Ok(code) = function.getattr("__code__") else {
+        let Ok(code) = function.peek("__code__") else {
             return false;
         };
         let fits = self
@@ -649,7 +650,7 @@ impl<'py> Stage<'_, 'py> {
         if let Some(known) = shadows.functions.get(&(function.as_ptr() as usize)) {
             return Ok(Some(known.clone()));
         }
-        let Some(module) = self.world.by_dict(&function.getattr("__globals__")?) else {
+        let Some(module) = self.world.by_dict(&function.peek("__globals__")?) else {
             return Ok(None);
         };
         let Some((code, closure)) = self.code_to_show(function, shadows.new)? else {
@@ -685,7 +686,7 @@ impl<'py> Stage<'_, 'py> {
         let copy = self.py.get_type::<PyFunction>().call1((
             &code,
             &globals,
-            function.getattr("__name__")?,
+            function.peek("__name__")?,
             setting("__defaults__")?,
             &closure,
         ))?;
@@ -694,7 +695,7 @@ impl<'py> Stage<'_, 'py> {
             .functions
             .insert(function.as_ptr() as usize, copy.clone());
         shadows.copies.push((copy.clone(), function.clone()));
-        let name: String = function.getattr("__name__")?.extract()?;
+        let name: String = function.peek("__name__")?.extract()?;
         if shadows.new
             && let Some(outline) = self.outline(module)
             && let Some(at) = outline.last_binder(&name)
@@ -728,10 +729,7 @@ impl<'py> Stage<'_, 'py> {
         function: &Bound<'py, PyAny>,
         new: bool,
     ) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
-        let (code, closure) = (
-            function.getattr("__code__")?,
-            function.getattr("__closure__")?,
-        );
+        let (code, closure) = (function.peek("__code__")?, function.peek("__closure__")?);
         if !new {
             return Ok(Some((code, closure)));
         }

@@ -8,6 +8,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyString, PyType};
 
+use crate::references::type_name;
 use crate::support::Result;
 use crate::types::{set_type_attribute, type_dict};
 
@@ -72,6 +73,83 @@ pub fn own_attribute<'py>(
     }
 }
 
+/// Attributes that are read without code of the program.
+pub trait Peek<'py> {
+    /// What `getattr` gives where nothing but the interpreter has a say in it.
+    ///
+    /// `AttributeError` where the object has nothing under the name, and also where a
+    /// property, another descriptor of the program or its `__getattr__` would be asked: that
+    /// may set up what is lazy, or fail.
+    fn peek(&self, name: &str) -> PyResult<Bound<'py, PyAny>>;
+}
+
+impl<'py> Peek<'py> for Bound<'py, PyAny> {
+    fn peek(&self, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        let name = PyString::intern(self.py(), name);
+        peek(self, &name)?.ok_or_else(|| PyAttributeError::new_err(name.unbind()))
+    }
+}
+
+fn peek<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = object.py();
+    let found = descriptor(object, name);
+    if let Some(found) = &found
+        && !is_bound_in_c(found)
+    {
+        return Ok(None);
+    }
+    let get = match object.cast::<PyType>() {
+        Ok(class) => {
+            let own = of_classes(class, name);
+            let kind = (&raw const ffi::PyProperty_Type).cast_mut();
+            // What a class gives for a property is the property.
+            if own.is_some_and(|own| !is_bound_in_c(&own) && own.get_type_ptr() != kind) {
+                return Ok(None);
+            }
+            // SAFETY: a static type object that is always alive.
+            unsafe { ffi::PyType_Type.tp_getattro }
+        }
+        Err(_) => Some(ffi::PyObject_GenericGetAttr as ffi::getattrofunc),
+    };
+    if found.is_none() && is_of_c(object.get_type_ptr()) && type_name(object) == "method" {
+        // Methods have the attributes of their functions.
+        let function = own_attribute(object, &PyString::intern(py, "__func__"));
+        return match function {
+            Ok(Some(function)) => peek(&function, name),
+            _ => Ok(None),
+        };
+    }
+    let Some(get) = get else {
+        return Ok(None);
+    };
+    // SAFETY: the interpreter's own getter with live objects; a new reference or an exception.
+    // It asks no `__getattr__`, and no descriptor but those that were just looked at.
+    let value = unsafe { get(object.as_ptr(), name.as_ptr()) };
+    // SAFETY: the new reference is ours.
+    match unsafe { Bound::from_owned_ptr_or_err(py, value) } {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_instance_of::<PyAttributeError>(py) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether no code of the program runs when a class has this and it is read from an instance.
+fn is_bound_in_c(found: &Bound<'_, PyAny>) -> bool {
+    let kind = found.get_type_ptr();
+    // SAFETY: the type of a live object is alive.
+    let get = unsafe { (*kind).tp_descr_get };
+    get.is_none() || (is_of_c(kind) && kind != (&raw const ffi::PyProperty_Type).cast_mut())
+}
+
+/// Whether a type is one that C code declares, not one that is made at run time.
+fn is_of_c(kind: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: called with types of live objects.
+    unsafe { ffi::PyType_GetFlags(kind) & ffi::Py_TPFLAGS_HEAPTYPE == 0 }
+}
+
 /// Sets an attribute that the object keeps itself, or deletes it where `value` is
 /// `None`. Refused where code of the program would run.
 pub fn set_own_attribute(
@@ -115,8 +193,15 @@ fn descriptor<'py>(
     object: &Bound<'py, PyAny>,
     name: &Bound<'py, PyString>,
 ) -> Option<Bound<'py, PyAny>> {
-    object
-        .get_type()
+    of_classes(&object.get_type(), name)
+}
+
+/// What a class and those above it have under a name.
+fn of_classes<'py>(
+    class: &Bound<'py, PyType>,
+    name: &Bound<'py, PyString>,
+) -> Option<Bound<'py, PyAny>> {
+    class
         .mro()
         .iter()
         .filter_map(|class| class.cast_into::<PyType>().ok())
@@ -139,7 +224,7 @@ fn is_made_in_c(descriptor: &Bound<'_, PyAny>) -> bool {
 }
 
 fn refused(object: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyErr {
-    let kind = crate::references::type_name(object);
+    let kind = type_name(object);
     PyTypeError::new_err(format!(
         "{name} of a {kind} is set by code of the program, which an update cannot run while it commits"
     ))

@@ -27,6 +27,7 @@ mod report;
 mod rollback;
 mod session;
 
+use hotswap_cpython::attributes::Peek as _;
 use pyo3::prelude::*;
 
 /// The native part of hotswap.
@@ -54,6 +55,7 @@ fn _hotswap(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(attach::python_processes, module)?)?;
     module.add_function(wrap_pyfunction!(attach::memory_file, module)?)?;
     module.add_function(wrap_pyfunction!(restore_order, module)?)?;
+    module.add_function(wrap_pyfunction!(peek, module)?)?;
     #[cfg(debug_assertions)]
     module.add_function(wrap_pyfunction!(_fail_at_step, module)?)?;
     Ok(())
@@ -67,6 +69,17 @@ fn restore_order(
     order: &Bound<'_, pyo3::types::PyDict>,
 ) -> PyResult<()> {
     hotswap_apply::restore_order(container, order)
+}
+
+/// What `getattr` gives where nothing but the interpreter has a say in it, or else the default.
+#[pyfunction]
+#[pyo3(signature = (thing, name, default=None))]
+fn peek<'py>(
+    thing: &Bound<'py, PyAny>,
+    name: &str,
+    default: Option<Bound<'py, PyAny>>,
+) -> Option<Bound<'py, PyAny>> {
+    thing.peek(name).ok().or(default)
 }
 
 /// Makes one step of the next update fail or panic, for tests; returns how many steps

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hotswap_apply::Module;
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::Kept;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -179,7 +180,7 @@ impl Session {
             return Ok(());
         }
         let Some(dict) = module
-            .getattr("__dict__")
+            .peek("__dict__")
             .ok()
             .and_then(|dict| dict.cast_into::<PyDict>().ok())
         else {
@@ -307,9 +308,7 @@ impl Session {
             // Its import will tell of it. While its body runs, a function of that code exists.
             let importing = modules.get_item(&name)?.is_some_and(|module| {
                 is_initializing(&module)
-                    && module
-                        .getattr("__dict__")
-                        .is_ok_and(|dict| dict.is(&globals))
+                    && module.peek("__dict__").is_ok_and(|dict| dict.is(&globals))
             });
             if importing && name != "__main__" {
                 continue;
@@ -471,7 +470,7 @@ struct Header {
 
 fn compiled_from(module: &Bound<'_, PyAny>) -> Option<Header> {
     let cached: String = module
-        .getattr("__spec__")
+        .peek("__spec__")
         .ok()?
         .getattr("cached")
         .ok()?

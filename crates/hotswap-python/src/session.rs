@@ -10,6 +10,7 @@ use hotswap_apply::{
     Applicable, Comparison, Edit, Failure, Group, Options, Outcome, World, applicable,
     resolve_import, update,
 };
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{DecodeProblem, Outline};
 use hotswap_watch::{ContentHash, Watcher};
 use pyo3::prelude::*;
@@ -1092,7 +1093,7 @@ impl Session {
                 continue;
             }
             let file: Option<String> = module
-                .getattr("__file__")
+                .peek("__file__")
                 .ok()
                 .and_then(|file| file.extract().ok());
             let Some(file) = file else { continue };

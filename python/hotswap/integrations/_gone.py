@@ -10,6 +10,7 @@ import builtins
 import sys
 from collections import Counter
 
+from hotswap._hotswap import peek
 from hotswap._plugins import shared, update_diff
 from hotswap.integrations._later import Later
 from hotswap.integrations._registrations import Definition, Outcome, real_path
@@ -80,7 +81,7 @@ def _find(outcome: Outcome) -> list[GoneCall]:
         if real_path(file) not in outcome.applied_files:
             continue
         for name, module in tuple(sys.modules.items()):
-            if real_path(getattr(module, "__file__", None) or "") == real_path(file):
+            if real_path(peek(module, "__file__") or "") == real_path(file):
                 found += _gone_from(name, module.__dict__, file, hunks)
     return found
 
@@ -144,7 +145,7 @@ def value_of(node: Any, namespace: dict[str, Any]) -> Any:
         return namespace.get(node.id, getattr(builtins, node.id, UNKNOWN))
     if isinstance(node, ast.Attribute):
         owner = value_of(node.value, namespace)
-        return UNKNOWN if owner is UNKNOWN else getattr(owner, "__dict__", {}).get(node.attr, UNKNOWN)
+        return UNKNOWN if owner is UNKNOWN else peek(owner, "__dict__", {}).get(node.attr, UNKNOWN)
     if isinstance(node, (ast.List, ast.Tuple)):
         return [value_of(item, namespace) for item in node.elts]
     return UNKNOWN

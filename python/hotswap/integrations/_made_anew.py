@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from hotswap._hotswap import peek
 from hotswap.integrations._registrations import Outcome, instances
 
 
@@ -16,8 +17,8 @@ def classes_made_anew(outcome: Outcome) -> Iterator[type]:
             continue
         found: Any = sys.modules.get(change["module"])
         for name in change["qualname"].split("."):
-            found = getattr(found, "__dict__", {}).get(name)
-        if isinstance(found, type):
+            found = peek(found, "__dict__", {}).get(name)
+        if issubclass(type(found), type):
             yield found
 
 

@@ -9,7 +9,7 @@ import os
 import sys
 import types
 
-from hotswap._hotswap import restore_order
+from hotswap._hotswap import peek, restore_order
 from hotswap._plugins import statement_file, updating
 from hotswap.integrations._later import Later
 
@@ -303,9 +303,10 @@ def instances(*kinds: type[Instance]) -> list[Instance]:
     for known in classes:
         below: list[type] = type.__subclasses__(known)
         classes += [kind for kind in below if kind not in classes]
-    found = {id(thing): thing for thing in gc.get_referrers(*classes) if isinstance(thing, kinds)}
+    # `isinstance` would ask a proxy what it stands for.
+    found = {id(thing): thing for thing in gc.get_referrers(*classes) if issubclass(type(thing), kinds)}
     for module in tuple(sys.modules.values()):  # where the program froze its heap
-        for thing in tuple(getattr(module, "__dict__", {}).values()):
+        for thing in tuple(peek(module, "__dict__", {}).values()):
             if type(thing) in classes:
                 found[id(thing)] = thing
     return list(found.values())
@@ -390,7 +391,7 @@ def _copies(containers: Iterable[Any]) -> Iterator[_Copy]:
     for _ in range(_DEPTH):
         deeper: list[Any] = []
         for container in level:
-            if id(container) in seen or not isinstance(container, (dict, list, set, Container)):
+            if id(container) in seen or not issubclass(type(container), (dict, list, set, Container)):
                 continue
             seen.add(id(container))
             yield _Copy(container)
@@ -433,7 +434,7 @@ def _definitions(body: list[Any]) -> Iterator[Any]:
 def _lives(change: dict[str, Any]) -> bool:
     thing: Any = sys.modules.get(change["module"])
     for name in change["qualname"].split("."):
-        thing = getattr(thing, name, None)
+        thing = peek(thing, name)
         if thing is None:
             return False
     return True

@@ -8,6 +8,7 @@ from typing import Any
 
 from click import Command, Group
 
+from hotswap._hotswap import peek
 from hotswap._plugins import statement_file
 from hotswap.integrations._gone import gone_calls
 from hotswap.integrations._registrations import (
@@ -90,16 +91,16 @@ class ClickPlugin:
             return
         earlier: Any = sys.modules.get(definition[0])
         for name in definition[1].split("."):
-            earlier = getattr(earlier, name, None)
-        if isinstance(earlier, Group) and is_earlier_run(earlier.callback, group.callback):
+            earlier = peek(earlier, name)
+        if issubclass(type(earlier), Group) and is_earlier_run(earlier.callback, group.callback):
             for name, command in earlier.commands.items():
                 group.commands.setdefault(name, command)
 
 
 def _follow_docstring(module: str, qualname: str) -> None:
     """The help of a command is its function's docstring, unless its decorator says another one."""
-    command: Any = getattr(sys.modules.get(module), qualname, None)
-    if not isinstance(command, Command):
+    command: Any = peek(sys.modules.get(module), qualname)
+    if not issubclass(type(command), Command):
         return
     written = decorator_keywords(command.callback)
     if written is None or "help" in written:

@@ -10,6 +10,7 @@ from typing import Any
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import CollectorRegistry
 
+from hotswap._hotswap import peek
 from hotswap._plugins import statement_file
 from hotswap.integrations._registrations import Hooks, Journal, Outcome, instances
 
@@ -30,12 +31,12 @@ class PrometheusPlugin:
     def begin(self) -> None:
         """Remember which names hold a metric, and notice what statements register."""
         for module in tuple(sys.modules.values()):
-            file = getattr(module, "__file__", None)
+            names = peek(module, "__dict__", {})
+            file = names.get("__file__")
             if not file or file.startswith(_LIBRARY) or "site-packages" in file:
                 continue
-            names = getattr(module, "__dict__", {})
             for name, value in tuple(names.items()):
-                if isinstance(value, MetricWrapperBase):
+                if issubclass(type(value), MetricWrapperBase):
                     self._bound[names.get("__name__", ""), name] = value
         _hooks.install(self)
 

@@ -18,6 +18,7 @@ from _pytest.fixtures import FixtureDef, FixtureManager
 from _pytest.mark.structures import get_unpacked_marks
 from _pytest.scope import Scope
 
+from hotswap._hotswap import peek
 from hotswap.integrations._registrations import Definition, Outcome, definition_of, instances
 
 _REGISTRIES = ("_arg2fixturedefs", "_arg2node2fixturedefs", "_arg2nodeid2fixturedefs")
@@ -162,7 +163,7 @@ class _Session:
             owners = {qualname.rpartition(".")[0] for home, qualname in self.changed if home == name}
             for owner in owners - {""}:
                 thing = _resolve(name, owner)
-                if isinstance(thing, type):
+                if issubclass(type(thing), type):
                     yield thing
 
     def _place_of(self, holder: Any) -> Any:
@@ -278,7 +279,8 @@ def _concerns_tests(module: str, qualname: str) -> bool:
     if qualname.rpartition(".")[2].startswith("test"):
         return True
     return module.rpartition(".")[2] == "conftest" or any(
-        _fixture_in(thing) is not None or (isinstance(thing, type) and thing.__name__.startswith("Test"))
+        _fixture_in(thing) is not None
+        or (issubclass(type(thing), type) and thing.__name__.startswith("Test"))
         for thing in tuple(names.values())
     )
 
@@ -301,7 +303,7 @@ def _fixture_in(thing: Any) -> tuple[Any, Any] | None:
     """The function and the marker of a fixture, as its module holds it."""
     if type(thing).__name__ == "FixtureFunctionDefinition" and type(thing).__module__ == "_pytest.fixtures":
         return thing._get_wrapped_function(), thing._fixture_function_marker
-    if isinstance(thing, types.FunctionType) and "_pytestfixturefunction" in thing.__dict__:
+    if type(thing) is types.FunctionType and "_pytestfixturefunction" in thing.__dict__:
         wrapped = thing.__dict__.get("__pytest_wrapped__")  # pytest before 8.4
         return getattr(wrapped, "obj", thing), thing.__dict__["_pytestfixturefunction"]
     return None
@@ -318,7 +320,7 @@ def _fixture_at(definition: Definition) -> tuple[Any, Any, str | None, str] | No
 def _resolve(module: str, qualname: str) -> Any:
     thing: Any = sys.modules.get(module)
     for name in qualname.split(".") if qualname else ():
-        thing = getattr(thing, "__dict__", {}).get(name)
+        thing = peek(thing, "__dict__", {}).get(name)
     return thing
 
 

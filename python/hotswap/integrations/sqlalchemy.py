@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import MapperProperty, registry
 from sqlalchemy.orm.decl_api import DeclarativeAttributeIntercept, DeclarativeMeta
 
+from hotswap._hotswap import peek
 from hotswap.integrations._registrations import Outcome, instances
 
 _RESTART = "restart the program to have the table anew"
@@ -57,8 +58,8 @@ class SqlalchemyPlugin:
 def _mapped(module: str, qualname: str) -> Any:
     thing: Any = sys.modules.get(module)
     for name in qualname.split(".") if qualname else ():
-        thing = getattr(thing, name, None)
-    return thing if isinstance(thing, type) and "__mapper__" in thing.__dict__ else None
+        thing = peek(thing, name)
+    return thing if issubclass(type(thing), type) and "__mapper__" in thing.__dict__ else None
 
 
 def _map(mapped: Any, name: str) -> list[str]:

@@ -69,7 +69,7 @@ def _alive(definition: tuple[str, str]) -> list[Any]:
     return [
         thing
         for thing in gc.get_objects()
-        if isinstance(thing, types.FunctionType) and definition_of(thing) == definition
+        if type(thing) is types.FunctionType and definition_of(thing) == definition
     ]
 
 

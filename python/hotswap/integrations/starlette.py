@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Router
 
+from hotswap._hotswap import peek
 from hotswap._plugins import statement_file
 from hotswap.integrations._gone import GoneCall, gone_calls
 from hotswap.integrations._registrations import (
@@ -321,7 +322,7 @@ def _changed_signatures(outcome: Outcome) -> set[Definition]:
 def _function(module: str, qualname: str) -> Any:
     thing: Any = sys.modules.get(module)
     for name in qualname.split("."):
-        thing = getattr(thing, name, None)
+        thing = peek(thing, name)
     try:
         thing = inspect.unwrap(thing)
     except ValueError:

@@ -1,5 +1,6 @@
 //! Functions that live take over what newly made ones are.
 
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::Statement;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyTuple, PyType};
@@ -16,7 +17,7 @@ impl<'py> Stage<'_, 'py> {
         made: &Bound<'py, PyAny>,
         class: Option<Bound<'py, PyType>>,
     ) -> PyResult<()> {
-        let (old_code, mut new_code) = (live.getattr("__code__")?, made.getattr("__code__")?);
+        let (old_code, mut new_code) = (live.peek("__code__")?, made.peek("__code__")?);
         if let Some(pair) = self.pairs.iter().find(|pair| pair.old.is(&new_code)) {
             new_code = pair.new.clone();
         }
@@ -31,7 +32,7 @@ impl<'py> Stage<'_, 'py> {
             || !is_plain(&old_code)?
             || !is_plain(&new_code)?
         {
-            let closure = made.getattr("__closure__")?.cast_into::<PyTuple>().ok();
+            let closure = made.peek("__closure__")?.cast_into::<PyTuple>().ok();
             self.transaction.push(Write::Code {
                 function: live.clone(),
                 code: new_code,
@@ -71,7 +72,7 @@ impl<'py> Stage<'_, 'py> {
         live: &Bound<'py, PyAny>,
         made: &Bound<'py, PyAny>,
     ) -> PyResult<()> {
-        let mut globals = made.getattr("__globals__")?.cast_into::<PyDict>()?;
+        let mut globals = made.peek("__globals__")?.cast_into::<PyDict>()?;
         let staged = self
             .staging
             .values()
@@ -82,7 +83,7 @@ impl<'py> Stage<'_, 'py> {
         } else if let Some((_, module)) = shadow {
             globals = self.live_dict(*module);
         }
-        if !live.getattr("__globals__")?.is(&globals) {
+        if !live.peek("__globals__")?.is(&globals) {
             self.transaction.push(Write::Globals {
                 function: live.clone(),
                 globals,
@@ -122,7 +123,7 @@ impl<'py> Stage<'_, 'py> {
         live: &Bound<'py, PyAny>,
         made: &Bound<'py, PyAny>,
     ) -> PyResult<()> {
-        let (container, content) = (live.getattr("__dict__")?, made.getattr("__dict__")?);
+        let (container, content) = (live.peek("__dict__")?, made.peek("__dict__")?);
         if !(container.is_empty()? && content.is_empty()?) {
             self.transaction.push(Write::Content { container, content });
         }
@@ -148,15 +149,13 @@ impl<'py> Stage<'_, 'py> {
             // What a decorator returned to everybody, such as the dummy of
             // `typing.overload`, has another name.
             if !function.is_exact_instance_of::<PyFunction>()
-                || !function
-                    .getattr("__qualname__")?
-                    .eq(match function.is(made) {
-                        true => name,
-                        false => &before.name,
-                    })?
+                || !function.peek("__qualname__")?.eq(match function.is(made) {
+                    true => name,
+                    false => &before.name,
+                })?
                 || !own.as_ref().is_some_and(|own| {
                     function
-                        .getattr("__module__")
+                        .peek("__module__")
                         .is_ok_and(|name| name.eq(own).unwrap_or(false))
                 })
             {
@@ -168,8 +167,8 @@ impl<'py> Stage<'_, 'py> {
         }
         self.adopt_function(live, made, None)?;
         let (from, to) = (
-            made.getattr("__dict__")?.cast_into::<PyDict>()?,
-            live.getattr("__dict__")?.cast_into::<PyDict>()?,
+            made.peek("__dict__")?.cast_into::<PyDict>()?,
+            live.peek("__dict__")?.cast_into::<PyDict>()?,
         );
         for (key, value) in from.iter() {
             self.transaction.push(Write::Item {
@@ -210,7 +209,7 @@ impl<'py> Stage<'_, 'py> {
         let is_plain = |function: &Bound<'py, PyAny>| {
             function.is_exact_instance_of::<PyFunction>()
                 && function
-                    .getattr("__closure__")
+                    .peek("__closure__")
                     .is_ok_and(|cells| cells.is_none())
         };
         let Some(definition) = gone.function() else {
@@ -219,8 +218,8 @@ impl<'py> Stage<'_, 'py> {
         if !is_plain(live)
             || !is_plain(made)
             || !definition.decorators.is_empty()
-            || !live.getattr("__qualname__")?.eq(&definition.name)?
-            || !made.getattr("__qualname__")?.eq(&definition.name)?
+            || !live.peek("__qualname__")?.eq(&definition.name)?
+            || !made.peek("__qualname__")?.eq(&definition.name)?
             || !self.is_source_function(module, live)?
             || self.holders(live)? < self.holders(made)?
             || self.is_held_weakly(made)?
@@ -232,10 +231,10 @@ impl<'py> Stage<'_, 'py> {
         self.transaction.push(Write::Attribute {
             object: live.clone(),
             name: "__module__",
-            value: Some(made.getattr("__module__")?),
+            value: Some(made.peek("__module__")?),
         });
-        let to = live.getattr("__dict__")?.cast_into::<PyDict>()?;
-        let from = made.getattr("__dict__")?.cast_into::<PyDict>()?;
+        let to = live.peek("__dict__")?.cast_into::<PyDict>()?;
+        let from = made.peek("__dict__")?.cast_into::<PyDict>()?;
         for (key, value) in from.iter() {
             self.transaction.push(Write::Item {
                 dict: to.clone(),
@@ -273,8 +272,8 @@ impl<'py> Stage<'_, 'py> {
             if a.is_none() && b.is_none() {
                 continue;
             }
-            if a.getattr("__code__").is_err()
-                || b.getattr("__code__").is_err()
+            if a.peek("__code__").is_err()
+                || b.peek("__code__").is_err()
                 || !self.is_source_function(module, &a)?
             {
                 return Ok(false);
@@ -298,7 +297,7 @@ impl<'py> Stage<'_, 'py> {
         function: &Bound<'py, PyAny>,
     ) -> PyResult<bool> {
         let file: String = function
-            .getattr("__code__")?
+            .peek("__code__")?
             .getattr("co_filename")?
             .extract()?;
         Ok(file == self.code_file(module))
@@ -375,13 +374,13 @@ impl<'py> Stage<'_, 'py> {
         value: &Bound<'py, PyAny>,
     ) -> PyResult<bool> {
         let name = |function: &Bound<'py, PyAny>| -> PyResult<String> {
-            let code = function.getattr("__code__")?;
+            let code = function.peek("__code__")?;
             match code.getattr("co_qualname") {
                 Ok(name) => name.extract(),
                 Err(_) => crate::codes::name_of(&code),
             }
         };
-        let own: String = was.getattr("__name__")?.extract()?;
-        Ok(name(was)? == name(value)? && crate::codes::name_of(&was.getattr("__code__")?)? == own)
+        let own: String = was.peek("__name__")?.extract()?;
+        Ok(name(was)? == name(value)? && crate::codes::name_of(&was.peek("__code__")?)? == own)
     }
 }

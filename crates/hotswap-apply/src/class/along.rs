@@ -6,6 +6,7 @@
 //! the live one, watched, after the commit. If the instance that comes along with it is what
 //! the live one is, it says what the live one lacks. Nothing else of that class is used.
 
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::Skeleton;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyModule, PyTuple, PyType};
@@ -212,7 +213,7 @@ fn can_be_watched(class: &Bound<'_, PyType>) -> PyResult<bool> {
         let base = base.cast_into::<PyType>()?;
         let hook = cpython::type_dict(&base).get_item("__init_subclass__")?;
         let in_python = |hook: Bound<'_, PyAny>| {
-            let function = hook.getattr("__func__");
+            let function = hook.peek("__func__");
             function.is_ok_and(|function| function.is_exact_instance_of::<PyFunction>())
         };
         if !base.is(&object) && hook.is_some_and(|hook| !in_python(hook)) {
@@ -332,7 +333,7 @@ fn counterpart<'py>(
     if values::is_plain(value) || depth > DEPTH {
         return Ok(None);
     }
-    let prefix = format!("{}.", made.getattr("__qualname__")?.extract::<String>()?);
+    let prefix = format!("{}.", made.peek("__qualname__")?.extract::<String>()?);
     for (name, member) in cpython::type_dict(made).iter() {
         let Some(own) = cpython::type_dict(live).get_item(&name)? else {
             continue;
@@ -361,8 +362,8 @@ fn stands_alone(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     if !value.is_instance_of::<PyType>() && !value.is_exact_instance_of::<PyFunction>() {
         return Ok(false);
     }
-    let home: String = value.getattr("__module__")?.extract().unwrap_or_default();
-    let path: String = value.getattr("__qualname__")?.extract()?;
+    let home: String = value.peek("__module__")?.extract().unwrap_or_default();
+    let path: String = value.peek("__qualname__")?.extract()?;
     let modules = value.py().import("sys")?.getattr("modules")?;
     let mut found = modules.get_item(home).ok();
     for name in path.split('.') {

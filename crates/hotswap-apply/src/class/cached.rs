@@ -1,6 +1,7 @@
 //! Values that a descriptor such as `cached_property` keeps on instances.
 
 use crate::native as cpython;
+use hotswap_cpython::attributes::Peek as _;
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyString, PyType};
 
@@ -73,7 +74,7 @@ pub(crate) fn cached_function<'py>(
     }
     for field in ["func", "fget", "wrapped"] {
         if let Ok(function) = member.getattr(field)
-            && function.getattr("__code__").is_ok()
+            && function.peek("__code__").is_ok()
         {
             return Ok(Some(function));
         }

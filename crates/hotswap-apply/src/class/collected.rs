@@ -10,6 +10,7 @@
 use crate::native as cpython;
 use crate::trial;
 use crate::values;
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{ClassDef, Statement};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyString, PyTuple, PyType};
@@ -289,7 +290,7 @@ impl<'py> Stage<'_, 'py> {
         for base in class.mro().iter().skip(1) {
             let hook = cpython::type_dict(&base.cast_into::<PyType>()?).get_item(HOOK)?;
             is_python |= hook.is_some_and(|hook| {
-                hook.getattr("__func__")
+                hook.peek("__func__")
                     .is_ok_and(|function| function.is_exact_instance_of::<PyFunction>())
             });
         }

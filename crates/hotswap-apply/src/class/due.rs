@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::native as cpython;
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{
     Change, ClassChange, ClassDef, FunctionChange, Kind, Outline, Skeleton, Statement,
 };
@@ -207,7 +208,7 @@ impl<'py> Stage<'_, 'py> {
                 continue;
             };
             let held = cpython::type_dict(class).get_item(&function.name)?;
-            let held = held.map(|held| held.getattr("__func__").unwrap_or(held));
+            let held = held.map(|held| held.peek("__func__").unwrap_or(held));
             let now = match held {
                 Some(held) if held.getattr("__defaults__").is_ok() => {
                     crate::defaults::parameter_default(&held, function, index)?

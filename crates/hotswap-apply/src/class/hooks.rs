@@ -2,6 +2,7 @@
 //! its metaclass does.
 
 use crate::native as cpython;
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::ClassDef;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -102,8 +103,8 @@ impl<'py> Stage<'_, 'py> {
             return Ok(false);
         }
         if let Some(hook) = cpython::type_dict(owner).get_item(name)? {
-            let function = hook.getattr("__func__").unwrap_or(hook);
-            if let Ok(code) = function.getattr("__code__")
+            let function = hook.peek("__func__").unwrap_or(hook);
+            if let Ok(code) = function.peek("__code__")
                 && self.pairs.iter().any(|pair| pair.old.is(&code))
             {
                 return Ok(true);

@@ -1,6 +1,7 @@
 //! The members of a class that was made anew, and those of the live one.
 
 use crate::native as cpython;
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{Change, Kind};
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyType};
@@ -118,9 +119,7 @@ impl<'py> Stage<'_, 'py> {
         // held like any other function.
         if is_generated(was)
             && is_generated(&value)
-            && was
-                .getattr("__qualname__")?
-                .eq(value.getattr("__qualname__")?)?
+            && was.peek("__qualname__")?.eq(value.peek("__qualname__")?)?
         {
             self.adopt_function(was, &value, Some(survivor.clone()))?;
             return Ok(was.clone());
@@ -168,10 +167,7 @@ impl<'py> Stage<'_, 'py> {
         else {
             return Ok(None);
         };
-        if !old
-            .getattr("__qualname__")?
-            .eq(new.getattr("__qualname__")?)?
-        {
+        if !old.peek("__qualname__")?.eq(new.peek("__qualname__")?)? {
             return Ok(None);
         }
         let change = match &step.change {
@@ -257,7 +253,7 @@ fn may_stay(was: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> bool {
             .unwrap_or_default();
         kind.hasattr("__get__").unwrap_or(true)
             && matches!(home.as_str(), "builtins" | "collections" | "_collections")
-            && object.getattr("__code__").is_err()
+            && object.peek("__code__").is_err()
     };
     !made_by_class(was)
         && !made_by_class(value)

@@ -1,5 +1,6 @@
 //! Which entries of a container a statement had made.
 
+use hotswap_cpython::attributes::Peek as _;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyModule, PyTuple, PyType};
 
@@ -68,7 +69,7 @@ fn parts<'py>(
                 .map(|entry| entry.value),
         );
     } else if value.is_instance_of::<PyFunction>() {
-        let cells = value.getattr("__closure__")?;
+        let cells = value.peek("__closure__")?;
         if let Ok(cells) = cells.cast::<PyTuple>() {
             found.extend(
                 cells
@@ -77,15 +78,15 @@ fn parts<'py>(
             );
         }
         // What it stands for, as `functools.wraps` notes it: not every wrapper has a cell.
-        if let Ok(own) = value.getattr("__dict__")?.cast::<PyDict>() {
+        if let Ok(own) = value.peek("__dict__")?.cast::<PyDict>() {
             found.extend(own.get_item("__wrapped__")?);
         }
     } else {
         let kind = value.get_type();
         match kind.name()?.to_str()? {
-            "method" => found.extend([value.getattr("__func__")?, value.getattr("__self__")?]),
+            "method" => found.extend([value.peek("__func__")?, value.peek("__self__")?]),
             "partial" => found.extend([value.getattr("func")?, value.getattr("args")?]),
-            "staticmethod" | "classmethod" => found.push(value.getattr("__func__")?),
+            "staticmethod" | "classmethod" => found.push(value.peek("__func__")?),
             "ReferenceType" | "weakref" | "WeakMethod" => found.push(value.call0()?),
             _ if reach.classes.iter().any(|class| class.is(&kind)) => {
                 // Made by the registering code itself: a record.
@@ -98,7 +99,7 @@ fn parts<'py>(
 }
 
 fn attributes<'py>(value: &Bound<'py, PyAny>, found: &mut Vec<Bound<'py, PyAny>>) -> PyResult<()> {
-    if let Ok(dict) = value.getattr("__dict__")
+    if let Ok(dict) = value.peek("__dict__")
         && let Ok(dict) = dict.cast::<PyDict>()
     {
         found.extend(dict.values().iter());
@@ -107,7 +108,7 @@ fn attributes<'py>(value: &Bound<'py, PyAny>, found: &mut Vec<Bound<'py, PyAny>>
         if let Ok(class) = class.cast::<PyType>() {
             for (name, member) in crate::native::type_dict(class).iter() {
                 if member.get_type().name()?.to_str()? == "member_descriptor" {
-                    found.extend(value.getattr(name.cast::<pyo3::types::PyString>()?).ok());
+                    found.extend(value.peek(&name.extract::<String>()?).ok());
                 }
             }
         }
@@ -208,7 +209,7 @@ pub(super) fn holds(value: &Bound<'_, PyAny>, object: &Bound<'_, PyAny>) -> PyRe
         && !values::is_plain(value)
         && !value.is_instance_of::<PyType>()
     {
-        if let Ok(cells) = value.getattr("__closure__")
+        if let Ok(cells) = value.peek("__closure__")
             && let Ok(cells) = cells.cast::<PyTuple>()
         {
             inner.extend(

@@ -1,6 +1,7 @@
 //! The texts of functions that a library wrote for a class, which it enters into
 //! `linecache` for tracebacks.
 
+use hotswap_cpython::attributes::Peek as _;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyType};
 
@@ -26,7 +27,7 @@ impl<'py> Stage<'_, 'py> {
             if !member.is_exact_instance_of::<PyFunction>() {
                 continue;
             }
-            let file = member.getattr("__code__")?.getattr("co_filename")?;
+            let file = member.peek("__code__")?.getattr("co_filename")?;
             if file.extract::<String>()?.starts_with('<') && cache.contains(&file)? {
                 names.push(file);
             }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{is_pure_library, makes_fresh_object};
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
@@ -474,8 +475,8 @@ fn is_object_setattr(object: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
         return Ok(Some(false));
     }
     let is_bound = object.get_type().name()? == "method-wrapper"
-        && object.getattr("__name__")?.eq("__get__")?
-        && is_setattr(&object.getattr("__self__")?)?;
+        && object.peek("__name__")?.eq("__get__")?
+        && is_setattr(&object.peek("__self__")?)?;
     Ok(is_bound.then_some(true))
 }
 
