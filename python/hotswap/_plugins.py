@@ -60,7 +60,8 @@ _loading = _thread.allocate_lock()
 """Held while plugins are imported: an update in another thread waits until they are there."""
 _waiting: dict[str, str] | None = None
 """Import name of a framework that was not seen yet, and where its plugin is. None: not looked up yet."""
-_loaded: list[Callable[[], Plugin]] = []
+_loaded: list[tuple[tuple[str, ...], Callable[[], Plugin]]] = []
+"""What makes a plugin, and the packages whose objects the engine leaves to it."""
 _owned: list[str] = ["hotswap"]
 _updating: set[int] = set()
 _diffs: dict[int, Callable[[], str]] = {}
@@ -96,15 +97,20 @@ def load() -> None:
                 break
 
 
-def run_update(work: Callable[[], Any], diff: Callable[[int, int], str] | None = None) -> Any:
+def run_update(
+    work: Callable[[], Any],
+    diff: Callable[[int, int], str] | None = None,
+    watches: Callable[[str], bool] = lambda name: False,
+) -> Any:
     """Do `work`, which runs an update, between `begin` and `end` of each plugin whose framework is there.
 
-    `diff` gives the difference between the sources of two generations.
+    `diff` gives the difference between the sources of two generations. `watches` says whether a module is
+    watched: a framework that is edited itself is a program like any other, and no plugin touches it.
     """
     thread = _thread.get_ident()
     if thread in _updating:  # called by a statement of an update; the engine turns it away
         return work()
-    plugins = _begin()
+    plugins = _begin(watches)
     if not plugins:
         return work()
     value = None
@@ -159,10 +165,12 @@ def statement_file() -> str | None:
     return file
 
 
-def _begin() -> list[Plugin]:
+def _begin(watches: Callable[[str], bool]) -> list[Plugin]:
     load()
     begun = []
-    for make in _loaded:
+    for owns, make in _loaded:
+        if any(watches(name) for name in owns):
+            continue
         try:
             plugin = make()
             plugin.begin()
@@ -195,8 +203,9 @@ def _load_all() -> None:
         except Exception:
             apply_logger.exception("the plugin %s cannot be loaded", place)
         else:
-            _loaded.append(make)
-            _owned.extend(getattr(make, "owns", (name,)))
+            owns = tuple(getattr(make, "owns", (name,)))
+            _loaded.append((owns, make))
+            _owned.extend(owns)
 
 
 def _is_imported(name: str) -> bool:

@@ -419,6 +419,13 @@ impl Engine {
             .unwrap_or_else(|| Ok(String::new()))
     }
 
+    /// Whether an imported module comes from a watched file.
+    fn watches(&self, py: Python<'_>, name: &str) -> PyResult<bool> {
+        Ok(self
+            .work(py, |session| session.watches(py, name))?
+            .unwrap_or_default())
+    }
+
     fn pause(&self) {
         self.paused.store(true, Ordering::SeqCst);
     }

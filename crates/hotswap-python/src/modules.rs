@@ -159,6 +159,15 @@ impl Session {
         }
     }
 
+    /// Whether a module that is imported comes from a watched file.
+    pub(crate) fn watches(&self, py: Python<'_>, name: &str) -> bool {
+        let modules = py.import("sys").and_then(|sys| sys.getattr("modules"));
+        let module = modules.and_then(|modules| modules.get_item(name));
+        module.is_ok_and(|module| {
+            source_file(&module).is_some_and(|(file, _)| self.coverage.covers(&file))
+        })
+    }
+
     fn note_module(
         &mut self,
         py: Python<'_>,

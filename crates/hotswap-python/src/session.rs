@@ -881,7 +881,8 @@ impl Session {
                     .collect()
             })
             .collect();
-        self.world.owned_packages = owned_packages(py);
+        let owned = owned_packages(py).into_iter();
+        self.world.owned_packages = owned.filter(|name| !self.watches(py, name)).collect();
         let began = self.began.clone();
         let imported = move || {
             let mut began = began.lock().unwrap_or_else(PoisonError::into_inner);
@@ -1237,8 +1238,8 @@ pub(crate) fn empty_outcome(files: Vec<PathBuf>) -> Outcome {
     }
 }
 
-/// The packages whose registries the plugins that are loaded look after. None where
-/// the engine is used without the Python package.
+/// The packages whose registries the plugins that are loaded look after, unless they are
+/// watched themselves. None where the engine is used without the Python package.
 fn owned_packages(py: Python<'_>) -> Vec<String> {
     let plugins = py
         .import("sys")

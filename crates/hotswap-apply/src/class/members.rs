@@ -13,7 +13,7 @@ use crate::transaction::Write;
 use crate::values;
 
 /// Entries of a class's namespace that belong to its layout or to the interpreter.
-const LAYOUT: [&str; 4] = ["__dict__", "__weakref__", "__slots__", "_abc_impl"];
+const LAYOUT: [&str; 3] = ["__dict__", "__weakref__", "_abc_impl"];
 
 impl<'py> Stage<'_, 'py> {
     /// Gives the surviving class its members: what the new run made, what the program
