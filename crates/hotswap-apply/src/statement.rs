@@ -180,15 +180,15 @@ impl<'py> Stage<'_, 'py> {
         }
     }
 
-    /// Whether an import failed for the want of something that is there only after the
-    /// swap: a name that another edited module binds late, or what a module that is loaded
-    /// for the first time takes from an edited class.
+    /// Whether a statement failed for the want of something that is there only after the
+    /// swap. Of an import that is a name that another edited module binds late, or what a
+    /// module that is loaded for the first time takes from an edited class.
     fn comes_later(&self, module: usize, statement: &Statement, error: &PyErr) -> bool {
         use pyo3::exceptions::{
             PyAttributeError, PyImportError, PyModuleNotFoundError, PyNameError,
         };
         let Kind::Import(imports) = &statement.kind else {
-            return false;
+            return !self.committed && self.fails_early(error);
         };
         let lacks_a_name = error.is_instance_of::<PyImportError>(self.py)
             || error.is_instance_of::<PyAttributeError>(self.py)

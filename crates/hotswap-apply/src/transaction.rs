@@ -446,6 +446,15 @@ impl<'py> Transaction<'py> {
         Ok(())
     }
 
+    /// Whether a class, or one above it, is about to get or lose members.
+    pub(crate) fn changes_class(&self, target: &Bound<'py, PyType>) -> bool {
+        let above = target.mro();
+        self.writes.iter().any(|write| match write {
+            Write::ClassAttribute { class, .. } => above.iter().any(|base| base.is(class)),
+            _ => false,
+        })
+    }
+
     /// The code objects that are about to be replaced.
     pub(crate) fn doomed_codes(&self) -> Vec<Bound<'py, pyo3::types::PyCode>> {
         let mut codes: Vec<Bound<'py, pyo3::types::PyCode>> = Vec::new();
