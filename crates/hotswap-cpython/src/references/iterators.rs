@@ -53,6 +53,7 @@ pub fn redirect_iterators<'py>(py: Python<'py>, pairs: &[Replacement<'py>]) -> R
         pairs: pairs.to_vec(),
         located,
         rebuilds: Vec::new(),
+        emptied: Vec::new(),
         left: Vec::new(),
         unseen: Vec::new(),
     };

@@ -64,6 +64,8 @@ pub struct References<'py> {
     pairs: Vec<Replacement<'py>>,
     located: Vec<Located>,
     rebuilds: Vec<Rebuild>,
+    /// Bounded caches that are emptied: what they remember of a key's hash was not found.
+    emptied: Vec<Bound<'py, PyAny>>,
     left: Vec<Vec<Left<'py>>>,
     /// References counted by each object, less those that a holder showed.
     unseen: Vec<isize>,
@@ -90,6 +92,8 @@ pub struct Replaced {
     pairs: Vec<(Py<PyAny>, Py<PyAny>)>,
     located: Vec<Located>,
     rebuilds: Vec<Rebuild>,
+    /// What emptied caches held: no finaliser of a result runs before this goes.
+    _emptied: Vec<Py<PyAny>>,
 }
 
 /// Finds every reference to the old objects of `pairs`, in one pass over the heap.
@@ -112,6 +116,7 @@ pub fn find_references<'py>(
         pairs: pairs.to_vec(),
         located: Vec::new(),
         rebuilds: Vec::new(),
+        emptied: Vec::new(),
         left: vec![Vec::new(); pairs.len()],
         unseen: scan.unseen,
     };
@@ -216,6 +221,7 @@ impl<'py> References<'py> {
                 .collect(),
             located: Vec::new(),
             rebuilds: Vec::new(),
+            _emptied: Vec::new(),
         };
         // Keys are found by their old hashes, so values come first.
         let (mut last, first): (Vec<_>, Vec<_>) = self
@@ -247,6 +253,12 @@ impl<'py> References<'py> {
                 replaced.restore(py)?;
                 return Err(error);
             }
+        }
+        for cache in &self.emptied {
+            let held = cache::clear_lru_cache(cache)?.unwrap_or_default();
+            replaced
+                ._emptied
+                .extend(held.into_iter().map(Bound::unbind));
         }
         Ok(replaced)
     }
@@ -304,7 +316,7 @@ impl<'py> References<'py> {
                     let objects: Vec<_> = held().map(|key| &key.object).collect();
                     match RememberedHash::all_in(&holder, &objects)? {
                         Some(hashes) => self.rebuilds.extend(hashes.into_iter().map(Rebuild::Hash)),
-                        None => fixed.extend(because.map(|root| (root, holder.clone()))),
+                        None => self.emptied.push(holder),
                     }
                 } else if kinds.hashes_by_content(&holder) {
                     let known = known.entry(at).or_default();
