@@ -19,9 +19,20 @@ use crate::values;
 
 impl<'py> Stage<'_, 'py> {
     /// Goes through the statements of a module in the order of its new source. As at a
-    /// fresh start, what it imports comes first, at the statement that imports it; in a
-    /// circle of imports a module sees what the others have come to.
+    /// fresh start, the packages around it come first, and what it imports at the statement
+    /// that imports it; in a circle of imports a module sees what the others have come to.
     pub(crate) fn stage_module(&mut self, module: usize) -> PyResult<()> {
+        if self.begun.contains(&module) {
+            return Ok(());
+        }
+        let name = self.world.modules[module].name.clone();
+        for (end, _) in name.match_indices('.') {
+            if let Some(package) = self.world.by_name(&name[..end])
+                && self.order.contains(&package)
+            {
+                self.stage_module(package)?;
+            }
+        }
         if !self.begun.insert(module) {
             return Ok(());
         }
