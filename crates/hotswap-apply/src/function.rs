@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{
     Change, CodeSite, FunctionChange, FunctionDef, Kind, Outline, Skeleton, Statement, Step,
 };
@@ -673,13 +674,50 @@ impl<'py> Stage<'_, 'py> {
                     value: Some(doc),
                 });
             }
-            if holder.getattr("cache_clear").is_ok() && holder.getattr("cache_parameters").is_ok() {
+            if doc_changed && !holder.is(function) {
+                self.copies_of_docstring(&holder, old_doc, new_doc)?;
+            }
+            if holder.peek("cache_clear").is_ok() && holder.peek("cache_parameters").is_ok() {
                 if cpython::is_native_cache(&holder) {
                     self.transaction.push(Write::ClearCache { object: holder });
                 } else {
                     self.after.push(After::ClearCache(holder));
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// What a wrapper made of the function's docstring and keeps under another name.
+    fn copies_of_docstring(
+        &mut self,
+        holder: &Bound<'py, PyAny>,
+        old: &Bound<'py, PyAny>,
+        new: &Bound<'py, PyAny>,
+    ) -> PyResult<()> {
+        let (Ok(old), Ok(dict)) = (old.extract::<String>(), holder.peek("__dict__")) else {
+            return Ok(());
+        };
+        let (Ok(dict), false) = (dict.cast_into::<PyDict>(), old.is_empty()) else {
+            return Ok(());
+        };
+        for (key, value) in dict.iter() {
+            let Ok(text) = value.extract::<String>() else {
+                continue;
+            };
+            let value = match new.extract::<String>() {
+                _ if text == old => new.clone(),
+                // Only a text that nobody else would have written counts as a part.
+                Ok(new) if old.len() > 40 && text.contains(&old) => {
+                    PyString::new(self.py, &text.replace(&old, &new)).into_any()
+                }
+                _ => continue,
+            };
+            self.transaction.push(Write::Item {
+                dict: dict.clone(),
+                key,
+                value: Some(value),
+            });
         }
         Ok(())
     }
@@ -755,7 +793,7 @@ fn named_wrappers<'py>(
         }
         let next = ["__wrapped__", "__func__", "fget", "func"]
             .iter()
-            .find_map(|name| object.getattr(*name).ok());
+            .find_map(|name| object.peek(name).ok());
         chain.push(object);
         match next {
             Some(next) => object = next,
