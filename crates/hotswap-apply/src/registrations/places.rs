@@ -29,7 +29,9 @@ impl<'py> Stage<'_, 'py> {
             "insort_right",
             "heappush",
         ];
-        if sorts.iter().any(|name| survey.reach.names.contains(*name)) {
+        // Of these nothing puts the keys of a mapping in order.
+        if !place.shape.is_mapping() && sorts.iter().any(|name| survey.reach.names.contains(*name))
+        {
             return Ok(());
         }
         let now = collections::read(&place.container, place.shape)?;
