@@ -23,6 +23,24 @@ struct Block<'o> {
     place: Place<'o>,
 }
 
+impl Block<'_> {
+    /// Whether nothing in the module but one branch binds a name, and nothing deletes it.
+    fn alone_binds(&self, at: usize, name: &String) -> bool {
+        let branches = self.compound.branches.iter().enumerate();
+        let in_another = branches
+            .filter(|(other, _)| *other != at)
+            .any(|(_, branch)| binds(branch, name));
+        let statements = self.place.outline.statements.iter().enumerate();
+        let elsewhere = statements
+            .clone()
+            .any(|(index, statement)| index != self.place.index && statement.binds.contains(name));
+        let deleted = statements
+            .clone()
+            .any(|(_, statement)| statement.deletes.contains(name));
+        !in_another && !elsewhere && !deleted
+    }
+}
+
 /// The block of a body that alone bound a name: a definition that was inside it has no
 /// counterpart among the statements.
 pub(crate) fn only_in_block<'a>(body: &'a [Statement], name: &str) -> Option<&'a Statement> {
@@ -445,7 +463,7 @@ impl<'py> Stage<'_, 'py> {
             };
             if self.impurity(module, &test.facts).is_some() {
                 return Ok(match before {
-                    None => self.by_evidence(module, block.compound),
+                    None => self.by_evidence(module, block),
                     Some((old, active)) if old.heads == block.compound.heads => {
                         Some(active.to_vec())
                     }
@@ -510,16 +528,38 @@ impl<'py> Stage<'_, 'py> {
         Ok(true)
     }
 
-    /// The block whose functions live or whose own names are bound, if it is only one.
-    fn by_evidence(&self, module: usize, compound: &Compound) -> Option<Vec<usize>> {
-        let ran: Vec<usize> = (0..compound.branches.len())
-            .filter(|at| self.left_traces(module, compound, *at))
+    /// The block whose functions live or whose own names are bound, if it is only one; none
+    /// where each lacks a name that nothing else binds.
+    fn by_evidence(&self, module: usize, block: Block<'_>) -> Option<Vec<usize>> {
+        let all = 0..block.compound.branches.len();
+        let ran: Vec<usize> = all
+            .clone()
+            .filter(|at| self.left_traces(module, block, *at))
             .collect();
-        (ran.len() == 1).then_some(ran)
+        let live = self.live_dict(module);
+        let cannot_have_run = |at: usize| {
+            let lacks = |name: &&String| !live.contains(*name).unwrap_or(true);
+            let inner = block.compound.branches[at].body.iter();
+            inner
+                .filter(|inner| {
+                    matches!(
+                        inner.kind,
+                        Kind::Function(_) | Kind::Class(_) | Kind::Assign { .. } | Kind::Import(_)
+                    )
+                })
+                .flat_map(|inner| &inner.binds)
+                .filter(|name| block.alone_binds(at, name))
+                .any(|name| lacks(&name))
+        };
+        match ran.len() {
+            0 if all.clone().all(cannot_have_run) => Some(ran),
+            1 => Some(ran),
+            _ => None,
+        }
     }
 
-    fn left_traces(&self, module: usize, compound: &Compound, at: usize) -> bool {
-        let branch = &compound.branches[at];
+    fn left_traces(&self, module: usize, block: Block<'_>, at: usize) -> bool {
+        let branch = &block.compound.branches[at];
         let lives = |inner: &Statement| {
             inner
                 .codes
@@ -527,14 +567,8 @@ impl<'py> Stage<'_, 'py> {
                 .any(|site| !self.functions_at(module, &site.name, site.line).is_empty())
         };
         let live = self.live_dict(module);
-        let own = |name: &String| {
-            let shared = compound
-                .branches
-                .iter()
-                .enumerate()
-                .any(|(other, branch)| other != at && binds(branch, name));
-            !shared && live.contains(name).unwrap_or(false)
-        };
+        let own =
+            |name: &String| block.alone_binds(at, name) && live.contains(name).unwrap_or(false);
         branch.body.iter().any(lives) || branch.body.iter().flat_map(|inner| &inner.binds).any(own)
     }
 
@@ -554,7 +588,7 @@ impl<'py> Stage<'_, 'py> {
         let traced: Vec<usize> = handlers
             .iter()
             .copied()
-            .filter(|at| self.left_traces(module, block.compound, *at))
+            .filter(|at| self.left_traces(module, block, *at))
             .collect();
         let mut ran = match (&traced[..], missing, &handlers[..]) {
             ([one], ..) => vec![*one],

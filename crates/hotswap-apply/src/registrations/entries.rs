@@ -92,7 +92,14 @@ fn parts<'py>(
                 // Made by the registering code itself: a record.
                 attributes(value, &mut found)?;
             }
-            _ => {}
+            _ => {
+                // The record of a decorator that the source has no more.
+                if let Ok(own) = value.peek("__dict__")
+                    && let Ok(own) = own.cast::<PyDict>()
+                {
+                    found.extend(own.get_item("__wrapped__")?);
+                }
+            }
         }
     }
     Ok(found)
