@@ -26,9 +26,11 @@ impl<'py> Stage<'_, 'py> {
             Ok(free.iter().all(|name| name == "__class__"))
         };
         // A closure's code is shared by all that its maker made, such as the wrappers of
-        // one decorator: only this one changes. Nor were the holders of code in files
-        // that were not edited looked for.
+        // one decorator: only this one changes, also where it was a wrapper and is none any
+        // more. Nor were the holders of code in files that were not edited looked for.
         if self.live.with_code(&old_code).is_empty()
+            || self.live.with_code(&old_code).len() > 1
+                && !is_same_definition(&old_code, &new_code)?
             || !is_plain(&old_code)?
             || !is_plain(&new_code)?
         {
@@ -383,4 +385,13 @@ impl<'py> Stage<'_, 'py> {
         let own: String = was.peek("__name__")?.extract()?;
         Ok(name(was)? == name(value)? && crate::codes::name_of(&was.peek("__code__")?)? == own)
     }
+}
+
+/// Whether two code objects are versions of one definition, as far as their names tell.
+fn is_same_definition(old: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let name = match cfg!(Py_3_11) {
+        true => "co_qualname",
+        false => "co_name",
+    };
+    old.getattr(name)?.eq(new.getattr(name)?)
 }
