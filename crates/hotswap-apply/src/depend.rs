@@ -316,26 +316,21 @@ impl<'py> Stage<'_, 'py> {
         mismatch && self.failed_in_old_code(error).unwrap_or(false)
     }
 
-    /// Whether the call that raised an error names a function or class that waits for the commit.
+    /// Whether a call on the way to an error names a function or class that waits for the commit.
     fn failed_in_old_code(&self, error: &PyErr) -> PyResult<bool> {
-        let Some(traceback) = error.traceback(self.py) else {
-            return Ok(false);
-        };
-        let mut last = traceback.into_any();
-        while let Ok(next) = last.getattr("tb_next")
-            && !next.is_none()
-        {
-            last = next;
-        }
-        let frame = last.getattr("tb_frame")?;
-        let names: Vec<String> = frame.getattr("f_code")?.getattr("co_names")?.extract()?;
-        let globals = frame.getattr("f_globals")?.cast_into::<PyDict>()?;
-        for name in names {
-            if let Some(held) = globals.get_item(&name)?
-                && self.is_changed_later(&held)
-            {
-                return Ok(true);
+        let mut next = error.traceback(self.py).map(Bound::into_any);
+        while let Some(traceback) = next {
+            let frame = traceback.getattr("tb_frame")?;
+            let names: Vec<String> = frame.getattr("f_code")?.getattr("co_names")?.extract()?;
+            let globals = frame.getattr("f_globals")?.cast_into::<PyDict>()?;
+            for name in names {
+                if let Some(held) = globals.get_item(&name)?
+                    && self.is_changed_later(&held)
+                {
+                    return Ok(true);
+                }
             }
+            next = Some(traceback.getattr("tb_next")?).filter(|next| !next.is_none());
         }
         Ok(false)
     }
