@@ -1110,7 +1110,9 @@ def test_a_held_frame_without_room_stays(load: Load) -> None:
 def test_all_generators_are_larger(load: Load) -> None:
     import tracemalloc
 
-    program = load("def numbers():\n    yield 1\nasync def task():\n    pass\nasync def items():\n    yield 1\n")
+    program = load(
+        "def numbers():\n    yield 1\nasync def task():\n    pass\nasync def items():\n    yield 1\n"
+    )
     for make in (program.module.numbers, program.module.task, program.module.items):
         tracemalloc.start()
         made = [make() for _ in range(1000)]
