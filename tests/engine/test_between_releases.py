@@ -100,12 +100,15 @@ def test_a_watched_framework_is_a_program_like_any_other(
 
 def test_the_package_around_a_module_comes_first(files: Files) -> None:
     files.load(
+        _first="",
         __in____init__="from {0}.base import BASE\nfrom {0}.leaf import OLD\n",
         __in__other="",
         __in__base="from {0} import other\nBASE = 1\n",
         __in__leaf="from {0}.base import BASE\nOLD = 1\n",
     )
+    # What is staged first comes to the innermost module first.
     report = files.edit(
+        _first="from {0}.leaf import NEW\n",
         __in____init__="from {0}.base import BASE\nfrom {0}.leaf import NEW, OLD\n",
         __in__other="OTHER = 1\n",
         __in__base="from {0} import other\nBASE = 2\n",

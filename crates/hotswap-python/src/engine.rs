@@ -419,11 +419,15 @@ impl Engine {
             .unwrap_or_else(|| Ok(String::new()))
     }
 
-    /// Whether an imported module comes from a watched file.
-    fn watches(&self, py: Python<'_>, name: &str) -> PyResult<bool> {
-        Ok(self
-            .work(py, |session| session.watches(py, name))?
-            .unwrap_or_default())
+    /// Whether an imported module comes from a watched file; None while an update runs.
+    fn watches(&self, py: Python<'_>, name: &str) -> PyResult<Option<bool>> {
+        let turn = self.take_turn(py, Some(Duration::ZERO), |session| {
+            session.watches(py, name)
+        })?;
+        Ok(match turn {
+            Turn::Done(watches) => Some(watches),
+            Turn::Own | Turn::Others => None,
+        })
     }
 
     fn pause(&self) {
