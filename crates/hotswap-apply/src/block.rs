@@ -109,7 +109,7 @@ impl<'py> Stage<'_, 'py> {
         };
         let left = body_of(before, &old_active);
         let right = body_of(after, &new_active);
-        let (steps, removed) = diff_bodies(&left, &right);
+        let (steps, removed) = diff_bodies(&left, &right, self.has_other_futures(module));
         if after.keyword == "try"
             && !steps
                 .iter()
@@ -166,6 +166,24 @@ impl<'py> Stage<'_, 'py> {
         Ok(true)
     }
 
+    /// Whether the `from __future__` imports of an edited module differ.
+    fn has_other_futures(&self, module: usize) -> bool {
+        let edited = self.edits.get(&module);
+        edited.is_some_and(|edited| edited.plan.futures_changed)
+    }
+
+    /// An unchanged block, where the `from __future__` imports changed: what it defines has
+    /// another kind of annotations. False: they did not change, or it is not known what ran.
+    pub(crate) fn follows_futures(
+        &mut self,
+        module: usize,
+        old: &Statement,
+        new: &Statement,
+        outline: &Arc<Outline>,
+    ) -> PyResult<bool> {
+        Ok(self.has_other_futures(module) && self.stage_block(module, old, new, outline, true)?)
+    }
+
     /// One statement of a block. False: it waits for the commit.
     fn stage_inner(
         &mut self,
@@ -198,6 +216,7 @@ impl<'py> Stage<'_, 'py> {
             return Ok(true);
         }
         match (&step.change, old) {
+            (Change::Same, Some(old)) if self.follows_futures(module, old, new, outline)? => {}
             (Change::Same | Change::Bodies, Some(old)) => {
                 if step.change == Change::Bodies {
                     self.new_attributes_of(module, old, new)?;

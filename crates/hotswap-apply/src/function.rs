@@ -887,6 +887,10 @@ fn collect_sites<'o>(
                 scope.pop();
             }
             (Change::Same | Change::Bodies, ..) => visit(scope, before, after),
+            // Only the `from __future__` imports differ: lambdas among its defaults follow.
+            (Change::Function(_), ..) if before.fingerprint == after.fingerprint => {
+                visit(scope, before, after);
+            }
             _ => {}
         }
     }

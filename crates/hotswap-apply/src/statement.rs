@@ -146,6 +146,9 @@ impl<'py> Stage<'_, 'py> {
             return self.rename(module, old, new, &outline);
         }
         match (change, old) {
+            (Change::Same, Some(old)) if self.follows_futures(module, old, new, &outline)? => {
+                Ok(())
+            }
             (Change::Same | Change::Bodies, _) => {
                 if let (Change::Bodies, Some(old)) = (&step.change, old) {
                     self.new_attributes_of(module, old, new)?;

@@ -110,10 +110,11 @@ pub fn diff(old: &Outline, new: &Outline) -> Plan {
     }
 }
 
-/// Compares two blocks of statements that are no modules.
+/// Compares two blocks of statements that are no modules. `futures` says whether the
+/// `from __future__` imports of their modules differ.
 #[must_use]
-pub fn diff_bodies(old: &[Statement], new: &[Statement]) -> (Vec<Step>, Vec<usize>) {
-    diff_statements(old, new, false)
+pub fn diff_bodies(old: &[Statement], new: &[Statement], futures: bool) -> (Vec<Step>, Vec<usize>) {
+    diff_statements(old, new, futures)
 }
 
 fn diff_statements(old: &[Statement], new: &[Statement], futures: bool) -> (Vec<Step>, Vec<usize>) {

@@ -124,7 +124,7 @@ pub struct CodeSite {
     pub line: u32,
     /// The last line.
     pub last_line: u32,
-    /// Hash of the syntax tree of the whole function.
+    /// Hash of the syntax tree of the whole function, and of the `from __future__` imports.
     pub fingerprint: u64,
     /// Hash of its text.
     pub text: u64,
@@ -401,7 +401,7 @@ impl Outline {
         let reader = Reader {
             text,
             lines,
-            lazy_annotations: futures.iter().any(|name| name == "annotations"),
+            futures: &futures,
             known,
         };
         let statements = reader.module(suite, true);

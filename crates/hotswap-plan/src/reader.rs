@@ -6,6 +6,7 @@ use ruff_python_ast::visitor::transformer::Transformer;
 use ruff_python_ast::{self as ast, Expr, Stmt};
 use ruff_text_size::Ranged;
 use rustc_hash::FxHashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::facts::{Facts, dotted};
@@ -45,8 +46,9 @@ impl Lines {
 pub(crate) struct Reader<'a> {
     pub(crate) text: &'a str,
     pub(crate) lines: &'a Lines,
-    pub(crate) lazy_annotations: bool,
-    /// What the source was before; with the same `lazy_annotations`.
+    /// Names of `from __future__ import`: every function is compiled in another way.
+    pub(crate) futures: &'a [String],
+    /// What the source was before; with the same `futures`.
     pub(crate) known: Option<Known<'a>>,
 }
 
@@ -203,7 +205,7 @@ impl Reader<'_> {
             text: hash_of(&span.of(self.text)),
             facts: Arc::new(Facts::of_statements(
                 std::slice::from_ref(stmt),
-                self.lazy_annotations,
+                has_text_annotations(self.futures),
             )),
             binds: binds.names,
             deletes: binds.deletes,
@@ -448,6 +450,12 @@ impl Reader<'_> {
         branches
     }
 
+    /// What code of this syntax is known by: the compiler makes it in the way that the
+    /// `from __future__` imports ask for.
+    pub(crate) fn code_fingerprint(&self, tree: &impl Hash) -> u64 {
+        hash_of(&(self.futures, tree))
+    }
+
     fn compact(&self, expr: &Expr) -> String {
         Span::from(expr.range())
             .of(self.text)
@@ -567,6 +575,11 @@ impl Reader<'_> {
             has_type_params: class.type_params.is_some(),
         }
     }
+}
+
+/// Whether `from __future__ import annotations` is among the names.
+fn has_text_annotations(futures: &[String]) -> bool {
+    futures.iter().any(|name| name == "annotations")
 }
 
 fn type_params_hash(params: Option<&ast::TypeParams>, text: &str) -> u64 {

@@ -77,7 +77,7 @@ impl<'a> Visitor<'a> for Sites<'_> {
                         line
                     },
                     last_line: self.reader.lines.line(stmt.end().to_u32() - 1),
-                    fingerprint: hash_of(&ComparableStmt::from(stmt)),
+                    fingerprint: self.reader.code_fingerprint(&ComparableStmt::from(stmt)),
                     text: hash_of(&Span::from(stmt.range()).of(self.reader.text)),
                 });
             }
@@ -107,7 +107,7 @@ impl<'a> Visitor<'a> for Sites<'_> {
                     name: "<lambda>".to_string(),
                     line: self.reader.lines.line(lambda.range.start().to_u32()),
                     last_line: self.reader.lines.line(lambda.range.end().to_u32()),
-                    fingerprint: hash_of(&ComparableExpr::from(expr)),
+                    fingerprint: self.reader.code_fingerprint(&ComparableExpr::from(expr)),
                     text: hash_of(&Span::from(expr.range()).of(self.reader.text)),
                 });
             }

@@ -23,7 +23,6 @@ pub(crate) fn parse(text: &str, before: &str, previous: &Outline) -> Option<Outl
     if !futures_stay || middle.contains("__future__") || middle.trim_end().ends_with('\\') {
         return None;
     }
-    let lazy_annotations = previous.futures.iter().any(|name| name == "annotations");
     let parsed = deep::parsing(middle.len(), || {
         let parsed = ruff_python_parser::parse_module(middle).ok()?;
         let suite = &parsed.syntax().body;
@@ -41,7 +40,7 @@ pub(crate) fn parse(text: &str, before: &str, previous: &Outline) -> Option<Outl
             let reader = Reader {
                 text: middle,
                 lines: &lines,
-                lazy_annotations,
+                futures: &previous.futures,
                 known: Some(Known::new(before, replaced, first)),
             };
             reader.module(suite, touched.kept == 0)
@@ -58,7 +57,7 @@ pub(crate) fn parse(text: &str, before: &str, previous: &Outline) -> Option<Outl
     let reader = Reader {
         text,
         lines: &lines,
-        lazy_annotations,
+        futures: &previous.futures,
         known: None,
     };
     let mut statements = Vec::with_capacity(previous.statements.len() + parsed.len());
