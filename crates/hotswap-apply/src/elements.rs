@@ -44,7 +44,7 @@ impl<'py> Stage<'_, 'py> {
         let Some(parts) = self.parts(old, new) else {
             return Ok(false);
         };
-        let mut masks = Vec::new();
+        let mut kept = Vec::new();
         for (_, before, after) in &parts {
             match before {
                 Some(before)
@@ -52,12 +52,13 @@ impl<'py> Stage<'_, 'py> {
                         && parts.len() > 1
                         && self.cause(module, &after.facts).is_none() =>
                 {
-                    masks.push(after.span);
+                    kept.push((before.span, after.span));
                 }
-                Some(before) => self.masks(module, before, after, &mut masks),
+                Some(before) => self.kept_elements(module, before, after, &mut kept),
                 None => {}
             }
         }
+        let masks: Vec<Span> = kept.iter().map(|(_, after)| *after).collect();
         if masks.is_empty() {
             return Ok(false);
         }
@@ -130,10 +131,32 @@ impl<'py> Stage<'_, 'py> {
                 }
             }
         }
+        if !old.codes.is_empty() {
+            self.move_kept_functions(module, &kept)?;
+        }
         let label = new.label(&text);
         self.entry(module, &label, Some(new), "statement", "re-ran")
             .reason = "only the changed elements were evaluated".to_string();
         Ok(true)
+    }
+
+    /// The functions in elements that stay get the lines on which these stand now.
+    fn move_kept_functions(&mut self, module: usize, kept: &[(Span, Span)]) -> PyResult<()> {
+        let (old_text, text) = match self.edits.get(&module) {
+            Some(edited) => (edited.old_text.clone(), edited.text.clone()),
+            None => return Ok(()),
+        };
+        let line = |text: &str, at: u32| 1 + text[..at as usize].matches('\n').count() as u32;
+        let codes = self.codes_by_line(module);
+        for (was, is) in kept {
+            let (before, after) = (was.of(&old_text), is.of(&text));
+            let (first, now) = (line(&old_text, was.start), line(&text, is.start));
+            if first != now && before == after {
+                let last = line(&old_text, was.end);
+                self.shift(&codes, first, last, now as i32 - first as i32)?;
+            }
+        }
+        Ok(())
     }
 
     fn unmergeable(&mut self, module: usize, name: &str, new: &Statement) -> PyResult<bool> {
@@ -198,8 +221,14 @@ impl<'py> Stage<'_, 'py> {
         )
     }
 
-    /// The elements that need not be evaluated.
-    fn masks(&self, module: usize, before: &Expression, after: &Expression, masks: &mut Vec<Span>) {
+    /// The elements that need not be evaluated, in the old source and in the new one.
+    fn kept_elements(
+        &self,
+        module: usize,
+        before: &Expression,
+        after: &Expression,
+        kept: &mut Vec<(Span, Span)>,
+    ) {
         if before.display.is_none()
             || before.display != after.display
             || after.display == Some("set")
@@ -208,11 +237,11 @@ impl<'py> Stage<'_, 'py> {
         }
         for (item, origin) in after.items.iter().zip(origins(before, after)) {
             match origin {
-                Origin::Kept(_) if self.cause(module, &item.value.facts).is_none() => {
-                    masks.push(item.value.span);
+                Origin::Kept(at) if self.cause(module, &item.value.facts).is_none() => {
+                    kept.push((before.items[at].value.span, item.value.span));
                 }
                 Origin::Within(at) => {
-                    self.masks(module, &before.items[at].value, &item.value, masks)
+                    self.kept_elements(module, &before.items[at].value, &item.value, kept)
                 }
                 _ => {}
             }

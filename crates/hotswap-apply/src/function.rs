@@ -244,14 +244,14 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// The code of a module's file that functions run, in the order of its lines.
-    fn codes_by_line(&self, module: usize) -> Vec<(u32, Bound<'py, PyAny>)> {
+    pub(crate) fn codes_by_line(&self, module: usize) -> Vec<(u32, Bound<'py, PyAny>)> {
         let mut codes = self.live.codes_of(self.code_file(module));
         codes.sort_by_key(|(line, _)| *line);
         codes
     }
 
     /// Moves the line numbers of everything defined on some old lines.
-    fn shift(
+    pub(crate) fn shift(
         &mut self,
         codes: &[(u32, Bound<'py, PyAny>)],
         first: u32,
