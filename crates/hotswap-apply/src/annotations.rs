@@ -283,7 +283,7 @@ impl<'py> Stage<'_, 'py> {
 
 /// Whether annotations are not evaluated together with what they stand at.
 pub(crate) fn are_deferred_or_text(outline: &Outline) -> bool {
-    cfg!(Py_3_14) || outline.futures.iter().any(|name| name == "annotations")
+    cfg!(Py_3_14) || are_text(outline)
 }
 
 /// The annotations of the parameters of a function and of what it returns.
@@ -296,7 +296,12 @@ pub(crate) fn annotations_of(function: &FunctionDef) -> impl Iterator<Item = &Ex
 
 /// Whether annotations of a module are evaluated only when somebody asks for them (PEP 649).
 pub(crate) fn are_deferred(outline: &Outline) -> bool {
-    cfg!(Py_3_14) && !outline.futures.iter().any(|name| name == "annotations")
+    cfg!(Py_3_14) && !are_text(outline)
+}
+
+/// Whether the annotations of a module are kept as their text.
+pub(crate) fn are_text(outline: &Outline) -> bool {
+    outline.futures.iter().any(|name| name == "annotations")
 }
 
 /// Which attribute of a function that was made has its annotations: the function that

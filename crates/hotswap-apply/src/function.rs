@@ -235,11 +235,13 @@ impl<'py> Stage<'_, 'py> {
         }
         let mut tree = Vec::new();
         codes::pair_tree(old, new, &mut tree)?;
-        self.pairs.extend(tree.into_iter().map(|(old, new)| Pair {
+        let pairs = tree.into_iter().enumerate().map(|(at, (old, new))| Pair {
             old,
             new,
+            nested: at > 0,
             class: class.clone(),
-        }));
+        });
+        self.pairs.extend(pairs);
         Ok(())
     }
 
@@ -496,6 +498,7 @@ impl<'py> Stage<'_, 'py> {
         for pair in std::mem::take(&mut self.pairs) {
             let wanted = codes::free_variables(&pair.new)?;
             let (old_doc, new_doc) = (codes::docstring(&pair.old)?, codes::docstring(&pair.new)?);
+            let headers = self.changed_headers(&pair)?;
             let mut left_behind = None;
             for function in self.live.with_code(&pair.old).to_vec() {
                 if self.remade_closures.iter().any(|made| made.is(&function)) {
@@ -509,6 +512,9 @@ impl<'py> Stage<'_, 'py> {
                             closure,
                         });
                         self.metadata(&function, old_doc.as_ref(), new_doc.as_ref())?;
+                        if let Some(headers) = &headers {
+                            self.follow_headers(&function, headers)?;
+                        }
                     }
                     Err(variable) => left_behind = Some((function, variable)),
                 }
@@ -597,7 +603,7 @@ impl<'py> Stage<'_, 'py> {
 
     /// An attribute of a function, and of the copies that `functools.wraps` made
     /// where they still hold the old value.
-    fn set_metadata(
+    pub(crate) fn set_metadata(
         &mut self,
         function: &Bound<'py, PyAny>,
         name: &'static str,

@@ -41,6 +41,7 @@ mod function;
 mod guard;
 mod half_made;
 mod handover;
+mod headers;
 mod import_words;
 mod imports;
 mod initializers;

@@ -40,6 +40,8 @@ pub(crate) struct Staging<'py> {
 pub(crate) struct Pair<'py> {
     pub old: Bound<'py, PyAny>,
     pub new: Bound<'py, PyAny>,
+    /// It is made inside another function that gets new code.
+    pub nested: bool,
     /// The class whose `__class__` cell the new code may need.
     pub class: Option<Bound<'py, PyType>>,
 }

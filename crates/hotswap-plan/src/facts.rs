@@ -767,6 +767,11 @@ impl Locals {
         declared.any(|name| others.names.contains(name))
     }
 
+    /// The names that belong to the function.
+    pub(crate) fn into_names(self) -> impl Iterator<Item = String> {
+        self.names.into_iter()
+    }
+
     fn fresh(&self) -> FxHashSet<String> {
         self.names.difference(&self.stale).cloned().collect()
     }

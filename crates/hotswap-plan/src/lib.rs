@@ -18,6 +18,7 @@ mod facts;
 mod given_back;
 mod image;
 mod kept;
+mod nested;
 mod outline;
 mod points;
 mod purity;
@@ -33,6 +34,7 @@ mod touched;
 pub use diff::{Change, ClassChange, FunctionChange, Plan, Shift, Step, diff, diff_bodies};
 pub use facts::{ASSIGNS_GLOBAL, Call, Facts, Receiver, changes_in_place};
 pub use kept::Kept;
+pub use nested::{NestedFunction, nested_function};
 pub use outline::{
     Assignment, Branch, ClassDef, CodeSite, Compound, Expression, FunctionDef, Import, Item, Kind,
     Outline, Parameter, Pragma, Span, Statement, SyntaxProblem, Target,

@@ -463,7 +463,7 @@ impl Reader<'_> {
             .collect()
     }
 
-    fn function(&self, function: &ast::StmtFunctionDef, stmt: &Stmt) -> FunctionDef {
+    pub(crate) fn function(&self, function: &ast::StmtFunctionDef, stmt: &Stmt) -> FunctionDef {
         let parameters: Vec<Parameter> = function
             .parameters
             .iter()
