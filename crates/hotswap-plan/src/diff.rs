@@ -102,6 +102,7 @@ impl Plan {
 pub fn diff(old: &Outline, new: &Outline) -> Plan {
     let futures_changed = old.futures != new.futures;
     let (mut steps, removed) = diff_statements(&old.statements, &new.statements, futures_changed);
+    crate::of_object::settle_headers(&mut steps, old, new);
     crate::given_back::give_back(&mut steps, old, new);
     Plan {
         steps,

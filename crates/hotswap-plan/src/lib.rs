@@ -19,6 +19,7 @@ mod given_back;
 mod image;
 mod kept;
 mod nested;
+mod of_object;
 mod outline;
 mod points;
 mod purity;

@@ -322,6 +322,8 @@ pub struct ClassDef {
     pub head: Span,
     /// Whether it has type parameters (`class A[T]:`).
     pub has_type_params: bool,
+    /// Whether its header gives no base but `object`, if any, and no keywords.
+    pub of_object: bool,
 }
 
 pub(crate) fn hash_of(value: &impl Hash) -> u64 {

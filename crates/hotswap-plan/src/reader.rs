@@ -573,6 +573,7 @@ impl Reader<'_> {
                 end: body_start.to_u32(),
             },
             has_type_params: class.type_params.is_some(),
+            of_object: is_of_object(class),
         }
     }
 }
@@ -580,6 +581,17 @@ impl Reader<'_> {
 /// Whether `from __future__ import annotations` is among the names.
 fn has_text_annotations(futures: &[String]) -> bool {
     futures.iter().any(|name| name == "annotations")
+}
+
+fn is_of_object(class: &ast::StmtClassDef) -> bool {
+    let Some(list) = &class.arguments else {
+        return class.type_params.is_none();
+    };
+    let plain = |arg: &ast::Expr| matches!(arg, ast::Expr::Name(name) if name.id == "object");
+    class.type_params.is_none()
+        && list.keywords.is_empty()
+        && list.args.len() <= 1
+        && list.args.iter().all(plain)
 }
 
 fn type_params_hash(params: Option<&ast::TypeParams>, text: &str) -> u64 {
