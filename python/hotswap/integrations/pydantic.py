@@ -18,8 +18,14 @@ class PydanticPlugin:
 
     owns = ()
 
+    def __init__(self) -> None:
+        self._unfinished: set[type] = set()
+
     def begin(self) -> None:
-        """Nothing of pydantic is in the way of an update."""
+        """Note which models wait for their first use to get their validators."""
+        if hasattr(pydantic.BaseModel, "model_rebuild"):
+            models = with_subclasses([pydantic.BaseModel])
+            self._unfinished = {model for model in models if not _is_complete(model)}
 
     def end(self, report: dict[str, Any] | None) -> Iterable[str]:
         """Build the compiled validators of changed models anew; fill in the fields of live instances."""
@@ -34,10 +40,19 @@ class PydanticPlugin:
             return []
         notes = []
         # What a validator makes are instances of the class it was compiled for.
+        models: list[Any] = []
         for model in _in_order(made):
-            namespace = vars(sys.modules.get(model.__module__, object))
+            waits = model in self._unfinished
+            if waits and model not in made and not _is_complete(model):
+                continue
+            if not waits or not _wait_for_use(model):
+                models.append(model)
+        # None may take over a part of another that is still to be built.
+        for model in models:
+            _forget(model)
+        for model in models:
             try:
-                model.model_rebuild(force=True, raise_errors=True, _types_namespace=dict(namespace))
+                _build(model)
             except Exception as error:  # a schema of the program
                 name = f"{model.__module__}.{model.__qualname__}"
                 notes.append(f"pydantic: the validator of {name} could not be built again: {error!r}")
@@ -47,6 +62,41 @@ class PydanticPlugin:
         for thing in instances(*made):
             _forget_removed(thing)
         return notes + fill_in(made, _fields, _give)
+
+
+def _is_complete(model: type) -> bool:
+    return model.__dict__.get("__pydantic_complete__") is not False
+
+
+def _wait_for_use(model: Any) -> bool:
+    """Have its first use build the validator of this class. False: not with this pydantic."""
+    try:
+        from pydantic._internal._mock_val_ser import set_model_mocks
+
+        set_model_mocks(model)
+    except (ImportError, TypeError):  # it is no public name
+        return False
+    model.__pydantic_complete__ = False
+    if "__signature__" in model.__dict__:
+        del model.__signature__
+    return True
+
+
+def _forget(model: Any) -> None:
+    model.__pydantic_complete__ = False
+    if "__pydantic_core_schema__" in model.__dict__:
+        del model.__pydantic_core_schema__
+
+
+def _build(model: Any) -> None:
+    """Build what the class statement builds, in the same way: of the validators that are there."""
+    namespace = dict(vars(sys.modules.get(model.__module__, object)))
+    try:
+        model.model_rebuild(raise_errors=True, _types_namespace=namespace)
+    except Exception:
+        # Nothing that is out of date may be left where it cannot be built.
+        model.__pydantic_complete__ = True
+        model.model_rebuild(force=True, raise_errors=True, _types_namespace=namespace)
 
 
 def _withdraw_stale(report: dict[str, Any] | None, model: type) -> None:
