@@ -549,14 +549,14 @@ fn stand_in<'py>(
 }
 
 /// `__all__` of a namespace.
-fn listed(namespace: &Bound<'_, PyDict>) -> PyResult<Option<Vec<String>>> {
+pub(crate) fn listed(namespace: &Bound<'_, PyDict>) -> PyResult<Option<Vec<String>>> {
     Ok(namespace
         .get_item("__all__")?
         .and_then(|names| names.extract().ok()))
 }
 
 /// Whether a star import takes a name, from a module with this `__all__`.
-fn is_given(listed: Option<&[String]>, name: &str) -> bool {
+pub(crate) fn is_given(listed: Option<&[String]>, name: &str) -> bool {
     match listed {
         Some(names) => names.iter().any(|other| other == name),
         None => !name.starts_with('_'),

@@ -1,13 +1,52 @@
 //! Statements that the new source does not have any more.
 
+use std::ops::Range;
+
 use hotswap_plan::{Kind, Outline, Statement};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::import_words::word;
+use crate::imports::named_modules;
 use crate::stage::Stage;
 use crate::statement::kind_of;
 
 impl<'py> Stage<'_, 'py> {
+    /// Names of builtins that only removed statements had bound, those among `passed`: what
+    /// stands below and reads such a name reads the builtin from now on. Other names that
+    /// are gone nobody can read.
+    pub(crate) fn show_builtins(&mut self, module: usize, passed: Range<usize>) -> PyResult<()> {
+        let edited = &self.edits[&module];
+        let (outline, old_outline) = (edited.outline.clone(), edited.old_outline.clone());
+        let gone = edited.plan.removed.iter();
+        let gone = gone.filter(|index| passed.contains(index));
+        let names: Vec<String> = gone
+            .flat_map(|index| old_outline.statements[*index].binds.clone())
+            .filter(|name| !name.starts_with("__"))
+            .collect();
+        let may_come_by_star = outline.imports().any(|(_, import)| import.bound == "*");
+        if names.is_empty() || may_come_by_star {
+            return Ok(());
+        }
+        let builtins = self.py.import("builtins")?.dict();
+        for name in names {
+            let was = self.live_dict(module).get_item(&name)?;
+            if was.is_none()
+                || !builtins.contains(&name)?
+                || self.binders(module, &outline, &name) > 0
+                || outline.globals_declared.contains(&name)
+            {
+                continue;
+            }
+            let namespace = self.namespace(module)?;
+            if namespace.contains(&name)? {
+                namespace.del_item(&name)?;
+            }
+            self.note_value(module, &name, was, None);
+        }
+        Ok(())
+    }
+
     /// What removed statements alone had bound is taken away.
     pub(crate) fn remove_statements(&mut self, module: usize) -> PyResult<()> {
         let edited = &self.edits[&module];
@@ -42,7 +81,10 @@ impl<'py> Stage<'_, 'py> {
                     continue;
                 }
                 let was = self.live_dict(module).get_item(name)?;
-                if was.is_none() || self.comes_by_star(module, name, &outline)? {
+                if was.is_none()
+                    || self.comes_by_star(module, name, &outline)?
+                    || self.is_part_still_loaded(module, name)?
+                {
                     continue;
                 }
                 lost.extend(was.clone().map(|was| (name.clone(), was)));
@@ -99,7 +141,10 @@ impl<'py> Stage<'_, 'py> {
                 continue;
             }
             let was = self.live_dict(module).get_item(name)?;
-            if was.is_none() || self.comes_by_star(module, name, outline)? {
+            if was.is_none()
+                || self.comes_by_star(module, name, outline)?
+                || self.is_part_still_loaded(module, name)?
+            {
                 continue;
             }
             self.bind(module, name, None)?;
@@ -195,17 +240,55 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         };
         let (own, other) = (self.live_dict(module), self.live_dict(source));
+        let public = crate::imports::listed(&other)?;
         for (name, value) in other.iter() {
             let name: String = name.extract()?;
-            if name.starts_with('_') || outline.last_binder(&name).is_some() {
+            if !crate::imports::is_given(public.as_deref(), &name)
+                || outline.last_binder(&name).is_some()
+            {
                 continue;
             }
             if own.get_item(&name)?.is_some_and(|mine| mine.is(&value))
                 && !self.comes_by_star(module, &name, outline)?
+                && !self.is_part_still_loaded(module, &name)?
             {
                 self.bind(module, &name, None)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a name of a package is a module in it that an import of the new sources loads:
+    /// loading a module sets it on its package, whichever statement asks for it.
+    fn is_part_still_loaded(&self, module: usize, name: &str) -> PyResult<bool> {
+        let full = format!("{}.{name}", self.world.modules[module].name);
+        let modules = self
+            .py
+            .import("sys")?
+            .getattr("modules")?
+            .cast_into::<PyDict>()?;
+        let held = self.live_dict(module).get_item(name)?;
+        let Some(part) = modules.get_item(&full)? else {
+            return Ok(false);
+        };
+        if !held.is_some_and(|held| held.is(&part)) {
+            return Ok(false);
+        }
+        let mut importers = self.world.modules.importing(&[word(name)]);
+        importers.extend(self.edits.keys());
+        Ok(importers
+            .into_iter()
+            .filter(|importer| self.world.modules[*importer].name != full)
+            .any(|importer| self.loads(importer, &full)))
+    }
+
+    fn loads(&self, importer: usize, full: &str) -> bool {
+        let package = self.package(importer);
+        self.outline(importer).is_some_and(|outline| {
+            outline
+                .imports()
+                .flat_map(|(_, import)| named_modules(&package, import))
+                .any(|named| named == full)
+        })
     }
 }

@@ -54,7 +54,12 @@ impl<'py> Stage<'_, 'py> {
         self.patch_bodies(module)?;
         let chains = self.broken_chains(module);
         let steps = self.edits[&module].plan.steps.len();
+        let mut passed = 0;
         for step in 0..steps {
+            if let Some(old) = self.edits[&module].plan.steps[step].old {
+                self.show_builtins(module, passed..old)?;
+                passed = passed.max(old);
+            }
             let index = self.edits[&module].plan.steps[step].new;
             let mut waits = false;
             if let Some(imports) = imports.get(&index) {
