@@ -291,3 +291,132 @@ def test_function_that_cannot_be_watched_ends_the_derivation_wherever_it_is_call
     report = program.edit(UNWATCHABLE.format(9))
     assert (program.module.TOTAL, program.module.LOG) == (8, [])
     assert "stale" in [change.action for change in report.changes if change.qualname == "TOTAL"]
+
+
+FASTTYPES = "def f(kinds=frozenset([int, str, type(None)])):\n    return kinds\nSAME = [str]\n"
+
+
+def test_default_follows_a_builtin_that_nothing_hides_any_more(load: Load) -> None:
+    hidden = "try:\n    unicode\nexcept NameError:\n    unicode, str = str, bytes\n"
+    program = load("FIRST = [str]\n" + hidden + FASTTYPES)
+    assert program.module.f() == {int, bytes, type(None)}
+    report = program.edit("FIRST = [str]\n" + FASTTYPES)
+    assert program.module.f() == {int, str, type(None)}
+    assert program.module.SAME == [str]
+    assert not [change for change in report.changes if change.action == "stale"], report
+
+
+CALLS = """\
+LIMIT = {}
+SEEN = []
+def noted(x):
+    SEEN.append(x)
+    return x
+def listed(x):
+    out = [type(x)]
+    out.extend([x])
+    return out
+def f(a=listed(LIMIT), b={}(LIMIT)):
+    return a, b
+class C:
+    def m(self, *, a=type(LIMIT)(LIMIT)):
+        return a
+"""
+
+
+def test_default_that_calls_what_is_not_known_is_made_again_under_watch(load: Load) -> None:
+    program = load(CALLS.format(1, "noted"))
+    report = program.edit(CALLS.format(2, "noted"))
+    assert program.module.f() == ([int, 2], 1)
+    assert program.module.C().m() == 2
+    assert program.module.SEEN == [1]
+    assert [change.qualname for change in report.changes if change.action == "stale"] == ["f(b)"]
+
+
+COUNTED = """\
+class Counted({}):
+    made = 0
+    def __init__(self):
+        Counted.made += 1
+    def helper(self):
+        return 1
+def take():
+    return Counted.__dict__.get("helper")
+helper = take()
+del Counted.helper
+for name in ["other"]:
+    delattr(Counted, name) if hasattr(Counted, name) else None
+"""
+
+
+def test_class_stays_where_it_only_stops_to_name_object(load: Load) -> None:
+    program = load(COUNTED.format("object"))
+    module = program.module
+    module.Counted()
+    module.Counted.added = 1
+    report = program.edit(COUNTED.format("").replace("Counted()", "Counted"))
+    assert module.Counted.made == 1
+    assert module.Counted.added == 1
+    assert not hasattr(module.Counted, "helper")
+    assert not report.changes, report
+
+
+DECORATOR = """\
+from functools import wraps
+SEEN = []
+def mark(f):
+    f.marked = True
+    return f
+def variant(normal):
+    def decorator(other):
+        @wraps({0})
+        def wrapper(*args):
+            return normal(*args)
+        wrapper = mark(wrapper)
+        wrapper.variant = {1}
+        return wrapper
+    return decorator
+def sync(x):
+    return x
+@variant(sync)
+def f(x):
+    return x
+TABLE = {{"f": f}}
+"""
+
+
+def test_decorator_that_marks_what_it_makes_is_applied_again(load: Load) -> None:
+    program = load(DECORATOR.format("normal", 1))
+    module = program.module
+    module.f.program = "own"
+    report = program.edit(DECORATOR.format("other", 2))
+    assert (module.f.__name__, module.f.variant, module.f.marked) == ("f", 2, True)
+    assert module.TABLE["f"] is module.f
+    assert not [change for change in report.changes if change.action == "stale"], report
+
+
+def test_decorator_that_marks_something_else_is_not(load: Load) -> None:
+    program = load(DECORATOR.format("normal", "SEEN.append(1)"))
+    module = program.module
+    report = program.edit(DECORATOR.format("other", "SEEN.append(2)"))
+    assert module.SEEN == [1]
+    assert module.f.__name__ == "sync"
+    assert [change.qualname for change in report.changes if change.action == "stale"] == ["f"]
+
+
+def test_decorator_that_must_wait_for_the_commit_is_watched_then(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    head, tail = DECORATOR.split("def sync")
+    source = load(head.format("normal", 1))
+    user = load(f"from {source.name} import variant, SEEN\n" + ("def sync" + tail).format())
+    new = head.replace("import wraps", "import WRAPPER_ASSIGNMENTS, wraps").replace(
+        "{0}", "other, tuple(set(WRAPPER_ASSIGNMENTS))"
+    )
+    report = source.edit(new.format("", 2))
+    assert (user.module.f.__name__, user.module.f.variant) == ("f", 2)
+    assert user.module.TABLE["f"] is user.module.f
+    report = source.edit(new.format("", "SEEN.append(2)"))
+    assert (source.module.SEEN, user.module.f.variant) == ([], 2)
+    assert [change.qualname for change in report.changes if change.action == "stale"] == ["f"]

@@ -13,6 +13,9 @@ use crate::stage::{Changed, Late, Stage};
 use crate::timeline::Place;
 use crate::values;
 
+/// A name and a value.
+type Attribute<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
+
 impl<'py> Stage<'_, 'py> {
     /// Applies the decorators of a function again if they would do something else now and
     /// applying them is harmless. True: the definition was looked after.
@@ -37,12 +40,19 @@ impl<'py> Stage<'_, 'py> {
         let mut kept = None;
         if new.pragma != Some(Pragma::Rerun) {
             let mut reason = self.why_not_decorate(module, function, made.as_ref());
-            if reason.is_none()
+            if reason.is_some()
+                && let Some(made) = &made
+                && let Some(attributes) =
+                    self.decorated_on_trial(module, (old, new), outline, made)?
+            {
+                kept = Some((made.clone(), attributes));
+                reason = None;
+            } else if reason.is_none()
                 && self.is_harmless_decoration(module, function)
                 && let Some(made) = &made
             {
                 // Evaluated once more with the old inputs it tells what the program did.
-                match self.decorated_before(module, old)? {
+                match self.decorated_before(module, old, false)? {
                     Some(fresh) if same_making(made, &fresh, 0)? => {
                         kept = Some((made.clone(), own_attributes(made, &fresh)?));
                     }
@@ -160,11 +170,92 @@ impl<'py> Stage<'_, 'py> {
                 .is_ok_and(|object| object.is_some_and(|object| is_property(&object)))
     }
 
-    /// What a definition gives that is evaluated with the old source and the old inputs.
+    /// What the program has set on what decorators made, where it is not known whether they do
+    /// harm: they are applied once more under watch, as they were and as they are, and must
+    /// have made what is there. None: they must not be applied again.
+    fn decorated_on_trial(
+        &mut self,
+        module: usize,
+        (old, new): (&Statement, &Statement),
+        outline: &Arc<Outline>,
+        made: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Vec<Attribute<'py>>>> {
+        if self.committed || keeps_state(made) || crate::trial::is_traced(self.py)? {
+            return Ok(None);
+        }
+        let Some(fresh) = self.decorated_before(module, old, true)? else {
+            return Ok(None);
+        };
+        if !same_making(made, &fresh, 0)? {
+            return Ok(None);
+        }
+        if self.must_wait(module, &new.facts) && !self.can_show(module, &new.facts) {
+            let same = |other: &Statement| other.span.start == new.span.start;
+            let Some(at) = outline.statements.iter().position(same) else {
+                return Ok(None);
+            };
+            self.rehearsed_late.insert((module, at));
+        } else if self.rehearse(module, new, outline)?.is_err() {
+            return Ok(None);
+        }
+        Ok(Some(own_attributes(made, &fresh)?))
+    }
+
+    /// Runs a definition under watch, and lets go of what comes out. An error in words: what
+    /// was not harmless.
+    fn rehearse(
+        &mut self,
+        module: usize,
+        statement: &Statement,
+        outline: &Arc<Outline>,
+    ) -> PyResult<Result<(), String>> {
+        let copy = self.namespace(module)?.copy()?;
+        let code = self.compile_statement(module, statement, outline)?;
+        let text = self.text(module);
+        let place = Place {
+            outline,
+            text: &text,
+            index: crate::chain::holder_of(outline, statement).unwrap_or(usize::MAX),
+            new: true,
+        };
+        let mut view = self.view(module, place, &statement.facts, &copy, &[])?;
+        let ran = match view.unknown.first() {
+            None => self.on_trial(&copy, || codes::execute(&code, &copy, None)),
+            Some(name) => Ok(Err(format!("what {name} held there is not known"))),
+        };
+        view.leave()?;
+        ran
+    }
+
+    /// A definition whose decorators had to wait for the commit with being applied again. False:
+    /// that would not be harmless, as far as can be told only now.
+    pub(crate) fn may_run_late(
+        &mut self,
+        module: usize,
+        at: usize,
+        outline: &Arc<Outline>,
+    ) -> PyResult<bool> {
+        if !self.rehearsed_late.remove(&(module, at)) {
+            return Ok(true);
+        }
+        let statement = &outline.statements[at];
+        let Err(reason) = self.rehearse(module, statement, outline)? else {
+            return Ok(true);
+        };
+        let label = statement.label(&self.text(module));
+        let entry = self.entry(module, &label, Some(statement), "function", "stale");
+        entry.reason = format!("its decorator would do something else now; {reason}");
+        entry.advice = "# hotswap: rerun".to_string();
+        Ok(false)
+    }
+
+    /// What a definition gives that is evaluated with the old source and the old inputs;
+    /// with `watched`, if that is seen to do no harm.
     fn decorated_before(
         &mut self,
         module: usize,
         old: &Statement,
+        watched: bool,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let (outline, text) = match self.edits.get(&module) {
             Some(edited) => (edited.old_outline.clone(), edited.old_text.clone()),
@@ -183,9 +274,13 @@ impl<'py> Stage<'_, 'py> {
             new: false,
         };
         let mut view = self.view(module, place, &old.facts, &copy, &[])?;
-        let ran = codes::execute(&code, &copy, None);
+        let run = || codes::execute(&code, &copy, None);
+        let ran = match watched {
+            true => self.on_trial(&copy, run),
+            false => Ok(run().map_err(|error| error.to_string())),
+        };
         view.leave()?;
-        match (ran, old.function()) {
+        match (ran?, old.function()) {
             (Ok(()), Some(function)) => copy.get_item(&function.name),
             _ => Ok(None),
         }
@@ -309,7 +404,7 @@ fn same_making(live: &Bound<'_, PyAny>, fresh: &Bound<'_, PyAny>, depth: usize) 
 fn own_attributes<'py>(
     live: &Bound<'py, PyAny>,
     fresh: &Bound<'py, PyAny>,
-) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+) -> PyResult<Vec<Attribute<'py>>> {
     if !live.is_exact_instance_of::<PyFunction>() || !fresh.is_exact_instance_of::<PyFunction>() {
         return Ok(Vec::new());
     }

@@ -124,16 +124,17 @@ impl<'py> Stage<'_, 'py> {
                 continue;
             }
             let mut stale = self.impurity_guarded(module, &each.default.facts);
-            if stale.is_none() {
+            let watched = stale.is_some() && self.may_be_tried(module, &each.default.facts)?;
+            if stale.is_none() || watched {
+                stale = None;
                 let start = before.parameters[each.was]
                     .default
                     .as_ref()
                     .map_or(0, |default| default.span.start);
                 let facts = &each.default.facts;
                 let mut view = self.view_before(module, start, facts, &before_update)?;
-                let was = self.guarded(&before_update, || {
-                    evaluate_in(self.py, source, &before_update, old_scope.as_ref())
-                });
+                let scope = old_scope.as_ref();
+                let was = self.default_in(source, (&before_update, scope), watched);
                 view.leave()?;
                 let now = parameter_default(target, before, each.was)?;
                 if !matches!((&was, &now), (Ok(was), Some(now)) if values::alike(was, now)) {
@@ -168,11 +169,17 @@ impl<'py> Stage<'_, 'py> {
             }
             let start = each.default.span.start;
             let mut view = self.view_at(module, start, &each.default.facts, &namespace)?;
-            let value = self.guarded(&namespace, || {
-                evaluate_in(self.py, source, &namespace, new_scope.as_ref())
-            });
+            let value = self.default_in(source, (&namespace, new_scope.as_ref()), watched);
             view.leave()?;
-            let value = value?;
+            let value = match value {
+                Err(error) if watched => {
+                    let entry = self.entry(module, &name, Some(new), "function", "stale");
+                    entry.reason = format!("the default depends on {}; {error}", each.cause);
+                    entry.advice = "# hotswap: rerun".to_string();
+                    continue;
+                }
+                value => value?,
+            };
             let changed = class.map_or(&after.name, |(path, _)| &path[0]);
             self.note_code(module, changed, crate::stage::Changed::Code);
             self.set_default(target, after, each.index, value)?;
@@ -180,6 +187,32 @@ impl<'py> Stage<'_, 'py> {
                 .reason = format!("the default reads {}", each.cause);
         }
         Ok(())
+    }
+
+    /// Whether a default that calls what is not known may be evaluated with each thing that
+    /// it does looked at.
+    pub(crate) fn may_be_tried(&self, module: usize, facts: &Facts) -> PyResult<bool> {
+        let own = Facts {
+            calls: Vec::new(),
+            ..facts.clone()
+        };
+        Ok(self.impurity(module, &own).is_none() && !crate::trial::is_traced(self.py)?)
+    }
+
+    fn default_in(
+        &self,
+        source: &str,
+        (globals, scope): (&Bound<'py, PyDict>, Option<&Bound<'py, PyDict>>),
+        watched: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let run = || evaluate_in(self.py, source, globals, scope);
+        if !watched {
+            return self.guarded(globals, run);
+        }
+        self.on_trial(globals, run)?.map_err(|reason| {
+            *self.came_to.borrow_mut() = Some(reason.clone());
+            crate::guard::NotHarmless::new_err(reason)
+        })
     }
 
     /// Evaluates the defaults that call what was committed only now.

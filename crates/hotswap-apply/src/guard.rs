@@ -449,6 +449,18 @@ impl<'py> Stage<'_, 'py> {
         }
     }
 
+    /// Runs something in a namespace with each of its instructions looked at. An error in
+    /// words: what was not harmless, before it happened.
+    pub(crate) fn on_trial<R>(
+        &self,
+        globals: &Bound<'py, PyDict>,
+        run: impl FnMut() -> PyResult<R>,
+    ) -> PyResult<Result<R, String>> {
+        let writable = self.new_objects()?;
+        let ran = crate::trial::attempt_with(self.py, Some(globals), &writable, run)?;
+        Ok(ran.map_err(|reason| reason.words))
+    }
+
     /// Functions, classes and instances that names of edited modules have only in this update.
     fn new_objects(&self) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let mut found: Vec<Bound<'py, PyAny>> = Vec::new();

@@ -234,6 +234,8 @@ pub(crate) struct Stage<'w, 'py> {
     /// Combinations of flags that have another value now, each with its class.
     pub combinations: Vec<(Bound<'py, PyType>, u64)>,
     pub late_defaults: Vec<LateDefault<'py>>,
+    /// Definitions among the late statements that are first run under watch.
+    pub rehearsed_late: FxHashSet<(usize, usize)>,
 }
 
 impl<'w, 'py> Stage<'w, 'py> {

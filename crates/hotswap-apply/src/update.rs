@@ -463,6 +463,7 @@ fn begin<'w, 'py>(
         late_names: FxHashSet::default(),
         late_members: Vec::new(),
         late_defaults: Vec::new(),
+        rehearsed_late: FxHashSet::default(),
         late: Vec::new(),
         early: FxHashMap::default(),
         early_depth: 0,
@@ -745,8 +746,10 @@ impl<'py> Stage<'_, 'py> {
             } else if edited {
                 self.stage_step(item.module, item.step)?;
             } else if statement.function().is_some() {
-                let old = self.old_statement(item.module, item.step);
-                self.run(item.module, old.as_ref(), &statement, &outline)?;
+                if self.may_run_late(item.module, item.step, &outline)? {
+                    let old = self.old_statement(item.module, item.step);
+                    self.run(item.module, old.as_ref(), &statement, &outline)?;
+                }
             } else {
                 self.derive_now(item.module, &statement, &outline)?;
             }

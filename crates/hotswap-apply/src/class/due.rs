@@ -225,6 +225,10 @@ impl<'py> Stage<'_, 'py> {
                 continue;
             }
             let mut stale = self.impurity(module, &default.facts);
+            if stale.is_some() && self.may_be_tried(module, &default.facts)? {
+                // Nor is it known of these what they do: they are watched, one by one.
+                continue;
+            }
             if stale.is_none() {
                 let text = self.text(module);
                 let hidden = bound_below(path[path.len() - 1].1, &[member]);
