@@ -420,3 +420,29 @@ def test_decorator_that_must_wait_for_the_commit_is_watched_then(
     report = source.edit(new.format("", "SEEN.append(2)"))
     assert (source.module.SEEN, user.module.f.variant) == ([], 2)
     assert [change.qualname for change in report.changes if change.action == "stale"] == ["f"]
+
+
+def test_edited_function_whose_decorator_does_something_else_is_decorated_again(load: Load) -> None:
+    program = load(DECORATOR.format("normal", 1))
+    module = program.module
+    source = DECORATOR.format("other", 2).replace("def f(x):", "def f(x, y=1):")
+    report = program.edit(source)
+    assert (module.f.__name__, module.f.variant, module.f.__wrapped__.__defaults__) == ("f", 2, (1,))
+    assert module.TABLE["f"] is module.f
+    assert not [change for change in report.changes if change.action == "stale"], report
+
+
+def test_edited_function_whose_decorator_must_wait_is_decorated_again(load: Load) -> None:
+    head, tail = DECORATOR.split("def sync")
+    tail = ("def sync" + tail).format()
+    source = load(head.format("normal", 1))
+    user = load(f"from {source.name} import variant, SEEN\n{tail}")
+    new = head.replace("import wraps", "import WRAPPER_ASSIGNMENTS, wraps").replace(
+        "{0}", "other, tuple(set(WRAPPER_ASSIGNMENTS))"
+    )
+    user.file.write_text(f"from {source.name} import variant, SEEN\n{tail.replace('f(x)', 'f(x, y=1)')}")
+    report = source.edit(new.format("", 2))
+    function = user.module.f
+    assert (function.__name__, function.variant, function.__wrapped__.__defaults__) == ("f", 2, (1,))
+    assert user.module.TABLE["f"] is function
+    assert not [change for change in report.changes if change.action == "stale"], report

@@ -180,15 +180,9 @@ impl<'py> Stage<'_, 'py> {
         outline: &Arc<Outline>,
         made: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Vec<Attribute<'py>>>> {
-        if self.committed || keeps_state(made) || crate::trial::is_traced(self.py)? {
-            return Ok(None);
-        }
-        let Some(fresh) = self.decorated_before(module, old, true)? else {
+        let Some(fresh) = self.made_alike(module, old, made)? else {
             return Ok(None);
         };
-        if !same_making(made, &fresh, 0)? {
-            return Ok(None);
-        }
         if self.must_wait(module, &new.facts) && !self.can_show(module, &new.facts) {
             let same = |other: &Statement| other.span.start == new.span.start;
             let Some(at) = outline.statements.iter().position(same) else {
@@ -199,6 +193,60 @@ impl<'py> Stage<'_, 'py> {
             return Ok(None);
         }
         Ok(Some(own_attributes(made, &fresh)?))
+    }
+
+    /// What decorators make of the old definition under watch, if that is what is there.
+    fn made_alike(
+        &mut self,
+        module: usize,
+        old: &Statement,
+        made: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if self.committed || keeps_state(made) || crate::trial::is_traced(self.py)? {
+            return Ok(None);
+        }
+        match self.decorated_before(module, old, true)? {
+            Some(fresh) if same_making(made, &fresh, 0)? => Ok(Some(fresh)),
+            _ => Ok(None),
+        }
+    }
+
+    /// An edited function that waits for the commit: whether its decorators made what is there
+    /// can be told only before.
+    pub(crate) fn try_decorators_late(
+        &mut self,
+        module: usize,
+        old: &Statement,
+        new: &Statement,
+        at: usize,
+    ) -> PyResult<()> {
+        let (Some(before), Some(function)) = (old.function(), new.function()) else {
+            return Ok(());
+        };
+        if self.decoration_cause(module, function).is_none() || new.pragma == Some(Pragma::Keep) {
+            return Ok(());
+        }
+        if let Some(made) = self.live_dict(module).get_item(&before.name)?
+            && self.made_alike(module, old, &made)?.is_some()
+        {
+            self.rehearsed_late.insert((module, at));
+        }
+        Ok(())
+    }
+
+    /// Whether such a function may be defined again, now that all is committed.
+    pub(crate) fn tried_late(
+        &mut self,
+        module: usize,
+        new: &Statement,
+        outline: &Arc<Outline>,
+    ) -> PyResult<bool> {
+        let same = |other: &Statement| other.span.start == new.span.start;
+        let at = outline.statements.iter().position(same);
+        match at.filter(|at| self.rehearsed_late.contains(&(module, *at))) {
+            Some(at) => self.may_run_late(module, at, outline),
+            None => Ok(false),
+        }
     }
 
     /// Runs a definition under watch, and lets go of what comes out. An error in words: what

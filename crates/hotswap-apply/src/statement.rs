@@ -141,6 +141,9 @@ impl<'py> Stage<'_, 'py> {
         {
             if let Some(old) = old {
                 self.note_as_made(module, old, new, &change, &outline)?;
+                if let Change::Function(_) = &change {
+                    self.try_decorators_late(module, old, new, step.new)?;
+                }
             }
             self.leave_for_later(module, index, new);
             return Ok(());
@@ -709,8 +712,13 @@ impl<'py> Stage<'_, 'py> {
         let Some(function) = new.function() else {
             return Ok(());
         };
-        if change.annotations && self.reads_annotations(module, function, None)? {
+        if change.annotations && self.reads_annotations(module, function, None)?
+            || self.tried_late(module, new, outline)?
+        {
             return self.run(module, Some(old), new, outline);
+        }
+        if !self.committed && self.derive_decorators(module, old, new, outline)? {
+            return Ok(());
         }
         let namespace = self.namespace(module)?;
         let text = self.text(module);
