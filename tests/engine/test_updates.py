@@ -293,7 +293,7 @@ def test_function_that_cannot_be_watched_ends_the_derivation_wherever_it_is_call
     assert "stale" in [change.action for change in report.changes if change.qualname == "TOTAL"]
 
 
-FASTTYPES = "def f(kinds=frozenset([int, str, type(None)])):\n    return kinds\nSAME = [str]\n"
+FASTTYPES = "def f(kinds=frozenset([int, str, type(None)])):\n    return kinds\nsame = [str]\n"
 
 
 def test_default_follows_a_builtin_that_nothing_hides_any_more(load: Load) -> None:
@@ -302,7 +302,7 @@ def test_default_follows_a_builtin_that_nothing_hides_any_more(load: Load) -> No
     assert program.module.f() == {int, bytes, type(None)}
     report = program.edit("FIRST = [str]\n" + FASTTYPES)
     assert program.module.f() == {int, str, type(None)}
-    assert program.module.SAME == [str]
+    assert program.module.same == [str]
     assert not [change for change in report.changes if change.action == "stale"], report
 
 
