@@ -202,8 +202,9 @@ pub(super) fn size_before_frame(kind: *mut ffi::PyTypeObject) -> Result<usize, S
 /// Where the instructions of a code object begin: its type's size is the offset
 /// (`PyCode_Type` in CPython's `Objects/codeobject.c`).
 pub(super) fn first_instruction(code: Object) -> *mut u16 {
+    let kind = std::ptr::addr_of_mut!(ffi::PyCode_Type);
     // SAFETY: a type of the interpreter.
-    let size = unsafe { size_of_type(std::ptr::addr_of_mut!(ffi::PyCode_Type)) };
+    let size = unsafe { size_of_type(kind) };
     code.cast::<u8>().wrapping_add(size).cast::<u16>()
 }
 
