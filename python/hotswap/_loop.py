@@ -69,7 +69,6 @@ class UpdateLoop:
         self._server: Server | None = None
         self._finder = NotingFinder(self._note_import)
         self._engine: Engine | None = None
-        self._watched: dict[str, bool] = {}
         self._inheriting: Engine | None = None
         self._generation_base = 0
         self._thread: Thread | None = None
@@ -473,13 +472,7 @@ class UpdateLoop:
         return report
 
     def _watches(self, name: str) -> bool:
-        try:
-            known = None if self._engine is None else self._engine.watches(name)
-        except NotWatchingError:
-            return False
-        if known is not None:
-            self._watched[name] = known
-        return self._watched.get(name, False)
+        return self._engine is not None and self._engine.watches(name)
 
     def _diff_of_engine(self, a: int, b: int) -> str:
         if self._engine is None:

@@ -24,6 +24,7 @@ use pyo3::types::{
 
 use crate::codes;
 use crate::guard::NotHarmless;
+use crate::undisturbed::Undisturbed;
 use crate::values;
 
 mod judged;
@@ -87,7 +88,14 @@ pub(crate) fn attempt_making<'py, R>(
         match outcome {
             Err(Reason {
                 may_be_new: true, ..
-            }) => outcome = attempt_once(py, makers, scope, writable, &mut run)?,
+            }) => {
+                // Memory that other threads let go of meanwhile looks like what was there before.
+                let _undisturbed = match crate::native::other_threads(py) {
+                    true => Some(Undisturbed::begin(py)?),
+                    false => None,
+                };
+                outcome = attempt_once(py, makers, scope, writable, &mut run)?;
+            }
             _ => break,
         }
     }

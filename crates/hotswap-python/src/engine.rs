@@ -137,6 +137,7 @@ pub(crate) struct Engine {
     worker: AtomicU64,
     process: u32,
     config: WatchConfig,
+    coverage: Arc<Coverage>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -158,6 +159,7 @@ impl Engine {
         };
         let roots: Option<Vec<PathBuf>> = get("paths")?.map(|value| value.extract()).transpose()?;
         let coverage = Coverage::new(py, roots, &list("include")?, &list("exclude")?)?;
+        let coverage = Arc::new(coverage);
         let mut config = WatchConfig {
             quiet: LEAD,
             ..WatchConfig::default()
@@ -199,8 +201,9 @@ impl Engine {
             history: get("history")?.map_or(Ok(100), |value| value.extract())?,
             history_bytes: get("history_bytes")?.map_or(Ok(64 << 20), |value| value.extract())?,
         };
-        let session = Session::new(settings, coverage);
+        let session = Session::new(settings, coverage.clone());
         Ok(Engine {
+            coverage,
             began: session.began.clone(),
             imports_begun: session.imports_begun.clone(),
             desk: Mutex::new(Desk::Free(Box::new(session))),
@@ -419,15 +422,9 @@ impl Engine {
             .unwrap_or_else(|| Ok(String::new()))
     }
 
-    /// Whether an imported module comes from a watched file; None while an update runs.
-    fn watches(&self, py: Python<'_>, name: &str) -> PyResult<Option<bool>> {
-        let turn = self.take_turn(py, Some(Duration::ZERO), |session| {
-            session.watches(py, name)
-        })?;
-        Ok(match turn {
-            Turn::Done(watches) => Some(watches),
-            Turn::Own | Turn::Others => None,
-        })
+    /// Whether an imported module comes from a watched file.
+    fn watches(&self, py: Python<'_>, name: &str) -> bool {
+        crate::modules::watches(py, &self.coverage, name)
     }
 
     fn pause(&self) {

@@ -48,7 +48,7 @@ pub(crate) struct Settings {
 /// What the engine knows between updates.
 pub(crate) struct Session {
     pub settings: Settings,
-    pub coverage: Coverage,
+    pub coverage: Arc<Coverage>,
     pub disk: Disk,
     pub world: World,
     pub watcher: Option<Watcher>,
@@ -117,7 +117,7 @@ struct FileEdit {
 }
 
 impl Session {
-    pub(crate) fn new(settings: Settings, coverage: Coverage) -> Session {
+    pub(crate) fn new(settings: Settings, coverage: Arc<Coverage>) -> Session {
         Session {
             history: History::new(settings.history, settings.history_bytes),
             pinned: BTreeMap::new(),
@@ -882,7 +882,9 @@ impl Session {
             })
             .collect();
         let owned = owned_packages(py).into_iter();
-        self.world.owned_packages = owned.filter(|name| !self.watches(py, name)).collect();
+        self.world.owned_packages = owned
+            .filter(|name| !crate::modules::watches(py, &self.coverage, name))
+            .collect();
         let began = self.began.clone();
         let imported = move || {
             let mut began = began.lock().unwrap_or_else(PoisonError::into_inner);
