@@ -121,6 +121,24 @@ def test_attribute_that_a_removed_decorator_had_set(load: Load) -> None:
     assert program.module.app.handler is held
 
 
+def test_statement_that_needs_what_the_commit_brings_runs_twice(load: Load) -> None:
+    made = load("class Counter:\n    count = 0\nCOUNTER = Counter()\n")
+    program = load(
+        f"""\
+        from {made.name} import COUNTER
+        def start(counter):
+            counter.count += 1
+            return counter.more()
+        """
+    )
+    made.file.write_text(made.text.replace("count = 0", "count = 0\n    def more(self): return 2"))
+    report = program.sub(("counter.more()\n", "counter.more()\nSTART = start(COUNTER)\n"))
+    assert report.status == "applied" and program.module.START == 2
+    assert program.module.COUNTER.count == 2
+    (note,) = report.notes
+    assert "failed for want of what the commit brings and ran again after it" in note
+
+
 # Running code
 
 

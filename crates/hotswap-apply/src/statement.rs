@@ -193,6 +193,12 @@ impl<'py> Stage<'_, 'py> {
                 }
                 match self.run(module, old, new, &outline) {
                     Err(error) if self.comes_later(module, new, &error) => {
+                        if !matches!(new.kind, Kind::Import(_)) && !new.facts.calls.is_empty() {
+                            let label = new.label(&self.text(module));
+                            self.notes.push(format!(
+                                "`{label}` failed for want of what the commit brings and ran again after it: what it had done before is done twice"
+                            ));
+                        }
                         self.leave_for_later(module, index, new);
                         Ok(())
                     }
