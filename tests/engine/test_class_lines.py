@@ -119,3 +119,20 @@ def test_a_refused_move_leaves_the_lines(folder: Path) -> None:
         file.write_text("\n" * 3 + SOURCE + failing)
         assert hotswap.sync().status == "rejected"
         assert lines(module) == before
+
+
+@pytest.mark.parametrize("kind", ["block", "said to be elsewhere"])
+def test_a_class_that_moves_with_what_stands_around_it(folder: Path, kind: str) -> None:
+    if kind == "block":
+        text = "if False:\n    class Made: pass\nelse:\n    class Made:\n        VALUE = 1\n"
+    else:
+        text = "class Made:\n    __module__ = 'elsewhere'\n    def method(self): pass\n"
+    name = f"class_lines_around{next(_numbers)}"
+    file = folder / f"{name}.py"
+    file.write_text(text)
+    module: Any = importlib.import_module(name)
+    hotswap.sync()
+    made, line = module.Made, module.Made.__firstlineno__
+    file.write_text("# A line.\n# Another.\n" + text)
+    hotswap.sync()
+    assert module.Made is made and made.__firstlineno__ == line + 2

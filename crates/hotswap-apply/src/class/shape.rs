@@ -3,7 +3,7 @@
 use crate::native as cpython;
 use hotswap_plan::{Change, ClassChange, ClassDef, Kind, Statement};
 use pyo3::prelude::*;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::{PyFunction, PyTuple, PyType};
 
 use crate::stage::Stage;
 
@@ -171,18 +171,59 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         };
         let namespace = self.live_dict(module);
-        for statement in &outline.statements {
-            if let Kind::Class(definition) = &statement.kind
-                && let Some(held) = namespace.get_item(&definition.name)?
-                && let Ok(class) = held.cast::<PyType>()
-                && class
-                    .getattr("__module__")?
-                    .eq(namespace.get_item("__name__")?)?
-            {
-                self.settle_lines_of(class, statement, definition)?;
+        let old_outline = self.edits.get(&module).map(|edited| &edited.old_outline);
+        let old_outline = old_outline.cloned();
+        let old = old_outline.as_ref().map(|old| classes_of(&old.statements));
+        let old = old.unwrap_or_default();
+        for made in classes_of(&outline.statements) {
+            let Some(held) = namespace.get_item(&made.definition.name)? else {
+                continue;
+            };
+            let Ok(class) = held.cast::<PyType>() else {
+                continue;
+            };
+            let home = class.getattr("__module__")?;
+            let here = home.eq(namespace.get_item("__name__")?)?;
+            if here && made.branches.is_empty() || self.was_made_by(module, class, &made, &old)? {
+                self.settle_lines_of(class, made.statement, made.definition)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a class notes the line of what a statement was before, be it in a block, or be
+    /// it said to come from elsewhere.
+    fn was_made_by(
+        &self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        made: &Made<'_>,
+        old: &[Made<'_>],
+    ) -> PyResult<bool> {
+        let dict = cpython::type_dict(class);
+        let Some(line) = dict.get_item("__firstlineno__")? else {
+            return Ok(false);
+        };
+        let was = old.iter().find(|was| {
+            was.branches == made.branches && was.definition.name == made.definition.name
+        });
+        if !was.is_some_and(|was| line.eq(was.statement.first_line).unwrap_or(false))
+            || !class.getattr("__qualname__")?.eq(&made.definition.name)?
+        {
+            return Ok(false);
+        }
+        let name = self.live_dict(module).get_item("__name__")?;
+        if class.getattr("__module__")?.eq(name)? {
+            return Ok(true);
+        }
+        for member in dict.values() {
+            if member.is_exact_instance_of::<PyFunction>()
+                && self.is_source_function(module, &member)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn settle_lines_of(
@@ -208,5 +249,38 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         Ok(())
+    }
+}
+
+/// A class statement, and which branches of the statements around it it stands in.
+struct Made<'o> {
+    branches: Vec<usize>,
+    statement: &'o Statement,
+    definition: &'o ClassDef,
+}
+
+/// The class statements of a module, those in branches of `if` and `try` too.
+fn classes_of(statements: &[Statement]) -> Vec<Made<'_>> {
+    let mut found = Vec::new();
+    collect_classes(statements, &[], &mut found);
+    found
+}
+
+fn collect_classes<'o>(statements: &'o [Statement], around: &[usize], found: &mut Vec<Made<'o>>) {
+    for statement in statements {
+        match &statement.kind {
+            Kind::Class(definition) => found.push(Made {
+                branches: around.to_vec(),
+                statement,
+                definition,
+            }),
+            Kind::Compound(compound) => {
+                for (at, branch) in compound.branches.iter().enumerate() {
+                    let inner: Vec<_> = around.iter().copied().chain([at]).collect();
+                    collect_classes(&branch.body, &inner, found);
+                }
+            }
+            _ => {}
+        }
     }
 }
