@@ -32,6 +32,7 @@ mod derive;
 mod display;
 mod docs;
 mod doors;
+mod early;
 mod elements;
 mod enums;
 mod fault;
