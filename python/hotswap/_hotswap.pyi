@@ -94,8 +94,6 @@ class Engine:
         """Apply the code of an earlier generation again."""
     def diff(self, a: int, b: int) -> str:
         """The unified diff of the sources between two generations."""
-    def watches(self, name: str) -> bool:
-        """Whether an imported module comes from a watched file."""
     def pause(self) -> None: ...
     def resume(self) -> None: ...
     def get_ready(self) -> None:

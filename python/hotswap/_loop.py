@@ -459,7 +459,7 @@ class UpdateLoop:
         try:
             for before in tuple(before_callbacks):
                 _call(before)
-            value = _plugins.run_update(work, self._diff_of_engine, self._watches)
+            value = _plugins.run_update(work, self._diff_of_engine)
             report = None if value is None else Report.from_dict(value)
             if report is not None and self._generation_base:
                 report = replace(report, generation=report.generation + self._generation_base)
@@ -470,9 +470,6 @@ class UpdateLoop:
             for after in tuple(after_callbacks):
                 _call(after, outcome)
         return report
-
-    def _watches(self, name: str) -> bool:
-        return self._engine is not None and self._engine.watches(name)
 
     def _diff_of_engine(self, a: int, b: int) -> str:
         if self._engine is None:

@@ -60,8 +60,7 @@ _loading = _thread.allocate_lock()
 """Held while plugins are imported: an update in another thread waits until they are there."""
 _waiting: dict[str, str] | None = None
 """Import name of a framework that was not seen yet, and where its plugin is. None: not looked up yet."""
-_loaded: list[tuple[tuple[str, ...], Callable[[], Plugin]]] = []
-"""What makes a plugin, and the packages whose objects the engine leaves to it."""
+_loaded: list[Callable[[], Plugin]] = []
 _owned: list[str] = ["hotswap"]
 _updating: set[int] = set()
 _diffs: dict[int, Callable[[], str]] = {}
@@ -97,20 +96,15 @@ def load() -> None:
                 break
 
 
-def run_update(
-    work: Callable[[], Any],
-    diff: Callable[[int, int], str] | None = None,
-    watches: Callable[[str], bool] = lambda name: False,
-) -> Any:
+def run_update(work: Callable[[], Any], diff: Callable[[int, int], str] | None = None) -> Any:
     """Do `work`, which runs an update, between `begin` and `end` of each plugin whose framework is there.
 
-    `diff` gives the difference between the sources of two generations. `watches` says whether a module is
-    watched: a framework that is edited itself is a program like any other, and no plugin touches it.
+    `diff` gives the difference between the sources of two generations.
     """
     thread = _thread.get_ident()
     if thread in _updating:  # called by a statement of an update; the engine turns it away
         return work()
-    plugins = _begin(watches)
+    plugins = _begin()
     if not plugins:
         return work()
     value = None
@@ -165,12 +159,10 @@ def statement_file() -> str | None:
     return file
 
 
-def _begin(watches: Callable[[str], bool]) -> list[Plugin]:
+def _begin() -> list[Plugin]:
     load()
     begun = []
-    for owns, make in _loaded:
-        if any(watches(name) for name in owns):
-            continue
+    for make in _loaded:
         try:
             plugin = make()
             plugin.begin()
@@ -203,9 +195,8 @@ def _load_all() -> None:
         except Exception:
             apply_logger.exception("the plugin %s cannot be loaded", place)
         else:
-            owns = tuple(getattr(make, "owns", (name,)))
-            _loaded.append((owns, make))
-            _owned.extend(owns)
+            _loaded.append(make)
+            _owned.extend(getattr(make, "owns", (name,)))
 
 
 def _is_imported(name: str) -> bool:

@@ -97,9 +97,6 @@ class FakeEngine:
     def diff(self, a: int, b: int) -> str:
         return f"{a}..{b}"
 
-    def watches(self, name: str) -> bool:
-        return False
-
     def pause(self) -> None:
         self.paused = True
 

@@ -1,8 +1,5 @@
 //! Reading and writing the words of an object's body, and finding known values there.
 
-#[cfg(all(Py_3_11, not(Py_3_12)))]
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -25,15 +22,21 @@ pub(crate) unsafe fn size_of_type(kind: *mut ffi::PyTypeObject) -> usize {
     // SAFETY: as the caller vouches.
     let size = usize::try_from(unsafe { (*kind).tp_basicsize }).unwrap_or(0);
     #[cfg(all(Py_3_11, not(Py_3_12)))]
-    if generator_types().contains(&kind) {
-        return size - ADDED.load(Ordering::Relaxed);
+    if size == GENERATOR + GENERATOR_ROOM && generator_types().contains(&kind) {
+        return GENERATOR;
     }
     size
 }
 
-/// How many bytes the types of generators say more than before [`enlarge_generator_types`].
+/// The size of a generator without the variables of its frame, in bytes: ten words and the
+/// nine of a frame (`Include/cpython/genobject.h`, `Include/internal/pycore_frame.h`).
 #[cfg(all(Py_3_11, not(Py_3_12)))]
-static ADDED: AtomicUsize = AtomicUsize::new(0);
+pub(crate) const GENERATOR: usize = 19 * WORD;
+
+/// How many bytes [`enlarge_generator_types`] adds. What it has done is seen by the size
+/// alone: the types outlive an interpreter, and every copy of this library.
+#[cfg(all(Py_3_11, not(Py_3_12)))]
+pub(crate) const GENERATOR_ROOM: usize = 16 * WORD;
 
 /// Those of generators, coroutines and asynchronous generators.
 #[cfg(all(Py_3_11, not(Py_3_12)))]
@@ -46,19 +49,17 @@ pub(crate) fn generator_types() -> [*mut ffi::PyTypeObject; 3] {
     ]
 }
 
-/// Has the interpreter make generators that are larger by `bytes`; a second call does nothing.
+/// Has the interpreter make larger generators; a second call does nothing.
 ///
 /// # Safety
 ///
 /// The lock is held, and nothing but the making of a generator reads the size.
 #[cfg(all(Py_3_11, not(Py_3_12)))]
-pub(crate) unsafe fn enlarge_generator_types(bytes: usize) {
-    if ADDED.swap(bytes, Ordering::Relaxed) != 0 {
-        return;
-    }
+pub(crate) unsafe fn enlarge_generator_types() {
     for kind in generator_types() {
+        let size = (GENERATOR + GENERATOR_ROOM).cast_signed();
         // SAFETY: a type of the interpreter; as the caller vouches.
-        unsafe { (*kind).tp_basicsize += bytes.cast_signed() };
+        unsafe { (*kind).tp_basicsize = size };
     }
 }
 

@@ -137,7 +137,6 @@ pub(crate) struct Engine {
     worker: AtomicU64,
     process: u32,
     config: WatchConfig,
-    coverage: Arc<Coverage>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -159,7 +158,6 @@ impl Engine {
         };
         let roots: Option<Vec<PathBuf>> = get("paths")?.map(|value| value.extract()).transpose()?;
         let coverage = Coverage::new(py, roots, &list("include")?, &list("exclude")?)?;
-        let coverage = Arc::new(coverage);
         let mut config = WatchConfig {
             quiet: LEAD,
             ..WatchConfig::default()
@@ -201,9 +199,8 @@ impl Engine {
             history: get("history")?.map_or(Ok(100), |value| value.extract())?,
             history_bytes: get("history_bytes")?.map_or(Ok(64 << 20), |value| value.extract())?,
         };
-        let session = Session::new(settings, coverage.clone());
+        let session = Session::new(settings, coverage);
         Ok(Engine {
-            coverage,
             began: session.began.clone(),
             imports_begun: session.imports_begun.clone(),
             desk: Mutex::new(Desk::Free(Box::new(session))),
@@ -420,11 +417,6 @@ impl Engine {
     fn diff(&self, py: Python<'_>, a: u64, b: u64) -> PyResult<String> {
         self.work(py, |session| session.diff(py, a, b))?
             .unwrap_or_else(|| Ok(String::new()))
-    }
-
-    /// Whether an imported module comes from a watched file.
-    fn watches(&self, py: Python<'_>, name: &str) -> bool {
-        crate::modules::watches(py, &self.coverage, name)
     }
 
     fn pause(&self) {

@@ -13,7 +13,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyFunction, PyModule, PyString, PyType};
 use rustc_hash::FxHashSet;
 
-use crate::coverage::Coverage;
 use crate::disk::{self, Content, FileState, Seen, Stamp};
 use crate::session::Session;
 use hotswap_watch::paths::canonical;
@@ -493,13 +492,6 @@ fn compiled_from(module: &Bound<'_, PyAny>) -> Option<Header> {
         key: (word(8)?, word(12)?),
         written_ns: i128::try_from(written.as_nanos()).ok()?,
     })
-}
-
-/// Whether a module that is imported comes from a watched file.
-pub(crate) fn watches(py: Python<'_>, coverage: &Coverage, name: &str) -> bool {
-    let modules = py.import("sys").and_then(|sys| sys.getattr("modules"));
-    let module = modules.and_then(|modules| modules.get_item(name));
-    module.is_ok_and(|module| source_file(&module).is_some_and(|(file, _)| coverage.covers(&file)))
 }
 
 fn spec_pointer(module: &Bound<'_, PyAny>) -> usize {

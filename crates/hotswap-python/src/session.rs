@@ -48,7 +48,7 @@ pub(crate) struct Settings {
 /// What the engine knows between updates.
 pub(crate) struct Session {
     pub settings: Settings,
-    pub coverage: Arc<Coverage>,
+    pub coverage: Coverage,
     pub disk: Disk,
     pub world: World,
     pub watcher: Option<Watcher>,
@@ -117,7 +117,7 @@ struct FileEdit {
 }
 
 impl Session {
-    pub(crate) fn new(settings: Settings, coverage: Arc<Coverage>) -> Session {
+    pub(crate) fn new(settings: Settings, coverage: Coverage) -> Session {
         Session {
             history: History::new(settings.history, settings.history_bytes),
             pinned: BTreeMap::new(),
@@ -881,10 +881,7 @@ impl Session {
                     .collect()
             })
             .collect();
-        let owned = owned_packages(py).into_iter();
-        self.world.owned_packages = owned
-            .filter(|name| !crate::modules::watches(py, &self.coverage, name))
-            .collect();
+        self.world.owned_packages = owned_packages(py);
         let began = self.began.clone();
         let imported = move || {
             let mut began = began.lock().unwrap_or_else(PoisonError::into_inner);
@@ -1240,8 +1237,8 @@ pub(crate) fn empty_outcome(files: Vec<PathBuf>) -> Outcome {
     }
 }
 
-/// The packages whose registries the plugins that are loaded look after, unless they are
-/// watched themselves. None where the engine is used without the Python package.
+/// The packages whose registries the plugins that are loaded look after. None where
+/// the engine is used without the Python package.
 fn owned_packages(py: Python<'_>) -> Vec<String> {
     let plugins = py
         .import("sys")

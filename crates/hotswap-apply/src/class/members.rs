@@ -33,6 +33,17 @@ impl<'py> Stage<'_, 'py> {
                 continue;
             }
             let was = old.get_item(&key)?;
+            if let Some(original) = was.as_ref().and_then(behind_hook) {
+                // The hook gives the class its method back after the update.
+                let kept = kept.contains(&name);
+                let lives =
+                    self.member_that_lives(remade, survivor, &name, &original, value, kept)?;
+                if !(in_place && lives.is(&original)) {
+                    self.transaction
+                        .set_class_attribute(survivor, &name, Some(lives));
+                }
+                continue;
+            }
             let value = match &was {
                 Some(was) => self.member_that_lives(
                     remade,
@@ -258,6 +269,17 @@ fn may_stay(was: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> bool {
     !made_by_class(was)
         && !made_by_class(value)
         && (values::is_comparable(value) || was.get_type().is(value.get_type()))
+}
+
+/// The method behind a hook that a plugin of hotswap has put in its place for this update.
+fn behind_hook<'py>(value: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    let function = value.cast_exact::<PyFunction>().ok()?;
+    let globals = function.getattr("__globals__").ok()?;
+    let home = globals.get_item("__name__").ok()?;
+    if !home.eq("hotswap.integrations._registrations").ok()? {
+        return None;
+    }
+    value.peek("__wrapped__").ok()
 }
 
 fn is_slot(value: &Bound<'_, PyAny>) -> PyResult<bool> {

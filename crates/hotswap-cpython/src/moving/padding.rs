@@ -19,17 +19,22 @@ use crate::functions::code_of;
 #[cfg(Py_3_12)]
 use crate::layout::place;
 #[cfg(not(Py_3_12))]
-use crate::layout::{WORD, enlarge_generator_types, generator_types, size_of_type};
+use crate::layout::{
+    GENERATOR, GENERATOR_ROOM, WORD, enlarge_generator_types, generator_types, size_of_type,
+};
 use crate::once::intern;
 use crate::support::{Tested, tested};
 
 /// In words.
 const PADDING: u8 = 16;
+#[cfg(not(Py_3_12))]
+const _: () = assert!(GENERATOR_ROOM == PADDING as usize * WORD);
 
 /// `CO_GENERATOR`, `CO_COROUTINE` and `CO_ASYNC_GENERATOR`.
 const SUSPENDS: u32 = 0x20 | 0x80 | 0x200;
 
 /// The words of a frame before its variables.
+#[cfg(Py_3_12)]
 const FRAME_FIELDS: usize = if cfg!(Py_3_14) { 10 } else { 9 };
 
 /// How much stack the instructions of the codes need whose generators all have more.
@@ -126,18 +131,16 @@ fn enlarge_frames(code: &Bound<'_, PyCode>) {
 /// Lets all generators that are made from now on be larger, or says why not.
 #[cfg(not(Py_3_12))]
 fn enlarge_generators(_py: Python<'_>) -> std::result::Result<(), String> {
-    // Ten words before the frame (`Include/cpython/genobject.h`).
-    let stated = (10 + FRAME_FIELDS) * WORD;
     let right = generator_types().into_iter().all(|kind| {
         // SAFETY: types of the interpreter, whose lock is held.
         let (size, item) = unsafe { (size_of_type(kind), (*kind).tp_itemsize) };
-        size == stated && usize::try_from(item) == Ok(WORD)
+        size == GENERATOR && usize::try_from(item) == Ok(WORD)
     });
     if !right {
         return Err("generators do not have the size that they should".to_string());
     }
     // SAFETY: the size is read where a generator is made; nothing uses the words at its end.
-    unsafe { enlarge_generator_types(usize::from(PADDING) * WORD) };
+    unsafe { enlarge_generator_types() };
     Ok(())
 }
 
