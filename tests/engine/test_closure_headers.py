@@ -101,7 +101,7 @@ def test_a_live_closure_has_the_new_default_values(folder: Path, before: str, af
         ("def inner(x: int) -> int:", "def inner(x):"),
         ("def inner(x):", "def inner(x: int, *more: list[int]) -> int:"),
         ("def inner(x: list[int]):", "def inner(x: list[float]):"),
-        ("def inner(x: int | None):", "def inner(x: float | None):"),
+        ("def inner(x: dict[str, int]):", "def inner(x: dict[str, float]):"),
         ("def inner(x: int):", "def inner(y: int):"),
         ("async def inner(x: int = 1):", "async def inner(x: float = 2.0):"),
     ],
