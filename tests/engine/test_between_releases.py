@@ -230,3 +230,24 @@ def test_a_record_of_a_decorator_that_is_gone(files: Files) -> None:
     )
     assert report.status == "applied", report
     assert [type(each).__name__ for each in module.REGISTRY.values()] == ["Dispatcher", "Dispatcher"]
+
+
+def test_an_instance_in_the_keys_of_a_bounded_cache(files: Files) -> None:
+    """A result that is hashed by its content is not told from a key: then the cache is emptied."""
+    text = """\
+        import functools
+        class Point:
+            __slots__ = ("x",)
+            def __init__(self, x): self.x = x
+        @functools.lru_cache(maxsize=8)
+        def look(*points): return points[:1]
+        POINT = Point(1)
+        """
+    module = files.load(a=text)
+    for count in (1, 2, 3):
+        assert module.look(*[module.POINT] * count) == (module.POINT,)
+    report = files.edit(a=text.replace('("x",)', '("x", "y")'))
+    assert report.status == "applied", report
+    module.POINT.y = 2
+    assert module.look(module.POINT) == (module.POINT,) and module.look.cache_info().hits == 0
+    assert type(module.POINT) is module.Point
