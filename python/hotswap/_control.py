@@ -27,6 +27,7 @@ import _socket
 import os
 import stat
 import sys
+import time
 from _collections import deque  # type: ignore[import-not-found]
 
 from hotswap import _loop
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     class Connection(Protocol):
         """A connected stream socket: of `socket`, or of `_socket`."""
 
-        def recv(self, size: int, /) -> bytes: ...
+        def recv(self, size: int, flags: int = ..., /) -> bytes: ...
         def send(self, text: bytes, flags: int = ..., /) -> int: ...
         def sendall(self, text: bytes, flags: int = ..., /) -> None: ...
         def shutdown(self, how: int, /) -> None: ...
@@ -61,7 +62,7 @@ LONGEST_DIRECTORY = 80
 STOP_SECONDS = 1.0
 """How long `stop` waits for the thread that accepts."""
 LAST_WORDS_SECONDS = 0.2
-"""How long `stop` waits for a follower to read what was not sent yet."""
+"""How long `stop` waits for a follower to read what was not sent yet, and for what was asked to be done."""
 COMMAND = "hotswap pause"
 """Who holds the updates, beside the sessions of the program."""
 _NO_SIGNAL = getattr(_socket, "MSG_NOSIGNAL", 0)
@@ -91,12 +92,14 @@ def serve(connection: Connection, further: Mapping[str, Command] | None = None) 
     peer = peer_of(connection) or (0, -1)
     try:
         for line in _lines(connection):
+            follower.busy = True
             request, answer = _answer(line, all_commands, peer)
             if answer["ok"] and request.get("follow"):
                 # From here on, so that nothing is missed between the answer and the first report.
                 answer = follower.begin() or answer
             follower.send(answer)
             follower.go_on()
+            follower.busy = False
     except OSError:  # the peer has gone, or `stop` has closed the connection
         pass
     finally:
@@ -173,6 +176,8 @@ class _Follower:
     def __init__(self, connection: Connection) -> None:
         from hotswap._hotswap import Event
 
+        self.busy = False
+        """A request was read and is not answered yet."""
         self._connection = connection
         self._unsent: deque[dict[str, Any] | tuple[float, Report]] = deque(maxlen=MOST_UNSENT)
         self._more = Event()
@@ -410,12 +415,25 @@ class Server:
             if listener is not None:
                 _wake(listener, path)
             _remove(path, self._inode)
+            self._let_finish()
             for connection in tuple(self._served):
                 _shut(connection)
         # Also where `start` has just begun it: from 3.13 on a thread that is not waited for keeps its stack
         # until the collector comes by.
         if self._thread is not None and not _loop.in_thread(self._thread):
             self._thread.join(STOP_SECONDS)
+
+    def _let_finish(self) -> None:
+        """Wait for the answers to what was asked by now: it may be the last word of a worker."""
+        from hotswap._hotswap import Event
+
+        pause = Event()
+        end = time.monotonic() + LAST_WORDS_SECONDS
+        while self._served and time.monotonic() < end:
+            # First of all, so that a thread that has just received a request takes note of it.
+            pause.wait(0.002)
+            if not any(map(_is_busy, tuple(self._served))):
+                break
 
     def forget(self) -> None:
         """In a forked child: let go of what is the parent's, which goes on with it."""
@@ -665,6 +683,17 @@ def _wake(listener: Any, path: str) -> None:
     except OSError:
         # Not every system ends a wait so; a connection does, if the name is still there.
         answers(path)
+
+
+def _is_busy(connection: Connection) -> bool:
+    """Whether something that was asked over this connection is not answered yet."""
+    follower = _connections.get(connection)
+    if follower is None or follower.busy:  # None: its thread is about to begin
+        return True
+    try:
+        return bool(_NO_WAIT and connection.recv(1, _socket.MSG_PEEK | _NO_WAIT))
+    except OSError:  # nothing there
+        return False
 
 
 def _shut(connection: Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import os
 import time
@@ -36,6 +37,8 @@ class WorkersLog:
         self._log = log
         self._first = os.getpid() if first is None else first
         self._edits: list[list[Outcome]] = []
+        self._lock = _thread.allocate_lock()
+        """Held while an outcome is sorted in, or an edit taken out: several threads do."""
         self._workers: set[int] = set()
         self._latest = 0.0
         self._waiting = False
@@ -83,12 +86,13 @@ class WorkersLog:
         return {}
 
     def _note(self, outcome: Outcome) -> None:
-        for edit in self._edits:
-            if _family.belongs(outcome, edit):
-                edit.append(outcome)
-                break
-        else:
-            self._edits.append([outcome])
+        with self._lock:
+            for edit in self._edits:
+                if _family.belongs(outcome, edit):
+                    edit.append(outcome)
+                    break
+            else:
+                self._edits.append([outcome])
         self._latest = time.monotonic()
         if self._waiting:
             return
@@ -123,11 +127,9 @@ class WorkersLog:
     def _write_all(self) -> None:
         if os.getpid() != self._first:  # a fork, which has inherited what is the first one's to write
             return
-        while self._edits:
-            try:
-                edit = self._edits.pop(0)
-            except IndexError:  # another thread was faster
-                break
+        with self._lock:
+            edits, self._edits = self._edits, []
+        for edit in edits:
             self._log.write_edit(edit)
 
 

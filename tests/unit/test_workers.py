@@ -6,6 +6,7 @@ import io
 import json
 import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,28 @@ def test_worker_tells_the_first_process_or_writes_itself(engines: list[FakeEngin
     worker.write_report(report())
     assert [request["pid"] for request in heard] == [os.getpid()]
     assert stream.getvalue().count("\n") == 1
+
+
+def test_last_word_of_a_worker_is_heard_and_answered_before_the_end(
+    engines: list[FakeEngine], tmp_path: Path
+) -> None:
+    session = hotswap.watch(tmp_path)
+    wait_for(lambda: _loop.current and _loop.current._server and _loop.current._server.path)
+    heard: list[dict[str, object]] = []
+
+    def hear_slowly(request: dict[str, object]) -> dict[str, object]:
+        time.sleep(0.1)
+        heard.append(request)
+        return {}
+
+    _control.commands["outcome"] = hear_slowly
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(_loop.current._server.path)  # type: ignore[union-attr, arg-type]
+        connection.sendall(json.dumps({"command": "outcome", **outcome(1)}).encode() + b"\n")
+        wait_for(lambda: _control._connections)
+        session.stop()
+        assert [request["pid"] for request in heard] == [1]
+        assert connection.recv(100).startswith(b'{"ok": true')
 
 
 def test_program_of_a_command_line() -> None:
