@@ -86,6 +86,7 @@ pub use first_values::Readers;
 pub use import_words::import_words;
 pub use imports::resolve_import;
 pub use modules::Modules;
+pub use order::importers;
 pub use reconcile::reconcile_module;
 pub use report::{ChangeEntry, Failure, Outcome, Pending};
 pub use running::{settle_bodies, still_pending};

@@ -83,11 +83,35 @@ fn read_other_data(world: &World, edits: &FxHashMap<usize, Edited>) -> Vec<usize
 
 /// The included modules, each with the included ones that it imports.
 fn imports(world: &World, edits: &FxHashMap<usize, Edited>) -> FxHashMap<usize, Vec<usize>> {
-    let mut sources: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
+    let starts = edits.keys().copied().chain(read_other_data(world, edits));
+    let mut sources = importers(world, starts);
+    let included: Vec<usize> = sources.keys().copied().collect();
+    for index in included {
+        let targets = match edits.get(&index) {
+            Some(edited) => targets(world, index, Some(edited.outline.clone())),
+            None => sources.remove(&index).unwrap_or_default(),
+        };
+        sources.insert(index, targets);
+    }
+    let included: FxHashSet<usize> = sources.keys().copied().collect();
+    for targets in sources.values_mut() {
+        targets.retain(|target| included.contains(target));
+    }
+    sources
+}
+
+/// These modules, and those that import from them, directly or not, each with what it
+/// imports; of the first ones that is not asked.
+pub fn importers(
+    world: &World,
+    starts: impl IntoIterator<Item = usize>,
+) -> FxHashMap<usize, Vec<usize>> {
     let mut named: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
-    let mut frontier: Vec<usize> = edits.keys().copied().collect();
-    frontier.extend(read_other_data(world, edits));
-    sources.extend(frontier.iter().map(|module| (*module, Vec::new())));
+    let mut frontier: Vec<usize> = starts.into_iter().collect();
+    let mut sources: FxHashMap<usize, Vec<usize>> = frontier
+        .iter()
+        .map(|module| (*module, Vec::new()))
+        .collect();
     while !frontier.is_empty() {
         // Only what mentions the last part of a name can import it, or what names a package
         // by dots alone; the rest is not parsed.
@@ -114,24 +138,11 @@ fn imports(world: &World, edits: &FxHashMap<usize, Edited>) -> FxHashMap<usize, 
                 .entry(index)
                 .or_insert_with(|| targets(world, index, module.outline()));
             if targets.iter().any(|target| frontier.contains(target)) {
-                sources.insert(index, Vec::new());
+                sources.insert(index, targets.clone());
                 next.push(index);
             }
         }
         frontier = next;
-    }
-    let included: Vec<usize> = sources.keys().copied().collect();
-    for index in included {
-        let targets = match (edits.get(&index), named.get(&index)) {
-            (Some(edited), _) => targets(world, index, Some(edited.outline.clone())),
-            (None, Some(known)) => known.clone(),
-            (None, None) => Vec::new(),
-        };
-        let among = targets
-            .into_iter()
-            .filter(|target| sources.contains_key(target))
-            .collect();
-        sources.insert(index, among);
     }
     sources
 }

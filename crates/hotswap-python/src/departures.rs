@@ -12,6 +12,7 @@ use pyo3::types::PyDict;
 use rustc_hash::FxHashSet;
 
 use crate::disk::{self, FileState, Seen};
+use crate::groups::imports_of;
 use crate::report::ReportData;
 use crate::session::{Rejected, Session};
 
@@ -209,7 +210,7 @@ impl Session {
             .and_then(|text| disk::outline(&text));
         for module in self.world.modules.iter().filter(|it| it.file == file) {
             for outline in [module.outline(), newest.clone()].into_iter().flatten() {
-                names.extend(Session::imports_of(module, &outline));
+                names.extend(imports_of(module, &outline));
             }
         }
         names

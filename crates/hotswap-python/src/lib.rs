@@ -17,6 +17,7 @@ mod disk;
 mod doctor;
 mod engine;
 mod error;
+mod groups;
 mod history;
 mod modules;
 mod moves;

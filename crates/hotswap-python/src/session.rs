@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hotswap_apply::{
-    Applicable, Comparison, Edit, Failure, Group, Options, Outcome, World, applicable,
-    resolve_import, update,
+    Applicable, Comparison, Edit, Failure, Group, Options, Outcome, World, applicable, update,
 };
 use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{DecodeProblem, Outline};
@@ -19,8 +18,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::clock::Clock;
 use crate::coverage::Coverage;
-use crate::departures::{Departure, Waiting};
+use crate::departures::Waiting;
 use crate::disk::{self, Disk, Seen};
+use crate::groups::groups;
 use crate::history::{FileChange, History};
 use crate::modules::{Glance, Text};
 use crate::reading::Read;
@@ -104,11 +104,11 @@ pub(crate) struct Rejected {
 }
 
 /// A changed file on its way to an edit.
-struct FileEdit {
-    path: PathBuf,
-    modules: Vec<usize>,
+pub(crate) struct FileEdit {
+    pub(crate) path: PathBuf,
+    pub(crate) modules: Vec<usize>,
     text: Option<Text>,
-    outline: Option<Arc<Outline>>,
+    pub(crate) outline: Option<Arc<Outline>>,
     comparison: Option<Arc<Comparison>>,
     problem: Option<Failure>,
     held: bool,
@@ -255,7 +255,7 @@ impl Session {
         if report.new_files {
             py.import("importlib")?.call_method0("invalidate_caches")?;
         }
-        for group in self.groups(edits, &report.departures) {
+        for group in groups(&self.world, edits, &report.departures) {
             self.clock.give_way(py);
             self.apply_group(py, group, &mut report)?;
         }
@@ -689,84 +689,6 @@ impl Session {
             }
         }
         Ok(best.map(|(_, name)| name))
-    }
-
-    /// Joins edited files where one imports the other.
-    fn groups(&self, edits: Vec<FileEdit>, departures: &[Departure]) -> Vec<Vec<FileEdit>> {
-        let mut leader: Vec<usize> = (0..edits.len()).collect();
-        fn find(leader: &mut [usize], at: usize) -> usize {
-            let mut at = at;
-            while leader[at] != at {
-                leader[at] = leader[leader[at]];
-                at = leader[at];
-            }
-            at
-        }
-        let mut named: FxHashMap<&String, Vec<usize>> = FxHashMap::default();
-        for (index, edit) in edits.iter().enumerate() {
-            for module in &edit.modules {
-                let name = &self.world.modules[*module].name;
-                named.entry(name).or_default().push(index);
-            }
-        }
-        let mut departing: Vec<Option<usize>> = vec![None; departures.len()];
-        for (index, edit) in edits.iter().enumerate() {
-            let mut names: FxHashSet<String> = FxHashSet::default();
-            for module in &edit.modules {
-                let known = &self.world.modules[*module];
-                for outline in [known.outline(), edit.outline.clone()]
-                    .into_iter()
-                    .flatten()
-                {
-                    names.extend(Session::imports_of(known, &outline));
-                }
-            }
-            // All that know a module which goes stand and fall with it.
-            for (departure, first) in departures.iter().zip(&mut departing) {
-                if departure.concerns(&edit.path, &names) {
-                    let first = *first.get_or_insert(index);
-                    let (a, b) = (find(&mut leader, index), find(&mut leader, first));
-                    leader[a] = b;
-                }
-            }
-            let others = names.iter().filter_map(|name| named.get(name)).flatten();
-            let mut others: Vec<usize> = others.copied().filter(|other| *other != index).collect();
-            others.sort_unstable();
-            for other in others {
-                let (a, b) = (find(&mut leader, index), find(&mut leader, other));
-                leader[a] = b;
-            }
-        }
-        let mut groups: BTreeMap<usize, Vec<FileEdit>> = BTreeMap::new();
-        for (index, edit) in edits.into_iter().enumerate() {
-            let at = find(&mut leader, index);
-            groups.entry(at).or_default().push(edit);
-        }
-        groups.into_values().collect()
-    }
-
-    /// The modules that a source of this module names in its imports.
-    pub(crate) fn imports_of(
-        module: &hotswap_apply::Module,
-        outline: &Outline,
-    ) -> FxHashSet<String> {
-        let mut names = FxHashSet::default();
-        let package = if module.file.ends_with("__init__.py") {
-            module.name.clone()
-        } else {
-            let parent = module.name.rsplit_once('.');
-            parent.map(|(head, _)| head.to_string()).unwrap_or_default()
-        };
-        for (_, import) in outline.imports() {
-            let Some(name) = resolve_import(&package, import) else {
-                continue;
-            };
-            if let Some(inner) = &import.name {
-                names.insert(format!("{name}.{inner}"));
-            }
-            names.insert(name);
-        }
-        names
     }
 
     /// A group with a file that cannot be read or parsed is refused at once.
