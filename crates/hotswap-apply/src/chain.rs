@@ -75,9 +75,12 @@ impl<'py> Stage<'_, 'py> {
             first.is_some_and(|first| outline.statements[first].binds.contains(name))
         });
         let harmless = |outline: &Outline, links: &[usize]| {
-            links
-                .iter()
-                .all(|link| !self.link_impurity(module, &outline.statements[*link], &names))
+            links.iter().all(|link| {
+                let link = &outline.statements[*link];
+                self.imported_names(module, link, &names, false)
+                    .is_ok_and(|given| given.is_some())
+                    || !self.link_impurity(module, link, &names)
+            })
         };
         let waits = after.iter().any(|link| {
             let facts = &outline.statements[*link].facts;
@@ -429,7 +432,10 @@ impl<'py> Stage<'_, 'py> {
                 index: *link,
                 new,
             };
-            if !self.run_link(module, place, &copy, names)? {
+            let statement = &outline.statements[*link];
+            if let Some(given) = self.imported_names(module, statement, names, new)? {
+                copy.update(given.as_mapping())?;
+            } else if !self.run_link(module, place, &copy, names)? {
                 return Ok(None);
             }
         }

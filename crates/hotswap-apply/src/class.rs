@@ -32,7 +32,7 @@ mod worked_over;
 
 pub(crate) use along::AllAlong;
 pub(crate) use cached::cached_function;
-pub(crate) use collected::Collected;
+pub(crate) use collected::{Collected, Hooked};
 pub(crate) use remade::Remade;
 pub(crate) use scope::hide;
 
@@ -108,7 +108,19 @@ impl<'py> Stage<'_, 'py> {
                 return Ok(true);
             }
         }
-        Ok(false)
+        let Ok(home) = module_name.extract::<String>() else {
+            return Ok(false);
+        };
+        // What it is said to be of does not define it: it only imports it, or is not there.
+        let Some(outline) = self.world.by_name(&home).and_then(|at| self.outline(at)) else {
+            let modules = self.py.import("sys")?.getattr("modules")?;
+            return Ok(!modules.contains(home)?);
+        };
+        let mut binders = outline.statements.iter().filter(|statement| {
+            let mut names = statement.binds.iter().chain(&statement.imported);
+            names.any(|bound| bound == name)
+        });
+        Ok(binders.all(|statement| matches!(statement.kind, Kind::Import(_))))
     }
 
     #[allow(clippy::too_many_arguments)]

@@ -529,11 +529,35 @@ impl<'py> Stage<'_, 'py> {
                 index: *index,
                 new: false,
             };
-            if *index >= outline.statements.len() || !self.run_link(module, place, &copy, names)? {
+            let Some(statement) = outline.statements.get(*index) else {
+                return Ok(false);
+            };
+            if let Some(given) = self.imported_names(module, statement, names, false)? {
+                copy.update(given.as_mapping())?;
+            } else if !self.run_link(module, place, &copy, names)? {
                 return Ok(false);
             }
         }
         self.same_names(&live, &copy, names)
+    }
+
+    /// What an import statement gives some names, before this update or after it. None: it
+    /// is none, or that is not known.
+    pub(crate) fn imported_names(
+        &self,
+        module: usize,
+        statement: &hotswap_plan::Statement,
+        names: &[String],
+        new: bool,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let given = PyDict::new(self.py);
+        for name in statement.binds.iter().filter(|name| names.contains(name)) {
+            match self.imported_value(module, statement, name, new)? {
+                Some(value) => given.set_item(name, value)?,
+                None => return Ok(None),
+            }
+        }
+        Ok((!given.is_empty()).then_some(given))
     }
 
     fn same_names(

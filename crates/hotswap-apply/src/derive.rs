@@ -410,6 +410,12 @@ impl<'py> Stage<'_, 'py> {
         chain.dedup();
         let harmful = |link: &usize| {
             let link = &baseline.statements[*link];
+            if self
+                .imported_names(module, link, &names, false)
+                .is_ok_and(|given| given.is_some())
+            {
+                return false;
+            }
             let facts = crate::timeline::link_facts(link, &names);
             self.impurity_on_trial(module, &facts, (&text, link.span))
                 .is_some()

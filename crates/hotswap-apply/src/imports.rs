@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use hotswap_plan::Import;
+use hotswap_cpython::attributes::Peek as _;
+use hotswap_plan::{Import, Kind, Statement};
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
@@ -399,6 +400,46 @@ impl<'py> Stage<'_, 'py> {
         found
     }
 
+    /// What an import statement gives a name: before this update, or after it. None: it does
+    /// not bind it, or what it takes from is not loaded.
+    pub(crate) fn imported_value(
+        &self,
+        module: usize,
+        statement: &Statement,
+        bound: &str,
+        new: bool,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Kind::Import(imports) = &statement.kind else {
+            return Ok(None);
+        };
+        let Some(import) = imports.iter().rev().find(|import| import.bound == bound) else {
+            return Ok(None);
+        };
+        let modules = self.py.import("sys")?.getattr("modules")?;
+        let modules = modules.cast_into::<PyDict>()?;
+        let Some(name) = &import.name else {
+            let known = match import.aliased {
+                true => resolve_import(&self.package(module), import),
+                false => Some(bound.to_string()),
+            };
+            return known.map_or(Ok(None), |known| modules.get_item(known));
+        };
+        if let Some(source) = self.imported_module(module, import) {
+            return match self.rebound_value(source, name) {
+                Some((_, value)) if new => Ok(value),
+                Some((value, _)) => Ok(value),
+                None => self.live_dict(source).get_item(name),
+            };
+        }
+        let Some(home) = resolve_import(&self.package(module), import) else {
+            return Ok(None);
+        };
+        match modules.get_item(home)? {
+            Some(source) => Ok(source.peek(name).ok()),
+            None => Ok(None),
+        }
+    }
+
     fn ran_import(&self, module: usize, statement: usize, import: &Import) -> bool {
         self.edits.get(&module).is_some_and(|edited| {
             edited
@@ -425,6 +466,11 @@ impl<'py> Stage<'_, 'py> {
         new: Option<Bound<'py, PyAny>>,
     ) -> PyResult<()> {
         if outline.last_binder(bound) != Some(statement) {
+            // What stands up to the next binding, and that one itself, may read it.
+            if let Some(new) = new {
+                let key = (module, statement, bound.to_string());
+                self.early.insert(key, new);
+            }
             return Ok(());
         }
         let now = live.get_item(bound)?;

@@ -224,6 +224,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub after: Vec<After<'py>>,
     /// Classes whose hooks are asked again after the commit.
     pub collected: Vec<crate::class::Collected<'py>>,
+    /// Classes that may get a hook by other bases of a base.
+    pub hooked: Vec<crate::class::Hooked<'py>>,
     /// Classes whose members such hooks look at.
     pub looked_at: Vec<Bound<'py, PyType>>,
     /// Classes that were looked at for that, by address.

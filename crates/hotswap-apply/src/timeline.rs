@@ -93,7 +93,7 @@ impl<'py> Stage<'_, 'py> {
                 let early = |link: &usize| {
                     *link < index && self.early.contains_key(&(module, *link, name.clone()))
                 };
-                let rebound = links(outline, name).into_iter().any(|link| link > index);
+                let rebound = links(outline, name).into_iter().any(|link| link >= index);
                 (rebound && links(outline, name).iter().any(early)).then(|| name.clone())
             });
         };
@@ -153,6 +153,10 @@ impl<'py> Stage<'_, 'py> {
         }
         for link in rest {
             let statement = &place.outline.statements[*link];
+            if let Some(given) = self.imported_value(module, statement, name, place.new)? {
+                copy.set_item(name, given)?;
+                continue;
+            }
             let chained = [name.to_string()];
             let at = Place {
                 index: *link,
@@ -361,11 +365,11 @@ fn is_shared(value: &Bound<'_, PyAny>, namespace: &Bound<'_, PyDict>) -> bool {
     hotswap_cpython::heap::reference_count(value) != Some(own)
 }
 
-/// Whether a name is bound before a place of the source, and again after it.
+/// Whether a name is bound before a place of the source, and again there or after it.
 fn is_rebound_after(place: Place<'_>, name: &str) -> bool {
     let links = links(place.outline, name);
     let before = links.partition_point(|link| *link < place.index);
-    before > 0 && links[before..].iter().any(|link| *link != place.index)
+    before > 0 && before < links.len()
 }
 
 /// All names that are.

@@ -339,6 +339,12 @@ impl<'py> Transaction<'py> {
         planned
     }
 
+    /// Whether a live class is going to have other bases.
+    pub(crate) fn changes_bases(&self) -> bool {
+        let mut writes = self.writes.iter();
+        writes.any(|write| matches!(write, Write::Bases { .. }))
+    }
+
     /// All attributes of classes that are going to be written.
     #[allow(clippy::type_complexity)]
     pub(crate) fn planned_members(

@@ -160,7 +160,7 @@ pub fn update(
         let late = stages.iter().any(|(_, stage)| {
             !stage.late.is_empty()
                 || !stage.after.is_empty()
-                || !stage.collected.is_empty()
+                || !(stage.collected.is_empty() && stage.hooked.is_empty())
                 || stage.will_take_over()
         });
         // Until the end of this block, where also what failed has been undone.
@@ -476,6 +476,7 @@ fn begin<'w, 'py>(
         rebound: Vec::new(),
         after: Vec::new(),
         collected: Vec::new(),
+        hooked: Vec::new(),
         looked_at: Vec::new(),
         asked_hooks: FxHashSet::default(),
         changed_members: Vec::new(),

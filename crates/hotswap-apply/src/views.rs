@@ -2,7 +2,7 @@
 //! they will be, functions with their new code, names as they are at its place.
 
 use hotswap_cpython::attributes::Peek as _;
-use hotswap_plan::{Call, Facts};
+use hotswap_plan::{Call, Facts, Kind};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyModule, PyTuple, PyType};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -16,6 +16,8 @@ use crate::transaction::Write;
 pub(crate) struct View<'py> {
     namespace: Bound<'py, PyDict>,
     shown: Vec<Shown<'py>>,
+    /// Names that the statement binds in any case, such as the `x` of `x = x`.
+    bound: Vec<String>,
     /// Containers made for an earlier place of the source, and the live ones.
     pub(crate) copies: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
     /// Names that hold something else at that place, which cannot be had again.
@@ -33,6 +35,7 @@ impl<'py> View<'py> {
         View {
             namespace: namespace.clone(),
             shown: Vec::new(),
+            bound: Vec::new(),
             copies: Vec::new(),
             unknown: Vec::new(),
         }
@@ -58,7 +61,7 @@ impl<'py> View<'py> {
         }) = self.shown.pop()
         {
             let now = self.namespace.get_item(&name)?;
-            if now.is_some_and(|now| now.is(&value)) {
+            if now.is_some_and(|now| now.is(&value)) && !self.bound.contains(&name) {
                 match before {
                     Some(before) => self.namespace.set_item(name, before)?,
                     None => self.namespace.del_item(name)?,
@@ -97,6 +100,12 @@ impl<'py> Stage<'_, 'py> {
         let mut view = View::new(namespace);
         if self.committed {
             return Ok(view);
+        }
+        let statement = place.outline.statements.get(place.index);
+        if let Some(statement) =
+            statement.filter(|one| matches!(one.kind, Kind::Assign { value: Some(_), .. }))
+        {
+            view.bound = statement.binds.clone();
         }
         let (early, mut unknown) = self.early_values(module, place, facts, namespace, skip)?;
         for (name, early) in early {

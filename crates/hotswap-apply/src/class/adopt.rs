@@ -146,25 +146,19 @@ impl<'py> Stage<'_, 'py> {
         let Some(before) = old.function() else {
             return Ok(false);
         };
-        let own = self.live_dict(module).get_item("__name__")?;
-        for function in [live, made] {
+        for (function, name) in [(live, before.name.as_str()), (made, name)] {
             // What a decorator returned to everybody, such as the dummy of
             // `typing.overload`, has another name.
             if !function.is_exact_instance_of::<PyFunction>()
-                || !function.peek("__qualname__")?.eq(match function.is(made) {
-                    true => name,
-                    false => &before.name,
-                })?
-                || !own.as_ref().is_some_and(|own| {
-                    function
-                        .peek("__module__")
-                        .is_ok_and(|name| name.eq(own).unwrap_or(false))
-                })
+                || !function.peek("__qualname__")?.eq(name)?
             {
                 return Ok(false);
             }
         }
-        if self.is_held_weakly(made)? {
+        if !self.is_said_to_be_of(module, made)?
+            || !self.is_of_same_module(module, live, made)?
+            || self.is_held_weakly(made)?
+        {
             return Ok(false);
         }
         self.adopt_function(live, made, None)?;
@@ -326,8 +320,10 @@ impl<'py> Stage<'_, 'py> {
             return Ok(true);
         }
         // One of them is what a decorator made of the definition, and passes for it.
-        let same = |name: &str| -> PyResult<bool> { was.getattr(name)?.eq(value.getattr(name)?) };
-        if !same("__qualname__")? || !same("__module__")? || self.is_held_weakly(value)? {
+        if !was.peek("__qualname__")?.eq(value.peek("__qualname__")?)?
+            || !self.is_of_same_module(module, was, value)?
+            || self.is_held_weakly(value)?
+        {
             return Ok(false);
         }
         self.adopt_function(was, value, Some(class.clone()))?;
@@ -336,6 +332,30 @@ impl<'py> Stage<'_, 'py> {
             new: was.clone(),
         });
         Ok(true)
+    }
+
+    /// Whether an object names this module as its home.
+    pub(super) fn is_said_to_be_of(
+        &self,
+        module: usize,
+        object: &Bound<'py, PyAny>,
+    ) -> PyResult<bool> {
+        match self.live_dict(module).get_item("__name__")? {
+            Some(own) => object.peek("__module__")?.eq(own),
+            None => Ok(false),
+        }
+    }
+
+    /// Whether a function and its successor are said to be of one module. A package may have
+    /// given what it exports its own name meanwhile, which the live one keeps.
+    fn is_of_same_module(
+        &self,
+        module: usize,
+        live: &Bound<'py, PyAny>,
+        made: &Bound<'py, PyAny>,
+    ) -> PyResult<bool> {
+        Ok(live.peek("__module__")?.eq(made.peek("__module__")?)?
+            || self.is_said_to_be_of(module, made)? && self.is_source_function(module, live)?)
     }
 
     /// How many references there are to an object, those of this very call included.

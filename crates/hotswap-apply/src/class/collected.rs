@@ -35,6 +35,14 @@ pub(crate) struct Collected<'py> {
     hidden: Vec<Bound<'py, PyAny>>,
 }
 
+/// A class below one that gets other bases, with the hook that it was made with.
+pub(crate) struct Hooked<'py> {
+    module: usize,
+    class: Bound<'py, PyType>,
+    keywords: Bound<'py, PyDict>,
+    hook: Option<Bound<'py, PyAny>>,
+}
+
 impl<'py> Stage<'_, 'py> {
     /// Finds the hooks whose results may become outdated by what is planned.
     pub(crate) fn note_collected(&mut self) -> PyResult<()> {
@@ -45,6 +53,9 @@ impl<'py> Stage<'_, 'py> {
         let mut classes = Vec::new();
         for class in &touched {
             self.with_subclasses(class, &mut classes)?;
+        }
+        if self.transaction.changes_bases() {
+            self.note_hooked(&classes)?;
         }
         let mut found = Vec::new();
         for class in classes {
@@ -94,8 +105,56 @@ impl<'py> Stage<'_, 'py> {
         Ok(())
     }
 
+    /// Notes with which hook the classes were made that this update does not make anew.
+    fn note_hooked(&mut self, classes: &[Bound<'py, PyType>]) -> PyResult<()> {
+        for class in classes {
+            if !self.rebuilt.iter().any(|(_, live)| live.is(class))
+                && !self.hooks_changed(class)?
+                && !self.hooked.iter().any(|known| known.class.is(class))
+                && let Some((module, definition)) = self.statement_of(class)?
+                && let Some(keywords) = self.keywords_of(module, &definition)?
+            {
+                self.hooked.push(Hooked {
+                    module,
+                    class: class.clone(),
+                    keywords,
+                    hook: hook_of(class)?,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Classes whose hook is another one since a base above them has other bases: it runs
+    /// for the first time.
+    fn take_hooked(&mut self) -> PyResult<()> {
+        for known in std::mem::take(&mut self.hooked) {
+            let Some(hook) = hook_of(&known.class)? else {
+                continue;
+            };
+            let ran = known.hook.is_some_and(|before| before.is(&hook));
+            let is_known = self
+                .collected
+                .iter()
+                .any(|other| other.class.is(&known.class));
+            if !ran && !is_known {
+                let before = cpython::type_dict(&known.class).copy()?;
+                self.collected.push(Collected {
+                    module: known.module,
+                    class: known.class,
+                    keywords: known.keywords,
+                    again: before.clone(),
+                    before,
+                    hidden: Vec::new(),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Runs those hooks again, on the classes as they are now.
     pub(crate) fn collect_again(&mut self) -> PyResult<()> {
+        self.take_hooked()?;
         for class in std::mem::take(&mut self.looked_at) {
             self.order_members(&class)?;
         }
@@ -364,6 +423,21 @@ impl<'py> Stage<'_, 'py> {
         }
         Ok(Some(keywords))
     }
+}
+
+/// The hook that is told of a new class with the bases of this one; that of `object` is none.
+fn hook_of<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let object = class.py().get_type::<PyAny>();
+    for base in class.mro().iter().skip(1) {
+        if base.is(&object) {
+            continue;
+        }
+        let own = cpython::type_dict(&base.cast_into::<PyType>()?).get_item(HOOK)?;
+        if own.is_some() {
+            return Ok(own);
+        }
+    }
+    Ok(None)
 }
 
 /// What follows from the members by itself.

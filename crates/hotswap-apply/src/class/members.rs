@@ -2,7 +2,7 @@
 
 use crate::native as cpython;
 use hotswap_cpython::attributes::Peek as _;
-use hotswap_plan::{Change, Kind};
+use hotswap_plan::{Change, ClassDef, Expression, Kind};
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyType};
 use rustc_hash::FxHashSet;
@@ -42,6 +42,14 @@ impl<'py> Stage<'_, 'py> {
                     self.transaction
                         .set_class_attribute(survivor, &name, Some(lives));
                 }
+                continue;
+            }
+            if name == "__module__"
+                && let Some(was) = &was
+                && self.was_given_a_home(remade)?
+            {
+                self.transaction
+                    .set_class_attribute(survivor, &name, Some(was.clone()));
                 continue;
             }
             let value = match &was {
@@ -105,6 +113,23 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the program, and no decorator that went, gave a class another `__module__`:
+    /// a package that exports it, say.
+    fn was_given_a_home(&self, remade: &Remade<'_, 'py>) -> PyResult<bool> {
+        let written = |definition: &ClassDef| {
+            let mut binds = definition.body.iter().flat_map(|member| &member.binds);
+            binds.any(|name| name == "__module__")
+        };
+        let stays = |decorator: &Expression| {
+            let mut others = remade.after.decorators.iter();
+            others.any(|other| other.head == decorator.head)
+        };
+        Ok(self.is_said_to_be_of(remade.module, remade.made.as_any())?
+            && !written(remade.before)
+            && !written(remade.after)
+            && remade.before.decorators.iter().all(stays))
     }
 
     /// Of an old and a new member of one name, the object that is the member from now on.
