@@ -36,19 +36,29 @@ SHOW = (
 )
 
 
-@pytest.mark.parametrize("base", ["(Tagging)", "(Generic[T])", "(Tagging, Generic[T])"])
-def test_hook_of_a_new_base(
-    base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+CHANGES = {
+    "comes": ("", "(Tagging)"),
+    "of typing": ("", "(Generic[T])"),
+    "two": ("", "(Tagging, Generic[T])"),
+    "goes": ("(Tagging)", ""),
+    "goes from typing": ("(Tagging, Generic[T])", "(Tagging)"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_hook_of_another_base(
+    change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     number = next(_numbers)
     bases, below = f"hooks_{number}", f"hooked_{number}"
-    (tmp_path / f"{bases}.py").write_text(BASES.format(""))
+    before, after = CHANGES[change]
+    (tmp_path / f"{bases}.py").write_text(BASES.format(before))
     (tmp_path / f"{below}.py").write_text(BELOW.format(bases))
     monkeypatch.syspath_prepend(str(tmp_path))
     module, user = importlib.import_module(bases), importlib.import_module(below)
     instances = [user.Low()]
     with hotswap.watch(tmp_path):
-        (tmp_path / f"{bases}.py").write_text(BASES.format(base))
+        (tmp_path / f"{bases}.py").write_text(BASES.format(after))
         report = hotswap.sync()
     assert report.status == "applied" and isinstance(instances[0], module.Base)
     capsys.readouterr()

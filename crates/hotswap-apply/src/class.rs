@@ -135,6 +135,14 @@ impl<'py> Stage<'_, 'py> {
         step: usize,
     ) -> PyResult<()> {
         let (before, after) = path[path.len() - 1];
+        // What the unchanged parts of the statement read may have changed as well.
+        let change = &ClassChange {
+            header: change.header || self.bases_changed(module, class, after)?,
+            decorators: change.decorators
+                || self.generator_changed(module, class, after)?
+                || self.passer_changed(module, class, after, statement, outline)?,
+            ..change.clone()
+        };
         if self.rebuild_worked_over(module, class, before, after, statement, change, outline)? {
             return Ok(());
         }
@@ -145,7 +153,11 @@ impl<'py> Stage<'_, 'py> {
                 module, class, before, after, statement, &change, outline, step,
             );
         }
-        self.change_members(module, class, path, change, outline)
+        self.change_members(module, class, path, change, outline)?;
+        match self.decorator_changed(module, after) {
+            true => self.reapply_decorators(module, class, after, statement),
+            false => Ok(()),
+        }
     }
 
     /// Evaluates the changed statements of a class body in a copy of its namespace.
@@ -186,10 +198,16 @@ impl<'py> Stage<'_, 'py> {
                     ) else {
                         continue;
                     };
-                    let inner = match inner {
+                    let mut inner = match inner {
                         Change::Class(inner) => inner.clone(),
                         other => remade::unchanged(definition, other),
                     };
+                    let own = |name: &String| after.body.iter().any(|one| one.binds.contains(name));
+                    let outside = |each: &hotswap_plan::Expression| {
+                        each.facts.reads.iter().all(|read| !own(&read[0]))
+                    };
+                    inner.header |= definition.arguments.iter().all(outside)
+                        && self.bases_changed(module, &live, definition)?;
                     if self.is_rebuilt(&live, was, definition, &inner)? {
                         // Its statement runs as a part of the body around it.
                         skeleton = skeleton.statement(member);
@@ -652,8 +670,14 @@ impl<'py> Stage<'_, 'py> {
         qualname: &str,
     ) -> PyResult<()> {
         let live = cpython::type_dict(class);
-        for index in &change.removed {
-            let member = &before.body[*index];
+        // `x = 1` that becomes `x: int` is the same statement, and binds nothing any more.
+        let rerun = change
+            .steps
+            .iter()
+            .filter(|step| step.change == Change::Run && !step.renamed)
+            .filter_map(|step| step.old);
+        for index in change.removed.iter().copied().chain(rerun) {
+            let member = &before.body[index];
             for name in &member.binds {
                 let stored = crate::instances::mangle(&after.name, name);
                 if after.body.iter().any(|other| other.binds.contains(name))

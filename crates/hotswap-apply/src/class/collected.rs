@@ -35,12 +35,14 @@ pub(crate) struct Collected<'py> {
     hidden: Vec<Bound<'py, PyAny>>,
 }
 
-/// A class below one that gets other bases, with the hook that it was made with.
+/// A class below one that gets other bases, with the hooks that it was made with.
 pub(crate) struct Hooked<'py> {
     module: usize,
-    class: Bound<'py, PyType>,
+    pub(super) class: Bound<'py, PyType>,
     keywords: Bound<'py, PyDict>,
-    hook: Option<Bound<'py, PyAny>>,
+    pub(super) hooks: Vec<Bound<'py, PyAny>>,
+    /// The attributes that these gave it.
+    pub(super) given: Vec<Bound<'py, PyAny>>,
 }
 
 impl<'py> Stage<'_, 'py> {
@@ -107,6 +109,10 @@ impl<'py> Stage<'_, 'py> {
 
     /// Notes with which hook the classes were made that this update does not make anew.
     fn note_hooked(&mut self, classes: &[Bound<'py, PyType>]) -> PyResult<()> {
+        let _undisturbed = match !self.committed && cpython::other_threads(self.py) {
+            true => Some(Undisturbed::begin(self.py)?),
+            false => None,
+        };
         for class in classes {
             if !self.rebuilt.iter().any(|(_, live)| live.is(class))
                 && !self.hooks_changed(class)?
@@ -114,11 +120,17 @@ impl<'py> Stage<'_, 'py> {
                 && let Some((module, definition)) = self.statement_of(class)?
                 && let Some(keywords) = self.keywords_of(module, &definition)?
             {
+                let hooks = hooks_of(class)?;
+                let given = match hooks.is_empty() {
+                    false => given_by_hook(class, &keywords, &definition)?,
+                    true => Vec::new(),
+                };
                 self.hooked.push(Hooked {
                     module,
                     class: class.clone(),
                     keywords,
-                    hook: hook_of(class)?,
+                    hooks,
+                    given,
                 });
             }
         }
@@ -126,18 +138,16 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Classes whose hook is another one since a base above them has other bases: it runs
-    /// for the first time.
+    /// for the first time, and what the old one gave them goes.
     fn take_hooked(&mut self) -> PyResult<()> {
         for known in std::mem::take(&mut self.hooked) {
-            let Some(hook) = hook_of(&known.class)? else {
+            if are_same(&hooks_of(&known.class)?, &known.hooks) {
                 continue;
-            };
-            let ran = known.hook.is_some_and(|before| before.is(&hook));
-            let is_known = self
-                .collected
-                .iter()
-                .any(|other| other.class.is(&known.class));
-            if !ran && !is_known {
+            }
+            let mut others = self.collected.iter_mut();
+            if let Some(other) = others.find(|other| other.class.is(&known.class)) {
+                other.hidden = known.given;
+            } else {
                 let before = cpython::type_dict(&known.class).copy()?;
                 self.collected.push(Collected {
                     module: known.module,
@@ -145,7 +155,7 @@ impl<'py> Stage<'_, 'py> {
                     keywords: known.keywords,
                     again: before.clone(),
                     before,
-                    hidden: Vec::new(),
+                    hidden: known.given,
                 });
             }
         }
@@ -425,19 +435,49 @@ impl<'py> Stage<'_, 'py> {
     }
 }
 
-/// The hook that is told of a new class with the bases of this one; that of `object` is none.
-fn hook_of<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAny>>> {
+/// The hooks of the classes above one, the one that is called first; that of `object` is none.
+pub(super) fn hooks_of<'py>(class: &Bound<'py, PyType>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let object = class.py().get_type::<PyAny>();
-    for base in class.mro().iter().skip(1) {
-        if base.is(&object) {
-            continue;
-        }
-        let own = cpython::type_dict(&base.cast_into::<PyType>()?).get_item(HOOK)?;
-        if own.is_some() {
-            return Ok(own);
+    let mut hooks = Vec::new();
+    for base in class.mro().iter().skip(1).filter(|base| !base.is(&object)) {
+        hooks.extend(cpython::type_dict(&base.cast_into::<PyType>()?).get_item(HOOK)?);
+    }
+    Ok(hooks)
+}
+
+/// Whether two classes are made with the same hooks.
+pub(super) fn are_same(one: &[Bound<'_, PyAny>], other: &[Bound<'_, PyAny>]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.is(other))
+}
+
+/// The attributes of a class that its hook gives it once more where they are missing.
+pub(super) fn given_by_hook<'py>(
+    class: &Bound<'py, PyType>,
+    keywords: &Bound<'py, PyDict>,
+    definition: &ClassDef,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let before = cpython::type_dict(class).copy()?;
+    let mut hidden = Vec::new();
+    for (name, value) in before.iter() {
+        let text: String = name.extract()?;
+        let mut bound = definition.body.iter().flat_map(|member| &member.binds);
+        if values::is_comparable(&value)
+            && !is_bookkeeping(&name)
+            && !matches!(text.as_str(), "__module__" | "__qualname__" | "__dict__")
+            && !bound.any(|bound| crate::instances::mangle(&definition.name, bound) == text)
+        {
+            hidden.push(name);
         }
     }
-    Ok(None)
+    let (made, outcome) = tried(class, keywords, &before, &hidden)?;
+    if outcome.is_err() {
+        return Ok(Vec::new());
+    }
+    hidden.retain(|name| {
+        let is_made = made.contains(name).unwrap_or(false);
+        is_made && is_alike(&before, &made, name)
+    });
+    Ok(hidden)
 }
 
 /// What follows from the members by itself.

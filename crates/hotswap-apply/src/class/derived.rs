@@ -143,7 +143,7 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Whether a base of an unchanged class is another object now.
-    fn bases_changed(
+    pub(super) fn bases_changed(
         &mut self,
         module: usize,
         class: &Bound<'py, PyType>,
@@ -167,9 +167,17 @@ impl<'py> Stage<'_, 'py> {
             let now = crate::statement::evaluate(self.py, source, &namespace);
             view.leave()?;
             let Ok(now) = now else { continue };
-            let base = class.getattr("__bases__")?.contains(&was)?;
+            let bases = class.getattr("__bases__")?;
+            // After the commit the name holds the new one only.
+            let keyword = text[..argument.span.start as usize]
+                .trim_end()
+                .ends_with('=');
+            let base = match self.committed {
+                true => !keyword && !bases.contains(&now)?,
+                false => bases.contains(&was)? && !was.is(&now),
+            };
             let follows = self.replaced.iter().any(|(old, _)| old.is(&was));
-            if base && !follows && !was.is(&now) && now.is_instance_of::<PyType>() {
+            if base && !follows && now.is_instance_of::<PyType>() {
                 return Ok(true);
             }
         }
@@ -314,7 +322,7 @@ impl<'py> Stage<'_, 'py> {
 
     /// The same for what the class is passed on to below its statement, as in
     /// `C = add_repr(C)`.
-    fn passer_changed(
+    pub(super) fn passer_changed(
         &self,
         module: usize,
         class: &Bound<'py, PyType>,
@@ -337,7 +345,7 @@ impl<'py> Stage<'_, 'py> {
     /// Whether a decorator that generates members of the class, from what its body
     /// declares, is going to run other code. It is applied to classes by the score, and
     /// what it makes of one depends on nothing but the class.
-    fn generator_changed(
+    pub(super) fn generator_changed(
         &self,
         module: usize,
         class: &Bound<'py, PyType>,
@@ -399,7 +407,7 @@ impl<'py> Stage<'_, 'py> {
         self.reapply_decorators(module, class, definition, statement)
     }
 
-    fn decorator_changed(&self, module: usize, definition: &ClassDef) -> bool {
+    pub(super) fn decorator_changed(&self, module: usize, definition: &ClassDef) -> bool {
         definition.decorators.iter().any(|decorator| {
             matches!(
                 self.change_of(module, &decorator.head),
@@ -410,7 +418,7 @@ impl<'py> Stage<'_, 'py> {
 
     /// A class decorator whose own body changed is applied again after the swap, if
     /// it writes only to the class it is given.
-    fn reapply_decorators(
+    pub(super) fn reapply_decorators(
         &mut self,
         module: usize,
         class: &Bound<'py, PyType>,

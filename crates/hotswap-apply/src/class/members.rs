@@ -4,9 +4,10 @@ use crate::native as cpython;
 use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{Change, ClassDef, Expression, Kind};
 use pyo3::prelude::*;
-use pyo3::types::{PyFunction, PyType};
+use pyo3::types::{PyDict, PyFunction, PyType};
 use rustc_hash::FxHashSet;
 
+use super::collected::{are_same, given_by_hook, hooks_of};
 use super::remade::{Remade, unchanged};
 use crate::stage::{Changed, Stage};
 use crate::transaction::Write;
@@ -84,6 +85,7 @@ impl<'py> Stage<'_, 'py> {
             .map(|name| crate::instances::mangle(&remade.before.name, name))
             .collect();
         let by_statement = made_by_statement(class, made)?;
+        let by_hook = self.given_by_old_hook(remade)?;
         // What the same bases and no decorator did not write, the program did, later.
         let set_later = remade.before.decorators.is_empty()
             && remade.after.decorators.is_empty()
@@ -96,6 +98,7 @@ impl<'py> Stage<'_, 'py> {
             let by_source = bound.contains(&name)
                 || decorated.contains(&name)
                 || by_statement(&name)
+                || by_hook.contains(&name)
                 || is_implied(&name)
                 || !set_later
                     && (is_generated(&value)
@@ -113,6 +116,26 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         Ok(())
+    }
+
+    /// The attributes that a hook gave a class whose new bases have another one.
+    fn given_by_old_hook(&self, remade: &Remade<'_, 'py>) -> PyResult<Vec<String>> {
+        let new = hooks_of(&remade.made)?;
+        // After the commit nobody can ask the old hooks any more.
+        let mut noted = self.hooked.iter();
+        if let Some(known) = noted.find(|known| known.class.is(&remade.class)) {
+            return match are_same(&known.hooks, &new) {
+                false => known.given.iter().map(|name| name.extract()).collect(),
+                true => Ok(Vec::new()),
+            };
+        }
+        let old = hooks_of(&remade.class)?;
+        if self.committed || old.is_empty() || are_same(&old, &new) {
+            return Ok(Vec::new());
+        }
+        let none = PyDict::new(self.py);
+        let given = given_by_hook(&remade.class, &none, remade.before)?;
+        given.iter().map(|name| name.extract()).collect()
     }
 
     /// Whether the program, and no decorator that went, gave a class another `__module__`:
