@@ -21,6 +21,7 @@ mod cached;
 mod collected;
 mod derived;
 mod due;
+mod home;
 mod hooks;
 mod labels;
 mod members;
@@ -89,7 +90,12 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Whether a class is the one that this module defined under this name.
-    fn is_own(&self, module: usize, class: &Bound<'py, PyType>, name: &str) -> PyResult<bool> {
+    pub(crate) fn is_own(
+        &self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        name: &str,
+    ) -> PyResult<bool> {
         let own = self.live_dict(module).get_item("__name__")?;
         let module_name = class.getattr("__module__")?;
         let qualname: String = class.getattr("__qualname__")?.extract()?;
@@ -101,6 +107,10 @@ impl<'py> Stage<'_, 'py> {
         }
         // Packages like to say that their classes come from the top: the code knows better.
         for value in cpython::type_dict(class).values() {
+            let value = match is_wrapped(&value) {
+                true => value.peek("__func__")?,
+                false => value,
+            };
             // Nothing else is asked for an attribute: a lazy object would be evaluated.
             if value.is_exact_instance_of::<PyFunction>()
                 && self.is_source_function(module, &value)?
@@ -108,7 +118,7 @@ impl<'py> Stage<'_, 'py> {
                 return Ok(true);
             }
         }
-        Ok(false)
+        self.is_said_of(module, class)
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -649,8 +659,14 @@ impl<'py> Stage<'_, 'py> {
                 {
                     continue;
                 }
-                let none = (name == "__doc__").then(|| self.py.None().into_bound(self.py));
-                self.transaction.set_class_attribute(class, &stored, none);
+                // These two every class has, be it without a word of its body.
+                let implied = match name.as_str() {
+                    "__doc__" => Some(self.py.None().into_bound(self.py)),
+                    "__module__" => self.live_dict(module).get_item("__name__")?,
+                    _ => None,
+                };
+                self.transaction
+                    .set_class_attribute(class, &stored, implied);
                 self.changed
                     .insert((module, format!("{qualname}.{name}")), Changed::Value);
                 self.entry(
@@ -719,6 +735,17 @@ fn is_plain_callable(member: &Bound<'_, PyAny>) -> bool {
         && !kind
             .name()
             .is_ok_and(|name| wraps.iter().any(|wrap| name == *wrap))
+}
+
+/// Whether a member is the function of a `classmethod` or `staticmethod`.
+fn is_wrapped(member: &Bound<'_, PyAny>) -> bool {
+    let kind = member.get_type();
+    let name = kind.name();
+    name.is_ok_and(|name| {
+        ["classmethod", "staticmethod"]
+            .iter()
+            .any(|kind| name == *kind)
+    })
 }
 
 /// What the statements of a class body that run now read and call.

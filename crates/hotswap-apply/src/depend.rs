@@ -63,9 +63,8 @@ impl<'py> Stage<'_, 'py> {
         let class = head.cast::<PyType>().ok()?;
         for base in class.mro().iter() {
             let base = base.cast_into::<PyType>().ok()?;
-            let home: String = base.getattr("__module__").ok()?.extract().ok()?;
             let qualname: String = base.getattr("__qualname__").ok()?.extract().ok()?;
-            let found = self.world.by_name(&home).and_then(|owner| {
+            let found = self.home_of(&base).ok()?.and_then(|owner| {
                 (2..=path.len()).find_map(|length| {
                     let name = format!("{qualname}.{}", path[1..length].join("."));
                     self.changed.get(&(owner, name)).copied()

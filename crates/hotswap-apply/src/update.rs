@@ -613,8 +613,19 @@ impl<'py> Stage<'_, 'py> {
         self.transaction.renew_frozensets()
     }
 
-    /// Classes that are made anew after this commit need not take bases that they cannot.
+    /// Classes that are made anew after this commit, or whose statement is gone, need not take
+    /// bases that they cannot.
     fn note_doomed(&mut self) -> PyResult<()> {
+        for (module, edited) in &self.edits {
+            let old = &edited.old_outline.statements;
+            let gone = edited.plan.removed.iter();
+            for class in gone.filter_map(|at| old[*at].class()) {
+                let live = self.live_dict(*module).get_item(&class.name)?;
+                if let Some(Ok(class)) = live.map(Bound::cast_into::<PyType>) {
+                    self.transaction.doomed.push(class);
+                }
+            }
+        }
         for item in &self.late {
             let Some(outline) = self.outline(item.module) else {
                 continue;

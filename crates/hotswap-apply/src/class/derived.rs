@@ -229,9 +229,8 @@ impl<'py> Stage<'_, 'py> {
                 if waits || self.replaced.iter().any(is_known) {
                     continue;
                 }
-                let home: String = below.getattr("__module__")?.extract()?;
                 let name: String = below.getattr("__qualname__")?.extract()?;
-                let Some(module) = self.world.by_name(&home) else {
+                let Some(module) = self.home_of(&below)? else {
                     continue;
                 };
                 let Some(outline) = self.outline(module) else {

@@ -120,6 +120,9 @@ impl<'py> Stage<'_, 'py> {
         if was.is(&value) {
             return Ok(value);
         }
+        if name == "__module__" && self.is_said_later(remade, &value)? {
+            return Ok(was.clone());
+        }
         if let (Ok(old), Ok(new)) = (was.cast::<PyType>(), value.cast::<PyType>())
             && let Some(lives) = self.nested_that_lives(remade, survivor, name, old, new)?
         {
@@ -153,6 +156,21 @@ impl<'py> Stage<'_, 'py> {
             return Ok(was.clone());
         }
         Ok(value)
+    }
+
+    /// Whether it was not the statement of a class that said where the class comes from, but
+    /// the program, once the class was there: a statement alone names its own module.
+    fn is_said_later(&self, remade: &Remade<'_, 'py>, value: &Bound<'py, PyAny>) -> PyResult<bool> {
+        let own = self.live_dict(remade.module).get_item("__name__")?;
+        let says = |class: &hotswap_plan::ClassDef| {
+            let mut bound = class.body.iter().flat_map(|member| &member.binds);
+            bound.any(|name| name == "__module__")
+        };
+        Ok(!remade.change.decorators
+            && !remade.change.header
+            && !says(remade.before)
+            && !says(remade.after)
+            && own.is_some_and(|own| own.eq(value).unwrap_or(false)))
     }
 
     /// A nested class that was made anew together with the one around it.
