@@ -18,6 +18,7 @@ mod adopt;
 mod after;
 mod along;
 mod cached;
+mod chains;
 mod collected;
 mod derived;
 mod due;

@@ -410,7 +410,7 @@ impl<'py> Stage<'_, 'py> {
         chain.dedup();
         let harmful = |link: &usize| {
             let link = &baseline.statements[*link];
-            let facts = crate::timeline::link_facts(link, &names);
+            let facts = crate::timeline::link_facts(&link.facts, &names);
             self.impurity_on_trial(module, &facts, (&text, link.span))
                 .is_some()
         };

@@ -498,6 +498,8 @@ fn begin<'w, 'py>(
         judged: std::cell::RefCell::default(),
         bound: Vec::new(),
         as_made: FxHashMap::default(),
+        chained_members: FxHashSet::default(),
+        chains_as_made: FxHashMap::default(),
         doubts: std::cell::RefCell::default(),
         came_to: std::cell::RefCell::default(),
         remade_closures: Vec::new(),
