@@ -252,3 +252,55 @@ def test_class_in_a_class(load: Load) -> None:
     report = edit(module, text.replace("SIZE = 1", "SIZE = 2"))
     assert stale(report) == [] and module.Outer.C is inner
     assert inner.sizes == [2, 9]
+
+
+def test_what_reads_a_member_that_waits_for_the_commit_waits_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`Low` waits, as it calls what is edited; the members of the others do so one by one."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    number = next(_numbers)
+    names = [f"late_member{number}_{part}" for part in ("low", "middle", "high")]
+    low = """\
+        def joined(*parts):
+            return ",".join(parts)
+
+        class Low:
+            spec = joined("a", "b")
+            def method(self): return 1
+        """
+    middle = f"""\
+        import {names[0]}
+
+        class Middle({names[0]}.Low):
+            spec = {names[0]}.Low.spec + ";middle"
+            both = [spec]
+            both.append({names[0]}.Low.spec)
+
+        ALL = [Middle.spec, *Middle.both]
+        """
+    high = f"""\
+        from {names[1]} import Middle
+
+        class High(Middle):
+            spec = Middle.spec + ";high"
+            twice = spec * 2
+        """
+    files = [tmp_path / f"{name}.py" for name in names]
+    for file, text in zip(files, (low, middle, high)):
+        file.write_text(textwrap.dedent(text))
+    session = hotswap.watch(tmp_path)
+    session.pause()
+    importlib.invalidate_caches()
+    try:
+        first, second, third = [importlib.import_module(name) for name in reversed(names)][::-1]
+        hotswap.sync()
+        files[0].write_text(textwrap.dedent(low.replace('","', '"+"').replace('"b")', '"c")')))
+        report = hotswap.sync()
+    finally:
+        session.stop()
+    assert report.status == "applied" and stale(report) == []
+    assert first.Low.spec == "a+c"
+    assert second.Middle.spec == "a+c;middle" and second.Middle.both == ["a+c;middle", "a+c"]
+    assert second.ALL == ["a+c;middle", "a+c;middle", "a+c"]
+    assert third.High.spec == "a+c;middle;high" and third.High.twice == "a+c;middle;high" * 2

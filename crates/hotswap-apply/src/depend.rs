@@ -205,10 +205,19 @@ impl<'py> Stage<'_, 'py> {
         if self.late_names.is_empty() || seen.contains(&module) {
             return false;
         }
-        if self.late_names.contains(&(module, path[0].clone())) {
+        // A member of a class may be late by itself.
+        let name = |parts: &[String]| (module, parts.join("."));
+        if (1..=path.len()).any(|length| self.late_names.contains(&name(&path[..length]))) {
             return true;
         }
         seen.push(module);
+        if let [head, rest @ ..] = path
+            && !rest.is_empty()
+            && let Some((owner, name)) = self.definition_of(module, std::slice::from_ref(head))
+            && owner != module
+        {
+            return self.is_late(owner, &[&[name][..], rest].concat(), seen);
+        }
         path.len() > 1
             && self
                 .module_at(module, &path[0])

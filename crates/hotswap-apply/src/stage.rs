@@ -84,6 +84,9 @@ pub(crate) struct LateMember<'py> {
     pub path: Vec<hotswap_plan::ClassDef>,
     /// More than one where they make one value together.
     pub members: Vec<Statement>,
+    /// How many statements already waited when it was put off: it reads what they bind, and
+    /// those that wait behind them may read it.
+    pub behind: usize,
 }
 
 /// A default value that calls what is committed only then.

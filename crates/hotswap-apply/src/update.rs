@@ -743,7 +743,8 @@ impl<'py> Stage<'_, 'py> {
         self.run_after()?;
         self.transaction.commit(self.py)?;
         let late = std::mem::take(&mut self.late);
-        for item in late {
+        for (ran, item) in late.into_iter().enumerate() {
+            self.run_late_members(Some(ran))?;
             let outline = self.outline(item.module).ok_or_else(|| {
                 pyo3::exceptions::PyRuntimeError::new_err("a module lost its outline")
             })?;
@@ -781,7 +782,7 @@ impl<'py> Stage<'_, 'py> {
             }
             self.transaction.commit(self.py)?;
         }
-        self.run_late_members()?;
+        self.run_late_members(None)?;
         self.run_late_defaults()?;
         self.collect_again()
     }

@@ -77,7 +77,7 @@ impl<'py> Stage<'_, 'py> {
             let key = (class.as_ptr() as usize, chain.stored.clone());
             self.chained_members.insert(key);
             let late = chain.is.iter().map(|at| &after.body[*at]);
-            let late = late.filter(|member| self.reads_late(module, member));
+            let late = late.filter(|member| self.reads_late(module, path, member));
             if !self.committed && late.count() > 0 {
                 let members = chain.is.iter().map(|at| after.body[*at].clone());
                 self.put_off(module, class, path, members.collect());

@@ -73,7 +73,7 @@ impl<'py> Stage<'_, 'py> {
                 && !self.is_put_off(class, member)
                 && self.derives_member(module, class, path, member, outline, &values)?
             {
-                if self.reads_late(module, member) {
+                if self.reads_late(module, path, member) {
                     self.put_off(module, class, path, vec![member.clone()]);
                 } else {
                     step.change = Change::Run;
@@ -93,9 +93,16 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Whether a member reads a name that is bound only after the commit.
-    pub(super) fn reads_late(&self, module: usize, member: &Statement) -> bool {
+    pub(super) fn reads_late(
+        &self,
+        module: usize,
+        path: &[(&ClassDef, &ClassDef)],
+        member: &Statement,
+    ) -> bool {
+        let outer: Vec<String> = path.iter().map(|(_, class)| class.name.clone()).collect();
+        let is_late = |name: &[String]| self.is_late(module, name, &mut Vec::new());
         let mut reads = member.facts.reads.iter();
-        reads.any(|path| self.is_late(module, path, &mut Vec::new()))
+        reads.any(|read| is_late(read) || is_late(&[&outer[..], &read[..]].concat()))
     }
 
     /// Leaves members for when everything that had to wait for the commit has run.
@@ -106,14 +113,25 @@ impl<'py> Stage<'_, 'py> {
         path: &[(&ClassDef, &ClassDef)],
         members: Vec<Statement>,
     ) {
-        if !members.iter().any(|member| self.is_put_off(class, member)) {
-            self.late_members.push(LateMember {
-                module,
-                class: class.clone(),
-                path: path.iter().map(|(_, class)| (*class).clone()).collect(),
-                members,
-            });
+        if members.iter().any(|member| self.is_put_off(class, member)) {
+            return;
         }
+        let path: Vec<ClassDef> = path.iter().map(|(_, class)| (*class).clone()).collect();
+        if !self.committed {
+            // What reads them waits as well.
+            let names: Vec<&str> = path.iter().map(|class| class.name.as_str()).collect();
+            let outer = names.join(".");
+            let bound = members.iter().flat_map(|member| &member.binds);
+            self.late_names
+                .extend(bound.map(|name| (module, format!("{outer}.{name}"))));
+        }
+        self.late_members.push(LateMember {
+            module,
+            class: class.clone(),
+            path,
+            members,
+            behind: self.late.len(),
+        });
     }
 
     fn is_put_off(&self, class: &Bound<'py, PyType>, member: &Statement) -> bool {
@@ -121,14 +139,27 @@ impl<'py> Stage<'_, 'py> {
         of_class.any(|late| late.members.iter().any(|it| it.span == member.span))
     }
 
-    /// Evaluates the members that were put off.
-    pub(crate) fn run_late_members(&mut self) -> PyResult<()> {
-        for late in std::mem::take(&mut self.late_members) {
+    /// Evaluates the members that were put off until so many statements had run that had to
+    /// wait for the commit; without a number all of them.
+    pub(crate) fn run_late_members(&mut self, ran: Option<usize>) -> PyResult<()> {
+        let is_due = |late: &LateMember<'py>| match ran {
+            Some(ran) => (1..=ran).contains(&late.behind),
+            None => true,
+        };
+        let (due, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.late_members)
+            .into_iter()
+            .partition(is_due);
+        self.late_members = rest;
+        if due.is_empty() {
+            return Ok(());
+        }
+        for late in due {
             let LateMember {
                 module,
                 class,
                 path,
                 members,
+                ..
             } = late;
             let (Some(outline), Some(definition)) = (self.outline(module), path.last()) else {
                 continue;
@@ -182,8 +213,10 @@ impl<'py> Stage<'_, 'py> {
             }
             self.entry(module, &label, first, "attribute", "re-ran")
                 .reason = "something it reads changed".to_string();
+            // The next one may read it.
+            self.transaction.commit(self.py)?;
         }
-        self.transaction.commit(self.py)
+        Ok(())
     }
 
     /// Whether the decorators of an unchanged method would do something else now, and may

@@ -105,11 +105,11 @@ impl Place {
                     let class = to.cast::<PyType>().map_err(PyErr::from)?;
                     set_instance_class(holder, class).map_err(|_| {
                         let names = (path_of(from), path_of(to));
-                        PyErr::from(PyTypeError::new_err(format!(
+                        PyTypeError::new_err(format!(
                             "an instance of {} cannot become one of {}, which CPython lays out \
                              otherwise",
                             names.0, names.1
-                        )))
+                        ))
                     })?;
                 }
                 Ok(there)
