@@ -932,3 +932,38 @@ def test_member_read_above_and_below_its_definition_in_one_save(load: Load) -> N
     assert program.module.Words.digits == "0123456789"
     program.sub(("other = string", "other = 2"))
     assert program.module.Words.digits == "0123456789abcdefABCDEF"
+
+
+@pytest.mark.parametrize(
+    "collected",
+    [
+        "inspect.getmembers(sys.modules[__name__], inspect.isclass)",
+        "globals().items()",
+        "vars(sys.modules[__name__]).items()",
+    ],
+)
+def test_table_of_what_a_module_defines(load: Load, collected: str) -> None:
+    text = f"""\
+        import inspect, sys
+
+        def all_kinds():
+            return {{name: kind for name, kind in list({collected}) if name.startswith("Kind")}}
+
+        class KindA: pass
+
+        KINDS = all_kinds()
+        OTHER = len("other")
+        """
+    program = load(text)
+    assert list(program.module.KINDS) == ["KindA"]
+    report = program.sub(("class KindA: pass", "class KindA: pass\nclass KindB: pass"))
+    (stale,) = [change for change in report.changes if change.action == "stale"]
+    assert stale.qualname == "KINDS"
+    assert (
+        stale.reason == "depends on the names of its module; it may have seen other names than there are now"
+    )
+    assert list(program.module.KINDS) == ["KindA"]
+    program.sub(("KINDS = all_kinds()", "KINDS = all_kinds()  # hotswap: rerun"), status="unchanged")
+    report = program.sub(("class KindB: pass", "class KindC: pass\nclass KindD: pass"))
+    assert not [change for change in report.changes if change.action == "stale"]
+    assert set(program.module.KINDS) == {"KindA", "KindC", "KindD"}

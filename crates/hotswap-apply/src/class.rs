@@ -18,9 +18,11 @@ mod adopt;
 mod after;
 mod along;
 mod cached;
+mod chains;
 mod collected;
 mod derived;
 mod due;
+mod home;
 mod hooks;
 mod labels;
 mod members;
@@ -89,7 +91,12 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Whether a class is the one that this module defined under this name.
-    fn is_own(&self, module: usize, class: &Bound<'py, PyType>, name: &str) -> PyResult<bool> {
+    pub(crate) fn is_own(
+        &self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        name: &str,
+    ) -> PyResult<bool> {
         let own = self.live_dict(module).get_item("__name__")?;
         let module_name = class.getattr("__module__")?;
         let qualname: String = class.getattr("__qualname__")?.extract()?;
@@ -101,6 +108,10 @@ impl<'py> Stage<'_, 'py> {
         }
         // Packages like to say that their classes come from the top: the code knows better.
         for value in cpython::type_dict(class).values() {
+            let value = match is_wrapped(&value) {
+                true => value.peek("__func__")?,
+                false => value,
+            };
             // Nothing else is asked for an attribute: a lazy object would be evaluated.
             if value.is_exact_instance_of::<PyFunction>()
                 && self.is_source_function(module, &value)?
@@ -108,19 +119,13 @@ impl<'py> Stage<'_, 'py> {
                 return Ok(true);
             }
         }
-        let Ok(home) = module_name.extract::<String>() else {
-            return Ok(false);
-        };
-        // What it is said to be of does not define it: it only imports it, or is not there.
-        let Some(outline) = self.world.by_name(&home).and_then(|at| self.outline(at)) else {
-            let modules = self.py.import("sys")?.getattr("modules")?;
-            return Ok(!modules.contains(home)?);
-        };
-        let mut binders = outline.statements.iter().filter(|statement| {
-            let mut names = statement.binds.iter().chain(&statement.imported);
-            names.any(|bound| bound == name)
-        });
-        Ok(binders.all(|statement| matches!(statement.kind, Kind::Import(_))))
+        let home: String = module_name.extract().unwrap_or_default();
+        if self.world.by_name(&home).is_some() {
+            return self.is_said_of(module, class);
+        }
+        // A decorator may have written what names no module at all.
+        let modules = self.py.import("sys")?.getattr("modules")?;
+        Ok(!modules.contains(home)?)
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -685,8 +690,14 @@ impl<'py> Stage<'_, 'py> {
                 {
                     continue;
                 }
-                let none = (name == "__doc__").then(|| self.py.None().into_bound(self.py));
-                self.transaction.set_class_attribute(class, &stored, none);
+                // These two every class has, be it without a word of its body.
+                let implied = match name.as_str() {
+                    "__doc__" => Some(self.py.None().into_bound(self.py)),
+                    "__module__" => self.live_dict(module).get_item("__name__")?,
+                    _ => None,
+                };
+                self.transaction
+                    .set_class_attribute(class, &stored, implied);
                 self.changed
                     .insert((module, format!("{qualname}.{name}")), Changed::Value);
                 self.entry(
@@ -755,6 +766,17 @@ fn is_plain_callable(member: &Bound<'_, PyAny>) -> bool {
         && !kind
             .name()
             .is_ok_and(|name| wraps.iter().any(|wrap| name == *wrap))
+}
+
+/// Whether a member is the function of a `classmethod` or `staticmethod`.
+fn is_wrapped(member: &Bound<'_, PyAny>) -> bool {
+    let kind = member.get_type();
+    let name = kind.name();
+    name.is_ok_and(|name| {
+        ["classmethod", "staticmethod"]
+            .iter()
+            .any(|kind| name == *kind)
+    })
 }
 
 /// What the statements of a class body that run now read and call.

@@ -63,9 +63,8 @@ impl<'py> Stage<'_, 'py> {
         let class = head.cast::<PyType>().ok()?;
         for base in class.mro().iter() {
             let base = base.cast_into::<PyType>().ok()?;
-            let home: String = base.getattr("__module__").ok()?.extract().ok()?;
             let qualname: String = base.getattr("__qualname__").ok()?.extract().ok()?;
-            let found = self.world.by_name(&home).and_then(|owner| {
+            let found = self.home_of(&base).ok()?.and_then(|owner| {
                 (2..=path.len()).find_map(|length| {
                     let name = format!("{qualname}.{}", path[1..length].join("."));
                     self.changed.get(&(owner, name)).copied()
@@ -206,10 +205,19 @@ impl<'py> Stage<'_, 'py> {
         if self.late_names.is_empty() || seen.contains(&module) {
             return false;
         }
-        if self.late_names.contains(&(module, path[0].clone())) {
+        // A member of a class may be late by itself.
+        let name = |parts: &[String]| (module, parts.join("."));
+        if (1..=path.len()).any(|length| self.late_names.contains(&name(&path[..length]))) {
             return true;
         }
         seen.push(module);
+        if let [head, rest @ ..] = path
+            && !rest.is_empty()
+            && let Some((owner, name)) = self.definition_of(module, std::slice::from_ref(head))
+            && owner != module
+        {
+            return self.is_late(owner, &[&[name][..], rest].concat(), seen);
+        }
         path.len() > 1
             && self
                 .module_at(module, &path[0])

@@ -83,6 +83,9 @@ impl<'py> Stage<'_, 'py> {
             Some(cause) => Some(cause),
             None => self.inner_cause(module, statement)?,
         };
+        if cause.is_none() && self.collects_other_names(module, statement) {
+            return self.derive_collected(module, index, statement);
+        }
         let Some(cause) = cause else {
             let old_index = self.old_index(module, index);
             return self.derive_closure(module, index, old_index, outline);
@@ -145,7 +148,13 @@ impl<'py> Stage<'_, 'py> {
         self.derive_now(module, statement, outline)
     }
 
-    fn report_stale(&mut self, module: usize, statement: &Statement, cause: &str, reason: &str) {
+    pub(crate) fn report_stale(
+        &mut self,
+        module: usize,
+        statement: &Statement,
+        cause: &str,
+        reason: &str,
+    ) {
         let label = statement.label(&self.text(module));
         let entry = self.entry(module, &label, Some(statement), "statement", "stale");
         entry.reason = format!("depends on {cause}; {reason}");
@@ -358,7 +367,7 @@ impl<'py> Stage<'_, 'py> {
         }
     }
 
-    fn step_of(&self, module: usize, index: usize) -> Option<usize> {
+    pub(crate) fn step_of(&self, module: usize, index: usize) -> Option<usize> {
         let steps = &self.edits.get(&module)?.plan.steps;
         // The plan of a module has a step for each statement of its new source.
         let own = steps.get(index).is_some_and(|step| step.new == index);
@@ -416,7 +425,7 @@ impl<'py> Stage<'_, 'py> {
             {
                 return false;
             }
-            let facts = crate::timeline::link_facts(link, &names);
+            let facts = crate::timeline::link_facts(&link.facts, &names);
             self.impurity_on_trial(module, &facts, (&text, link.span))
                 .is_some()
         };

@@ -456,7 +456,18 @@ impl<'py> Stage<'_, 'py> {
         globals: &Bound<'py, PyDict>,
         run: impl FnMut() -> PyResult<R>,
     ) -> PyResult<Result<R, String>> {
-        let writable = self.new_objects()?;
+        self.on_trial_with(globals, &[], run)
+    }
+
+    /// The same for what may write to some other objects as well.
+    pub(crate) fn on_trial_with<R>(
+        &self,
+        globals: &Bound<'py, PyDict>,
+        others: &[Bound<'py, PyAny>],
+        run: impl FnMut() -> PyResult<R>,
+    ) -> PyResult<Result<R, String>> {
+        let mut writable = self.new_objects()?;
+        writable.extend(others.iter().cloned());
         let ran = crate::trial::attempt_with(self.py, Some(globals), &writable, run)?;
         Ok(ran.map_err(|reason| reason.words))
     }

@@ -20,6 +20,7 @@ mod chain;
 mod class;
 mod closures;
 mod codes;
+mod collected_names;
 mod collections;
 mod consistency;
 mod contents;

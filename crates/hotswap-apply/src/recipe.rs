@@ -415,9 +415,8 @@ impl<'py> Stage<'_, 'py> {
             return Ok(None);
         }
         let base = bases.get_item(0)?.cast_into::<PyType>()?;
-        let home: String = base.getattr("__module__")?.extract()?;
         let name: String = base.getattr("__qualname__")?.extract()?;
-        Ok(self.world.by_name(&home).map(|home| (home, name, base)))
+        Ok(self.home_of(&base)?.map(|home| (home, name, base)))
     }
 
     /// What a part of `__init__` does besides setting attributes of the new instance and

@@ -82,7 +82,11 @@ pub(crate) struct LateMember<'py> {
     pub class: Bound<'py, PyType>,
     /// The definitions of the class and of those around it, from the outside.
     pub path: Vec<hotswap_plan::ClassDef>,
-    pub member: Statement,
+    /// More than one where they make one value together.
+    pub members: Vec<Statement>,
+    /// How many statements already waited when it was put off: it reads what they bind, and
+    /// those that wait behind them may read it.
+    pub behind: usize,
 }
 
 /// A default value that calls what is committed only then.
@@ -180,6 +184,12 @@ pub(crate) struct Stage<'w, 'py> {
     /// Whether values of classes that have their turn after the commit were as their
     /// statements made them, by class and by the start of the statement.
     pub as_made: FxHashMap<(usize, u32), bool>,
+    /// Values of classes that several statements make, and make anew as a whole: by the class
+    /// and the name.
+    pub chained_members: FxHashSet<(usize, String)>,
+    /// Whether such values were as their statements made them, of classes that have their turn
+    /// after the commit.
+    pub chains_as_made: FxHashMap<(usize, String), bool>,
     /// Lines that nothing may come to while values are derived.
     pub doubts: std::cell::RefCell<Vec<crate::guard::Doubt>>,
     /// The last one that was come to, in words.

@@ -634,10 +634,15 @@ impl<'py> Stage<'_, 'py> {
                     .ok()
                     .flatten()
                     .and_then(|name| name.extract().ok());
+                let said = || match (object.cast::<PyType>(), old.class()) {
+                    (Ok(class), Some(definition)) => self.is_own(module, class, &definition.name),
+                    _ => Ok(false),
+                };
                 Some(owner) == name
                     || old
                         .function()
                         .is_some_and(|function| !function.decorators.is_empty())
+                    || said().unwrap_or(false)
             }
             Err(_) => true,
         }

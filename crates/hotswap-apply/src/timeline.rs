@@ -212,7 +212,7 @@ impl<'py> Stage<'_, 'py> {
         statement: &Statement,
         names: &[String],
     ) -> bool {
-        self.impurity(module, &link_facts(statement, names))
+        self.impurity(module, &link_facts(&statement.facts, names))
             .is_some()
     }
 
@@ -349,7 +349,7 @@ pub(crate) fn links(outline: &Outline, name: &str) -> Vec<usize> {
 }
 
 /// Whether a container is held by more than the names of a namespace.
-fn is_shared(value: &Bound<'_, PyAny>, namespace: &Bound<'_, PyDict>) -> bool {
+pub(crate) fn is_shared(value: &Bound<'_, PyAny>, namespace: &Bound<'_, PyDict>) -> bool {
     if crate::values::is_plain(value) {
         return false;
     }
@@ -403,8 +403,8 @@ pub(crate) fn replaces(statement: &Statement, name: &str) -> bool {
 }
 
 /// What a statement does besides giving some names their values.
-pub(crate) fn link_facts(statement: &Statement, names: &[String]) -> Facts {
-    let mut facts = Facts::clone(&statement.facts);
+pub(crate) fn link_facts(facts: &Facts, names: &[String]) -> Facts {
+    let mut facts = facts.clone();
     facts.stores.retain(|other| !names.contains(other));
     facts.calls.retain(|call| {
         !matches!(call, hotswap_plan::Call::Path(path)

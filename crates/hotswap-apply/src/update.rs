@@ -499,6 +499,8 @@ fn begin<'w, 'py>(
         judged: std::cell::RefCell::default(),
         bound: Vec::new(),
         as_made: FxHashMap::default(),
+        chained_members: FxHashSet::default(),
+        chains_as_made: FxHashMap::default(),
         doubts: std::cell::RefCell::default(),
         came_to: std::cell::RefCell::default(),
         remade_closures: Vec::new(),
@@ -614,8 +616,19 @@ impl<'py> Stage<'_, 'py> {
         self.transaction.renew_frozensets()
     }
 
-    /// Classes that are made anew after this commit need not take bases that they cannot.
+    /// Classes that are made anew after this commit, or whose statement is gone, need not take
+    /// bases that they cannot.
     fn note_doomed(&mut self) -> PyResult<()> {
+        for (module, edited) in &self.edits {
+            let old = &edited.old_outline.statements;
+            let gone = edited.plan.removed.iter();
+            for class in gone.filter_map(|at| old[*at].class()) {
+                let live = self.live_dict(*module).get_item(&class.name)?;
+                if let Some(Ok(class)) = live.map(Bound::cast_into::<PyType>) {
+                    self.transaction.doomed.push(class);
+                }
+            }
+        }
         for item in &self.late {
             let Some(outline) = self.outline(item.module) else {
                 continue;
@@ -731,7 +744,8 @@ impl<'py> Stage<'_, 'py> {
         self.run_after()?;
         self.transaction.commit(self.py)?;
         let late = std::mem::take(&mut self.late);
-        for item in late {
+        for (ran, item) in late.into_iter().enumerate() {
+            self.run_late_members(Some(ran))?;
             let outline = self.outline(item.module).ok_or_else(|| {
                 pyo3::exceptions::PyRuntimeError::new_err("a module lost its outline")
             })?;
@@ -769,7 +783,7 @@ impl<'py> Stage<'_, 'py> {
             }
             self.transaction.commit(self.py)?;
         }
-        self.run_late_members()?;
+        self.run_late_members(None)?;
         self.run_late_defaults()?;
         self.collect_again()
     }

@@ -326,6 +326,12 @@ fn contents<'py>(
         pairs.map_err(PyErr::from)
     };
     Ok(match (module, name) {
+        // `list[int]`, `int | str`: made anew by every statement that writes them.
+        ("types", "GenericAlias") | ("collections.abc", "_CallableGenericAlias") => {
+            let (origin, arguments) = (value.peek("__origin__")?, value.peek("__args__")?);
+            Some(PyTuple::new(py, [origin, arguments])?.into_any())
+        }
+        ("types", "UnionType") => Some(value.peek("__args__")?),
         ("collections", "OrderedDict" | "Counter") => Some(items(value)?),
         ("collections", "defaultdict") => {
             let parts = [value.getattr("default_factory")?, items(value)?];

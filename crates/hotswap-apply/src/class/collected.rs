@@ -374,9 +374,8 @@ impl<'py> Stage<'_, 'py> {
         &self,
         class: &Bound<'py, PyType>,
     ) -> PyResult<Option<(usize, ClassDef)>> {
-        let home: String = class.getattr("__module__")?.extract().unwrap_or_default();
         let qualname: String = class.getattr("__qualname__")?.extract()?;
-        let Some(module) = self.world.by_name(&home) else {
+        let Some(module) = self.home_of(class)? else {
             return Ok(None);
         };
         let Some(outline) = self.outline(module) else {

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use crate::native as cpython;
-use hotswap_plan::{Call, Change, ClassDef, Kind, Outline, Skeleton, Statement};
+use hotswap_plan::{Call, Change, ClassDef, Kind, Outline, Statement};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 use rustc_hash::FxHashSet;
 
+use super::chains::Body;
 use super::members::is_generated;
 use super::remade::{passed_on, reads_below, unchanged};
-use crate::codes;
 use crate::stage::{After, Changed, Stage};
 use crate::values;
+
+/// Why a value stays that its statement would not give any more.
+const CHANGED: &str = "the program changed its value since";
 
 impl<'py> Stage<'_, 'py> {
     /// Whether an unchanged statement of a class body reads something that changed.
@@ -42,19 +45,29 @@ impl<'py> Stage<'_, 'py> {
         let Some(cause) = self.cause_in_class(module, path, &member.facts, values, plain) else {
             return Ok(false);
         };
-        let mut reason = self.impurity(module, &member.facts);
-        if reason.is_none() {
-            let noted = self
-                .as_made
-                .get(&(class.as_ptr() as usize, member.span.start));
-            let untouched = match noted {
-                Some(untouched) => *untouched,
-                None => self.is_as_made(module, class, path, member, outline)?,
+        let facts = self.facts_in_class(class, own, &member.facts, &[]);
+        let mut reason = self.impurity(module, &facts);
+        let watched = reason.is_some();
+        let noted = self
+            .as_made
+            .get(&(class.as_ptr() as usize, member.span.start));
+        let noted = noted.copied();
+        // After the commit the old inputs are gone.
+        if !watched || (noted.is_some() || !self.committed) && self.may_be_tried(module, &facts)? {
+            let made = match noted {
+                Some(true) => Ok(()),
+                Some(false) => Err(CHANGED.to_string()),
+                None => self.is_as_made(module, class, path, member, outline, watched)?,
             };
-            if untouched {
-                return Ok(true);
+            let outcome = match made {
+                // What an unknown call does with the new inputs is seen before it counts.
+                Ok(()) if watched => self.on_trial_member(module, class, path, member, outline)?,
+                made => made,
+            };
+            match outcome {
+                Ok(()) => return Ok(true),
+                Err(other) => reason = Some(other),
             }
-            reason = Some("the program changed its value since".to_string());
         }
         let label = format!("{}.{}", qualname.join("."), member.binds.join(", "));
         let entry = self.entry(module, &label, Some(member), "attribute", "stale");
@@ -64,7 +77,7 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Whether nobody has changed what a statement of a class body made, which is known to
-    /// be harmless.
+    /// be harmless, or is `watched` to see that it is. An error in words: why not.
     fn is_as_made(
         &mut self,
         module: usize,
@@ -72,37 +85,54 @@ impl<'py> Stage<'_, 'py> {
         path: &[(&ClassDef, &ClassDef)],
         member: &Statement,
         outline: &Arc<Outline>,
-    ) -> PyResult<bool> {
-        let names: Vec<String> = path.iter().map(|(_, class)| class.name.clone()).collect();
+        watched: bool,
+    ) -> PyResult<Result<(), String>> {
         let live = cpython::type_dict(class);
         let text = self.text(module);
-        let mut skeleton = Skeleton::new(&text, outline);
-        for (_, outer) in path {
-            skeleton = skeleton.class(outer);
-        }
-        let unit = self.compile(module, &skeleton.statement(member).finish())?;
-        let locals = live.copy()?;
-        let (_, definition) = path[path.len() - 1];
-        super::scope::hide(&locals, &super::scope::bound_below(definition, &[member]))?;
-        let Some(body) = codes::class_body(&unit, &names)? else {
-            return Ok(false);
+        let definitions: Vec<&ClassDef> = path.iter().map(|(_, new)| *new).collect();
+        let body = Body {
+            text: &text,
+            outline,
+            path: &definitions,
+            new: false,
         };
-        let before = self.live_dict(module).copy()?;
-        let start = path[0].0.head.start;
-        let mut view = self.view_before(module, start, &member.facts, &before)?;
-        let ran = codes::execute(&body, &before, Some(&locals));
-        view.leave()?;
-        if ran.is_err() {
-            return Ok(false);
-        }
+        let members = std::slice::from_ref(member);
+        let locals = match self.members_apart(module, class, body, members, None, watched)? {
+            Ok(locals) => locals,
+            Err(reason) if watched => return Ok(Err(reason)),
+            Err(_) => return Ok(Err(CHANGED.to_string())),
+        };
+        let own = &definitions[definitions.len() - 1].name;
         for name in &member.binds {
-            let name = crate::instances::mangle(&definition.name, name);
+            let name = crate::instances::mangle(own, name);
             match (live.get_item(&name)?, locals.get_item(&name)?) {
                 (Some(live), Some(made)) if values::alike(&live, &made) => {}
-                _ => return Ok(false),
+                _ => return Ok(Err(CHANGED.to_string())),
             }
         }
-        Ok(true)
+        Ok(Ok(()))
+    }
+
+    /// Runs a statement of a class body under watch, and lets go of what comes out.
+    fn on_trial_member(
+        &mut self,
+        module: usize,
+        class: &Bound<'py, PyType>,
+        path: &[(&ClassDef, &ClassDef)],
+        member: &Statement,
+        outline: &Arc<Outline>,
+    ) -> PyResult<Result<(), String>> {
+        let text = self.text(module);
+        let definitions: Vec<&ClassDef> = path.iter().map(|(_, new)| *new).collect();
+        let body = Body {
+            text: &text,
+            outline,
+            path: &definitions,
+            new: true,
+        };
+        let members = std::slice::from_ref(member);
+        let ran = self.members_apart(module, class, body, members, None, true)?;
+        Ok(ran.map(drop))
     }
 
     /// Notes which values of a class nobody has changed, before the update changes what they
@@ -123,20 +153,26 @@ impl<'py> Stage<'_, 'py> {
         let Some(class) = live.and_then(|live| live.cast_into::<PyType>().ok()) else {
             return Ok(());
         };
-        for step in change
-            .steps
-            .iter()
-            .filter(|step| step.change == Change::Same)
-        {
+        let path = [(before, after)];
+        self.note_chains(module, &class, &path, change, outline)?;
+        let same = change.steps.iter();
+        for step in same.filter(|step| step.change == Change::Same) {
             let member = &after.body[step.new];
-            if matches!(member.kind, Kind::Assign { .. })
-                && !member.facts.reads.is_empty()
-                && self.impurity(module, &member.facts).is_none()
+            if !matches!(member.kind, Kind::Assign { .. }) || member.facts.reads.is_empty() {
+                continue;
+            }
+            let facts = self.facts_in_class(&class, &after.name, &member.facts, &[]);
+            let watched = self.impurity(module, &facts).is_some();
+            // Only where it is known by now that it is going to be asked.
+            if !watched
+                || self
+                    .cause_in_class(module, &path, &facts, &FxHashSet::default(), false)
+                    .is_some()
+                    && self.may_be_tried(module, &facts)?
             {
-                let path = [(before, after)];
-                let untouched = self.is_as_made(module, &class, &path, member, outline)?;
+                let made = self.is_as_made(module, &class, &path, member, outline, watched)?;
                 let key = (class.as_ptr() as usize, member.span.start);
-                self.as_made.insert(key, untouched);
+                self.as_made.insert(key, made.is_ok());
             }
         }
         Ok(())
@@ -237,9 +273,8 @@ impl<'py> Stage<'_, 'py> {
                 if waits || self.replaced.iter().any(is_known) {
                     continue;
                 }
-                let home: String = below.getattr("__module__")?.extract()?;
                 let name: String = below.getattr("__qualname__")?.extract()?;
-                let Some(module) = self.world.by_name(&home) else {
+                let Some(module) = self.home_of(&below)? else {
                     continue;
                 };
                 let Some(outline) = self.outline(module) else {

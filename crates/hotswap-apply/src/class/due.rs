@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use crate::native as cpython;
 use hotswap_cpython::attributes::Peek as _;
-use hotswap_plan::{
-    Change, ClassChange, ClassDef, FunctionChange, Kind, Outline, Skeleton, Statement,
-};
+use hotswap_plan::{Change, ClassChange, ClassDef, FunctionChange, Kind, Outline, Statement};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 use rustc_hash::FxHashSet;
 
+use super::chains::Body;
 use super::scope::bound_below;
 use crate::annotations::{annotations_of, are_deferred_or_text};
 use crate::codes;
@@ -32,6 +31,7 @@ impl<'py> Stage<'_, 'py> {
         let (before, after) = path[path.len() - 1];
         let together = made_together(before, after, change);
         let mut changed = change.clone();
+        self.derive_chains(module, class, path, &mut changed, outline)?;
         let mut values: FxHashSet<String> = FxHashSet::default();
         for step in &mut changed.steps {
             let member = &after.body[step.new];
@@ -70,10 +70,11 @@ impl<'py> Stage<'_, 'py> {
                 }
             } else if matches!(step.change, Change::Same | Change::Annotation)
                 && !step.renamed
+                && !self.is_put_off(class, member)
                 && self.derives_member(module, class, path, member, outline, &values)?
             {
-                if self.reads_late(module, member) {
-                    self.put_off(module, class, path, member);
+                if self.reads_late(module, path, member) {
+                    self.put_off(module, class, path, vec![member.clone()]);
                 } else {
                     step.change = Change::Run;
                 }
@@ -92,75 +93,130 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// Whether a member reads a name that is bound only after the commit.
-    fn reads_late(&self, module: usize, member: &Statement) -> bool {
+    pub(super) fn reads_late(
+        &self,
+        module: usize,
+        path: &[(&ClassDef, &ClassDef)],
+        member: &Statement,
+    ) -> bool {
+        let outer: Vec<String> = path.iter().map(|(_, class)| class.name.clone()).collect();
+        let is_late = |name: &[String]| self.is_late(module, name, &mut Vec::new());
         let mut reads = member.facts.reads.iter();
-        reads.any(|path| self.is_late(module, path, &mut Vec::new()))
+        reads.any(|read| is_late(read) || is_late(&[&outer[..], &read[..]].concat()))
     }
 
-    /// Leaves a member for when everything that had to wait for the commit has run.
-    fn put_off(
+    /// Leaves members for when everything that had to wait for the commit has run.
+    pub(super) fn put_off(
         &mut self,
         module: usize,
         class: &Bound<'py, PyType>,
         path: &[(&ClassDef, &ClassDef)],
-        member: &Statement,
+        members: Vec<Statement>,
     ) {
-        let known = self
-            .late_members
-            .iter()
-            .any(|late| late.class.is(class) && late.member.span == member.span);
-        if !known {
-            self.late_members.push(LateMember {
-                module,
-                class: class.clone(),
-                path: path.iter().map(|(_, after)| (*after).clone()).collect(),
-                member: member.clone(),
-            });
+        if members.iter().any(|member| self.is_put_off(class, member)) {
+            return;
         }
+        let path: Vec<ClassDef> = path.iter().map(|(_, class)| (*class).clone()).collect();
+        if !self.committed {
+            // What reads them waits as well.
+            let names: Vec<&str> = path.iter().map(|class| class.name.as_str()).collect();
+            let outer = names.join(".");
+            let bound = members.iter().flat_map(|member| &member.binds);
+            self.late_names
+                .extend(bound.map(|name| (module, format!("{outer}.{name}"))));
+        }
+        self.late_members.push(LateMember {
+            module,
+            class: class.clone(),
+            path,
+            members,
+            behind: self.late.len(),
+        });
     }
 
-    /// Evaluates the members that were put off.
-    pub(crate) fn run_late_members(&mut self) -> PyResult<()> {
-        for late in std::mem::take(&mut self.late_members) {
+    fn is_put_off(&self, class: &Bound<'py, PyType>, member: &Statement) -> bool {
+        let mut of_class = self.late_members.iter().filter(|it| it.class.is(class));
+        of_class.any(|late| late.members.iter().any(|it| it.span == member.span))
+    }
+
+    /// Evaluates the members that were put off until so many statements had run that had to
+    /// wait for the commit; without a number all of them.
+    pub(crate) fn run_late_members(&mut self, ran: Option<usize>) -> PyResult<()> {
+        let is_due = |late: &LateMember<'py>| match ran {
+            Some(ran) => (1..=ran).contains(&late.behind),
+            None => true,
+        };
+        let (due, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.late_members)
+            .into_iter()
+            .partition(is_due);
+        self.late_members = rest;
+        if due.is_empty() {
+            return Ok(());
+        }
+        for late in due {
             let LateMember {
                 module,
                 class,
                 path,
-                member,
+                members,
+                ..
             } = late;
-            let Some(outline) = self.outline(module) else {
+            let (Some(outline), Some(definition)) = (self.outline(module), path.last()) else {
                 continue;
             };
             let text = self.text(module);
-            let mut skeleton = Skeleton::new(&text, &outline);
-            for outer in &path {
-                skeleton = skeleton.class(outer);
-            }
-            let unit = self.compile(module, &skeleton.statement(&member).finish())?;
-            let names: Vec<String> = path.iter().map(|class| class.name.clone()).collect();
-            let (Some(body), Some(definition)) = (codes::class_body(&unit, &names)?, path.last())
-            else {
+            let definitions: Vec<&ClassDef> = path.iter().collect();
+            let body = Body {
+                text: &text,
+                outline: &outline,
+                path: &definitions,
+                new: true,
+            };
+            let Some(code) = self.code_of_members(module, body, &members)? else {
                 continue;
             };
-            let locals = cpython::type_dict(&class).copy()?;
-            super::scope::hide(&locals, &bound_below(definition, &[&member]))?;
+            let live = cpython::type_dict(&class);
+            let locals = live.copy()?;
+            let all: Vec<&Statement> = members.iter().collect();
+            super::scope::hide(&locals, &bound_below(definition, &all))?;
             fault::point("a late member")?;
-            let label = format!("{}.{}", names.join("."), member.binds.join(", "));
-            if let Err(error) = codes::execute(&body, &self.live_dict(module), Some(&locals)) {
-                let entry = self.entry(module, &label, Some(&member), "attribute", "stale");
+            let names: Vec<&str> = path.iter().map(|class| class.name.as_str()).collect();
+            let mut binds: Vec<&String> = all.iter().flat_map(|member| &member.binds).collect();
+            binds.sort();
+            binds.dedup();
+            let bound: Vec<&str> = binds.iter().map(|name| name.as_str()).collect();
+            let label = format!("{}.{}", names.join("."), bound.join(", "));
+            let first = members.first();
+            if let Err(error) = codes::execute(&code, &self.live_dict(module), Some(&locals)) {
+                let entry = self.entry(module, &label, first, "attribute", "stale");
                 entry.reason = format!("it cannot be run again: {error}");
                 entry.advice = "# hotswap: rerun".to_string();
                 continue;
             }
-            for name in &member.binds {
+            for name in binds {
                 let name = crate::instances::mangle(&definition.name, name);
-                let value = locals.get_item(&name)?;
-                self.transaction.set_class_attribute(&class, &name, value);
+                let (was, value) = (live.get_item(&name)?, locals.get_item(&name)?);
+                match (was, value) {
+                    // It was found to be as the old inputs had made it.
+                    (Some(was), Some(value))
+                        if members.len() > 1
+                            && values::is_container(&was)
+                            && was.get_type().is(value.get_type()) =>
+                    {
+                        self.transaction.push(crate::transaction::Write::Content {
+                            container: was,
+                            content: value,
+                        });
+                    }
+                    (_, value) => self.transaction.set_class_attribute(&class, &name, value),
+                }
             }
-            self.entry(module, &label, Some(&member), "attribute", "re-ran")
+            self.entry(module, &label, first, "attribute", "re-ran")
                 .reason = "something it reads changed".to_string();
+            // The next one may read it.
+            self.transaction.commit(self.py)?;
         }
-        self.transaction.commit(self.py)
+        Ok(())
     }
 
     /// Whether the decorators of an unchanged method would do something else now, and may
@@ -317,7 +373,10 @@ impl<'py> Stage<'_, 'py> {
         let names: Vec<String> = names.split('.').map(str::to_string).collect();
         let hidden = self.bound_below_member(module, &names, member);
         let scope = self.class_scope(module, class, &hidden)?;
-        let derived = before.is_some_and(|before| before.fingerprint == member.fingerprint);
+        let derived = before.is_some_and(|before| before.fingerprint == member.fingerprint)
+            || self
+                .chained_members
+                .contains(&(class.as_ptr() as usize, name.to_string()));
         let merged = match derived && was.get_type().is(now.get_type()) {
             // It was found to be as the old inputs had made it.
             true => Some(now.clone()),

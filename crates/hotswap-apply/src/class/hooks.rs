@@ -110,11 +110,8 @@ impl<'py> Stage<'_, 'py> {
                 return Ok(true);
             }
         }
-        let (home, qualname): (String, String) = (
-            owner.getattr("__module__")?.extract().unwrap_or_default(),
-            owner.getattr("__qualname__")?.extract()?,
-        );
-        Ok(self.world.by_name(&home).is_some_and(|module| {
+        let qualname: String = owner.getattr("__qualname__")?.extract()?;
+        Ok(self.home_of(owner)?.is_some_and(|module| {
             self.changed
                 .contains_key(&(module, format!("{qualname}.{name}")))
         }))

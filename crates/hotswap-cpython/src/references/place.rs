@@ -102,7 +102,15 @@ impl Place {
             Self::Class => {
                 let there = holder.get_type_ptr() as usize == address(from);
                 if there {
-                    set_instance_class(holder, to.cast::<PyType>().map_err(PyErr::from)?)?;
+                    let class = to.cast::<PyType>().map_err(PyErr::from)?;
+                    set_instance_class(holder, class).map_err(|_| {
+                        let names = (path_of(from), path_of(to));
+                        PyTypeError::new_err(format!(
+                            "an instance of {} cannot become one of {}, which CPython lays out \
+                             otherwise",
+                            names.0, names.1
+                        ))
+                    })?;
                 }
                 Ok(there)
             }
@@ -112,6 +120,21 @@ impl Place {
     /// Whether the hash of the holder may follow from this reference.
     pub(super) fn may_change_a_hash(&self) -> bool {
         matches!(self, Self::TupleItem(_) | Self::Word(_))
+    }
+}
+
+/// The module and the name of a class, for people. Runs no code of its metaclass.
+fn path_of(class: &Bound<'_, PyAny>) -> String {
+    let Ok(class) = class.cast::<PyType>() else {
+        return type_name(class);
+    };
+    let name = class.name().map(|name| name.to_string());
+    let home = type_dict(class).get_item("__module__").ok().flatten();
+    let home = home.and_then(|home| home.extract::<String>().ok());
+    match (home, name) {
+        (Some(home), Ok(name)) => format!("{home}.{name}"),
+        (None, Ok(name)) => name,
+        (_, Err(_)) => type_name(class),
     }
 }
 
