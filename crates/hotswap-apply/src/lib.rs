@@ -21,6 +21,7 @@ mod class;
 mod closures;
 mod codes;
 mod collections;
+mod completed;
 mod consistency;
 mod contents;
 mod counters;
