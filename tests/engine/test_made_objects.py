@@ -115,6 +115,31 @@ def test_what_is_set_on_an_object_with_effects_is_not_set_again(files: Files) ->
     assert stale and "harmless" in stale[0].reason, report.changes
 
 
+def test_a_setter_that_fills_a_container_of_the_object_is_called_again(files: Files) -> None:
+    text = """\
+        SHARED = {}
+        class App:
+            def __init__(self, name): self.name, self.config, self.shared = name, {}, SHARED
+            @property
+            def debug(self): return self.config.get("debug")
+            @debug.setter
+            def debug(self, value): self.config["debug"] = value
+            @property
+            def known(self): return self.shared.get(self.name)
+            @known.setter
+            def known(self, value): self.shared[self.name] = value
+        APP = App("one")
+        APP.debug = True
+        APP.known = 1
+        """
+    module = files.load(a=text)
+    report = files.edit(a=text.replace('"one"', '"two"'))
+    assert module.APP.name == "two" and module.APP.debug is True
+    # What others have, too, is left alone.
+    assert module.SHARED == {"one": 1}
+    assert [each.qualname for each in report.changes if each.action == "stale"] == ["APP.known = 1"]
+
+
 def test_an_object_that_others_hold_is_not_completed_again(files: Files) -> None:
     text = """\
         class Thing:

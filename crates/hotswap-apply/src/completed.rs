@@ -1,11 +1,13 @@
 //! What statements do to an object that a statement above them makes: `X.name = …` below
 //! `X = Thing()`.
 
+use hotswap_cpython::heap::reference_count;
 use hotswap_plan::{Outline, Skeleton};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyType};
 
 use crate::codes;
+use crate::native::own_dict;
 use crate::stage::Stage;
 use crate::timeline::{Place, is_shared, links};
 use crate::transaction::Write;
@@ -123,6 +125,8 @@ impl<'py> Stage<'_, 'py> {
                 entry.reason =
                     format!("{name} was made anew above it; running it again may not be harmless");
                 entry.advice = "# hotswap: rerun".to_string();
+                // That is said, and need not be found out once more.
+                self.passed_on.insert((module, statement.span.start));
                 continue;
             }
             if !statement.codes.is_empty()
@@ -162,12 +166,29 @@ impl<'py> Stage<'_, 'py> {
             view.leave()?;
             return Ok(false);
         }
+        let mut own_values = containers_of(&object)?;
+        own_values.push(object);
         let run = || codes::execute(&code, namespace, None);
-        let ran = self.on_trial(namespace, &[object], run);
+        let ran = self.on_trial(namespace, &own_values, run);
         view.leave()?;
         for (old, new) in view.copies.drain(..) {
             self.transaction.push(Write::Reference { old, new });
         }
         Ok(ran?.is_ok())
     }
+}
+
+/// The containers that nobody but an object holds: a setter of its class may put things there.
+fn containers_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let Some(dict) = own_dict(object)? else {
+        return Ok(Vec::new());
+    };
+    let mut found: Vec<Bound<'py, PyAny>> = Vec::new();
+    for value in dict.values() {
+        // One reference is ours, and one that of the list.
+        if values::is_container(&value) && reference_count(&value) == Some(3) {
+            found.push(value);
+        }
+    }
+    Ok(found)
 }
