@@ -74,22 +74,38 @@ impl<'py> Stage<'_, 'py> {
             let first = links(outline, name).first().copied();
             first.is_some_and(|first| outline.statements[first].binds.contains(name))
         });
-        let harmless = |outline: &Outline, links: &[usize]| {
+        // Whether anybody changed it is seen of a container only: for that alone what is not
+        // known to be harmless is tried.
+        let live = self.live_dict(module);
+        let mut tried = true;
+        for name in &names {
+            let value = live.get_item(name)?;
+            tried &= value.is_some_and(|value| values::is_container(&value));
+        }
+        let text = self.text(module);
+        let harmless = |outline: &Outline, text: &str, links: &[usize]| {
             links.iter().all(|link| {
                 let link = &outline.statements[*link];
-                self.imported_names(module, link, &names, false)
-                    .is_ok_and(|given| given.is_some())
-                    || !self.link_impurity(module, link, &names)
+                let given = self.imported_names(module, link, &names, false);
+                if given.is_ok_and(|given| given.is_some()) {
+                    return true;
+                }
+                let facts = crate::timeline::link_facts(&link.facts, &names);
+                match tried {
+                    true => self.impurity_on_trial(module, &facts, (text, link.span)),
+                    false => self.impurity(module, &facts),
+                }
+                .is_none()
             })
         };
         let waits = after.iter().any(|link| {
             let facts = &outline.statements[*link].facts;
             self.must_wait(module, facts) && !self.can_show(module, facts)
         });
-        if waits || !bound_first || !harmless(outline, &after) {
+        if waits || !bound_first || !harmless(outline, &text, &after) {
             return Ok(false);
         }
-        let replayed = harmless(&old_outline, &before);
+        let replayed = harmless(&old_outline, &old_text, &before);
         if !replayed && !self.is_as_imported(module, &names) {
             return Ok(false);
         }
@@ -124,7 +140,8 @@ impl<'py> Stage<'_, 'py> {
         self.run_links(module, statement, &names, &label, outline)
     }
 
-    /// Whether some names hold what the old statements that make them give once more.
+    /// Whether some names hold what the old statements that make them give once more, or
+    /// containers of plain values with what the program did to them.
     fn is_as_replayed(
         &mut self,
         module: usize,
@@ -138,12 +155,24 @@ impl<'py> Stage<'_, 'py> {
         let Some(base) = base else {
             return Ok(false);
         };
+        // What the program did to these stays, as where a display is edited.
+        let mut apart = Vec::new();
         for name in names {
             match (base.get_item(name)?, live.get_item(name)?) {
                 (Some(base), Some(now)) if values::equal(&base, &now) => {}
+                (Some(base), Some(now))
+                    if values::is_container(&now)
+                        && now.get_type().is(base.get_type())
+                        && values::holds_plain(&base) =>
+                {
+                    apart.push((name, base));
+                }
                 (None, None) => {}
                 _ => return Ok(false),
             }
+        }
+        for (name, base) in apart {
+            self.bases.insert((module, name.clone()), base);
         }
         Ok(true)
     }
@@ -266,7 +295,10 @@ impl<'py> Stage<'_, 'py> {
             };
             if !self.run_links(module, statement, &names, &label, outline)? {
                 let entry = self.entry(module, &label, Some(statement), "statement", "stale");
-                entry.reason = "one of the statements that make it failed".to_string();
+                entry.reason =
+                    "one of the statements that make it failed, or it would take away what the \
+                     program may need"
+                        .to_string();
                 entry.advice = "# hotswap: rerun".to_string();
             }
         }
@@ -306,6 +338,16 @@ impl<'py> Stage<'_, 'py> {
         else {
             return Ok(false);
         };
+        for name in names {
+            let (base, value) = (self.bases.get(&(module, name.clone())), ran.get_item(name)?);
+            if let (Some(base), Some(value)) = (base, value)
+                && crate::display::takes_away(base, &value)?
+            {
+                // Whether the program still needs what would go is not known.
+                self.bases.remove(&(module, name.clone()));
+                return Ok(false);
+            }
+        }
         let mut changed = false;
         for name in names {
             self.chained.insert((module, name.clone()));
@@ -343,7 +385,11 @@ impl<'py> Stage<'_, 'py> {
 
     /// Whether a function that a statement made once more is what the live one is going to
     /// be: then that one stays, with what the program has set on it.
-    fn is_twin(&self, live: &Bound<'py, PyAny>, made: &Bound<'py, PyAny>) -> PyResult<bool> {
+    pub(crate) fn is_twin(
+        &self,
+        live: &Bound<'py, PyAny>,
+        made: &Bound<'py, PyAny>,
+    ) -> PyResult<bool> {
         if !live.is_exact_instance_of::<PyFunction>() || !made.is_exact_instance_of::<PyFunction>()
         {
             return Ok(false);
@@ -378,6 +424,19 @@ impl<'py> Stage<'_, 'py> {
         value: Option<Bound<'py, PyAny>>,
     ) -> PyResult<bool> {
         let now = self.live_dict(module).get_item(name)?;
+        let base = self.bases.remove(&(module, name.to_string()));
+        let value = match (&base, &now, value) {
+            (Some(base), Some(now), Some(value)) if value.get_type().is(base.get_type()) => {
+                let merged = crate::display::merge(self.py, base, now, &value)?;
+                if merged.is_none() {
+                    let entry = self.entry(module, name, None, "statement", "stale");
+                    entry.reason = crate::display::REORDERED.to_string();
+                    entry.advice = "# hotswap: rerun".to_string();
+                }
+                merged.or_else(|| Some(now.clone()))
+            }
+            (_, _, value) => value,
+        };
         match (value, now) {
             (None, None) => Ok(false),
             (Some(value), Some(now)) if values::equal(&value, &now) => Ok(false),
@@ -440,62 +499,6 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         Ok(Some(copy))
-    }
-
-    /// After a statement gave a name a new value: the unchanged statements below that
-    /// augment it do so with the new one.
-    pub(crate) fn augment_again(
-        &mut self,
-        module: usize,
-        index: usize,
-        name: &str,
-        outline: &Outline,
-    ) -> PyResult<()> {
-        let Some(edited) = self.edits.get(&module) else {
-            return Ok(());
-        };
-        let due: Vec<usize> = links(outline, name)
-            .into_iter()
-            .filter(|link| *link > index)
-            .filter(|link| {
-                matches!(
-                    edited.plan.steps[*link].change,
-                    hotswap_plan::Change::Same | hotswap_plan::Change::Bodies
-                )
-            })
-            .collect();
-        let text = self.text(module);
-        let namespace = self.namespace(module)?;
-        for link in due {
-            let statement = &outline.statements[link];
-            let place = Place {
-                outline,
-                text: &text,
-                index: link,
-                new: true,
-            };
-            let chained = [name.to_string()];
-            let label = statement.label(&text);
-            if self.link_impurity(module, statement, &chained)
-                || !self.run_link(module, place, &namespace, &chained)?
-            {
-                let entry = self.entry(module, &label, Some(statement), "statement", "stale");
-                entry.reason =
-                    format!("{name} was made anew above it; running it again may not be harmless");
-                entry.advice = "# hotswap: rerun".to_string();
-                continue;
-            }
-            if !statement.codes.is_empty()
-                && let Some(staging) = self.staging.get_mut(&module)
-            {
-                staging.made_functions = true;
-            }
-            let value = namespace.get_item(name)?;
-            self.bind(module, name, value)?;
-            self.entry(module, &label, Some(statement), "statement", "re-ran")
-                .reason = format!("{name} was made anew above it");
-        }
-        Ok(())
     }
 
     /// Copies of the containers that a statement changes in place.

@@ -53,10 +53,27 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         };
         let live = self.live_dict(module).get_item(&before.name)?;
-        let Some(class) = live.and_then(|object| object.cast_into::<PyType>().ok()) else {
+        let mut path = vec![(before, after)];
+        let Some(class) = live
+            .clone()
+            .and_then(|object| object.cast_into::<PyType>().ok())
+        else {
+            let inner = live.and_then(|object| remade::class_inside(&object));
+            if let Some(inner) = inner
+                && self.is_own(module, &inner, &before.name)?
+            {
+                let is_new = change.header
+                    || change.decorators
+                    || shape::needs_new_class(&inner, before, after, change)?;
+                return match is_new {
+                    true => {
+                        self.change_class(module, &inner, &mut path, new, change, outline, step)
+                    }
+                    false => self.change_members(module, &inner, &mut path, change, outline),
+                };
+            }
             return self.run(module, Some(old), new, outline);
         };
-        let mut path = vec![(before, after)];
         if !self.is_own(module, &class, &before.name)? {
             let inner = self.class_below(module, &class, &before.name)?;
             let inner = inner.filter(|_| !change.header && !change.decorators);

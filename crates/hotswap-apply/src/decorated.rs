@@ -268,7 +268,7 @@ impl<'py> Stage<'_, 'py> {
         };
         let mut view = self.view(module, place, &statement.facts, &copy, &[])?;
         let ran = match view.unknown.first() {
-            None => self.on_trial(&copy, || codes::execute(&code, &copy, None)),
+            None => self.on_trial(&copy, &[], || codes::execute(&code, &copy, None)),
             Some(name) => Ok(Err(format!("what {name} held there is not known"))),
         };
         view.leave()?;
@@ -324,7 +324,7 @@ impl<'py> Stage<'_, 'py> {
         let mut view = self.view(module, place, &old.facts, &copy, &[])?;
         let run = || codes::execute(&code, &copy, None);
         let ran = match watched {
-            true => self.on_trial(&copy, run),
+            true => self.on_trial(&copy, &[], run),
             false => Ok(run().map_err(|error| error.to_string())),
         };
         view.leave()?;

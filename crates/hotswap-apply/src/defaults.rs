@@ -207,9 +207,9 @@ impl<'py> Stage<'_, 'py> {
     ) -> PyResult<Bound<'py, PyAny>> {
         let run = || evaluate_in(self.py, source, globals, scope);
         if !watched {
-            return self.guarded(globals, run);
+            return self.guarded(globals, &[], run);
         }
-        self.on_trial(globals, run)?.map_err(|reason| {
+        self.on_trial(globals, &[], run)?.map_err(|reason| {
             *self.came_to.borrow_mut() = Some(reason.clone());
             crate::guard::NotHarmless::new_err(reason)
         })
@@ -237,7 +237,7 @@ impl<'py> Stage<'_, 'py> {
             let text = self.text(late.module);
             let namespace = self.live_dict(late.module);
             fault::point("a late default")?;
-            let value = self.guarded(&namespace, || {
+            let value = self.guarded(&namespace, &[], || {
                 evaluate_in(self.py, default.span.of(&text), &namespace, scope.as_ref())
             });
             let entry = |stage: &mut Self, action: &'static str, reason: String| {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{Kind, Outline, Pragma, Statement};
 use pyo3::prelude::*;
 
@@ -54,7 +55,7 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         }
         if self.passed_on.contains(&(module, statement.span.start)) {
-            // It ran again with the class that it passes on.
+            // It ran again with the class that it passes on, or with the object that it completes.
             return Ok(());
         }
         if let Kind::Function(_) | Kind::Class(_) = &statement.kind
@@ -119,6 +120,15 @@ impl<'py> Stage<'_, 'py> {
         if self.run_chain(module, statement, outline, None)? {
             return Ok(());
         }
+        if !self.committed
+            && statement.binds.is_empty()
+            && statement.pragma != Some(Pragma::Rerun)
+            && self.changes_late(module, statement)
+        {
+            // By then what it changes may be complete.
+            self.derive_late(module, index);
+            return Ok(());
+        }
         if statement.pragma != Some(Pragma::Rerun) {
             let stale = self.why_not_derive(module, statement, old_index)?;
             if let Some(reason) = stale {
@@ -127,25 +137,49 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         if self.must_wait(module, &statement.facts) && !self.can_show(module, &statement.facts) {
-            if let Some(step) = self.step_of(module, index) {
-                self.late.push(Late {
-                    module,
-                    step,
-                    remade: None,
-                });
-            } else {
-                self.late.push(Late {
-                    module,
-                    step: index,
-                    remade: None,
-                });
-            }
+            self.derive_late(module, index);
             for name in &statement.binds {
                 self.late_names.insert((module, name.clone()));
             }
             return Ok(());
         }
         self.derive_now(module, statement, outline)
+    }
+
+    /// An unchanged statement that waited for the commit.
+    pub(crate) fn derive_due(
+        &mut self,
+        module: usize,
+        statement: &Statement,
+        outline: &Arc<Outline>,
+    ) -> PyResult<()> {
+        let names = crate::chain::augmented(statement);
+        let runs = statement.pragma == Some(Pragma::Rerun) || !statement.binds.is_empty();
+        if runs || names.is_empty() {
+            return self.derive_now(module, statement, outline);
+        }
+        if !self.passed_on.contains(&(module, statement.span.start)) {
+            let (name, reason) = (names.join(", "), "it may not be harmless to run again");
+            self.report_stale(module, statement, &name, reason);
+        }
+        Ok(())
+    }
+
+    /// Whether what a statement changes in place is made after the commit.
+    fn changes_late(&self, module: usize, statement: &Statement) -> bool {
+        crate::chain::augmented(statement)
+            .into_iter()
+            .any(|name| self.late_names.contains(&(module, name)))
+    }
+
+    /// An unchanged statement has its turn right after the commit.
+    fn derive_late(&mut self, module: usize, index: usize) {
+        let step = self.step_of(module, index).unwrap_or(index);
+        self.late.push(Late {
+            module,
+            step,
+            remade: None,
+        });
     }
 
     pub(crate) fn report_stale(
@@ -281,6 +315,7 @@ impl<'py> Stage<'_, 'py> {
             staging.made_functions = true;
         }
         for name in &statement.binds {
+            self.complete_new(module, index, name, outline)?;
             let was = before.get_item(name)?;
             if let Some(now) = namespace.get_item(name)? {
                 if !self.committed && Self::is_overruled(outline, index, name) {
@@ -296,6 +331,15 @@ impl<'py> Stage<'_, 'py> {
                     && values::equal(was, &now)
                 {
                     // Who imported it holds the same object.
+                    namespace.set_item(name, was)?;
+                    continue;
+                }
+                if let Some(was) = &was
+                    && self.is_twin(was, &now)?
+                    && was.peek("__closure__")?.is_none()
+                    && now.peek("__closure__")?.is_none()
+                {
+                    // The live one gets its lines, and what else its source says, by itself.
                     namespace.set_item(name, was)?;
                     continue;
                 }

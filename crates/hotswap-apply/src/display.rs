@@ -61,9 +61,7 @@ impl<'py> Stage<'_, 'py> {
         }
         let Some(content) = merge(self.py, &base, was, now)? else {
             let entry = self.entry(module, name, Some(new), "statement", "stale");
-            entry.reason =
-                "the program reordered or removed items of the list, so the edit cannot be merged"
-                    .to_string();
+            entry.reason = REORDERED.to_string();
             entry.advice = "# hotswap: rerun".to_string();
             return Ok(Some(was.clone()));
         };
@@ -71,8 +69,12 @@ impl<'py> Stage<'_, 'py> {
     }
 }
 
+/// Why an edit of a list comes to nothing.
+pub(crate) const REORDERED: &str =
+    "the program reordered or removed items of the list, so the edit cannot be merged";
+
 /// Three-way merge of containers: what the edit did to `base` is done to `live`.
-fn merge<'py>(
+pub(crate) fn merge<'py>(
     py: Python<'py>,
     base: &Bound<'py, PyAny>,
     live: &Bound<'py, PyAny>,
@@ -118,6 +120,25 @@ fn merge<'py>(
         return Ok(Some(kept.call_method1("union", (added,))?));
     }
     merge_lists(py, base, live, edited)
+}
+
+/// Whether an edit takes something out of a container.
+pub(crate) fn takes_away(base: &Bound<'_, PyAny>, edited: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if !base.get_type().is(edited.get_type()) {
+        return Ok(true);
+    }
+    if let (Ok(base), Ok(edited)) = (base.cast_exact::<PyList>(), edited.cast_exact::<PyList>()) {
+        let mut left = edited.iter();
+        return Ok(!base
+            .iter()
+            .all(|item| left.any(|other| values::equal(&item, &other))));
+    }
+    for key in base.try_iter()? {
+        if !edited.contains(key?)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 pub(crate) fn merge_lists<'py>(

@@ -413,20 +413,23 @@ impl<'py> Stage<'_, 'py> {
         code: &Bound<'py, PyAny>,
         globals: &Bound<'py, PyDict>,
     ) -> PyResult<()> {
-        self.guarded(globals, || codes::execute(code, globals, None))
+        self.guarded(globals, &[], || codes::execute(code, globals, None))
     }
 
     /// The same for whatever runs code in a namespace. Where it comes to a place in doubt it
-    /// runs once more, and each of its instructions is looked at.
+    /// runs once more, and each of its instructions is looked at; it may write to what was
+    /// made for it alone.
     pub(crate) fn guarded<R>(
         &self,
         globals: &Bound<'py, PyDict>,
+        own_values: &[Bound<'py, PyAny>],
         mut run: impl FnMut() -> PyResult<R>,
     ) -> PyResult<R> {
         let py = self.py;
         match self.past_doubts(&mut run) {
             Err(error) if error.is_instance_of::<NotHarmless>(py) => {
                 let mut writable = self.new_objects()?;
+                writable.extend(own_values.iter().cloned());
                 writable.extend(globals.get_item("__annotations__")?);
                 match crate::trial::attempt_with(py, Some(globals), &writable, run)? {
                     Ok(done) => {
@@ -454,20 +457,11 @@ impl<'py> Stage<'_, 'py> {
     pub(crate) fn on_trial<R>(
         &self,
         globals: &Bound<'py, PyDict>,
-        run: impl FnMut() -> PyResult<R>,
-    ) -> PyResult<Result<R, String>> {
-        self.on_trial_with(globals, &[], run)
-    }
-
-    /// The same for what may write to some other objects as well.
-    pub(crate) fn on_trial_with<R>(
-        &self,
-        globals: &Bound<'py, PyDict>,
-        others: &[Bound<'py, PyAny>],
+        own_values: &[Bound<'py, PyAny>],
         run: impl FnMut() -> PyResult<R>,
     ) -> PyResult<Result<R, String>> {
         let mut writable = self.new_objects()?;
-        writable.extend(others.iter().cloned());
+        writable.extend(own_values.iter().cloned());
         let ran = crate::trial::attempt_with(self.py, Some(globals), &writable, run)?;
         Ok(ran.map_err(|reason| reason.words))
     }

@@ -22,6 +22,7 @@ mod closures;
 mod codes;
 mod collected_names;
 mod collections;
+mod completed;
 mod consistency;
 mod contents;
 mod counters;

@@ -6,6 +6,7 @@ use pyo3::types::{PyCode, PyDict, PyFunction, PyString, PyTuple, PyType};
 
 pub(crate) use cpython::attributes::{has_attributes, own_dict};
 pub(crate) use cpython::home::{Home, Moved};
+pub(crate) use cpython::import;
 pub(crate) use cpython::references::Replaced;
 pub(crate) use cpython::types::{invalidate_attribute_cache, type_dict, with_class_name};
 

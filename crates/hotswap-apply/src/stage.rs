@@ -217,7 +217,11 @@ pub(crate) struct Stage<'w, 'py> {
     pub caught_up: Vec<Bound<'py, PyAny>>,
     /// What modules that change have left for their new code.
     pub handed_over: Vec<(usize, Bound<'py, PyDict>)>,
-    /// Statements that ran together with the class that they pass on, by module and start.
+    /// What the old statements of a chain made of a container that the program changed since, by
+    /// module and name.
+    pub bases: FxHashMap<(usize, String), Bound<'py, PyAny>>,
+    /// Statements that ran together with the class that they pass on or the object that they
+    /// complete, by module and start.
     pub passed_on: FxHashSet<(usize, u32)>,
     /// Modules whose bodies still run, and how many bytes at the end of their sources they
     /// have not passed.

@@ -378,6 +378,9 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         for name in names {
+            if let (Kind::Assign { .. }, Some(index)) = (&new.kind, index) {
+                self.complete_new(module, index, &name, outline)?;
+            }
             let was = before.get_item(&name)?;
             let Some(now) = namespace.get_item(&name)? else {
                 continue;

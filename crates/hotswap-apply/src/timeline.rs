@@ -6,6 +6,7 @@ use pyo3::types::PyDict;
 use rustc_hash::FxHashSet;
 
 use crate::stage::Stage;
+use crate::values;
 
 /// A place in a source, before one of its statements.
 #[derive(Clone, Copy)]
@@ -182,13 +183,16 @@ impl<'py> Stage<'_, 'py> {
         chained: &[String],
     ) -> PyResult<bool> {
         let statement = &place.outline.statements[place.index];
+        let mut own_values = Vec::new();
         for name in crate::chain::augmented(statement) {
             // What others hold too must not be changed by a trial.
             if chained.contains(&name)
                 && let Some(value) = copy.get_item(&name)?
-                && is_shared(&value, copy)
             {
-                return Ok(false);
+                if is_shared(&value, copy) {
+                    return Ok(false);
+                }
+                own_values.push(value);
             }
         }
         let skeleton = Skeleton::new(place.text, place.outline).statement(statement);
@@ -199,10 +203,17 @@ impl<'py> Stage<'_, 'py> {
             return Ok(false);
         }
         let own = self.show_own_names(module, &statement.facts, copy)?;
-        let ran = self.execute_guarded(&code, copy);
+        let run = || crate::codes::execute(&code, copy, None);
+        // What is set on an instance may run code of its class.
+        let is_watched = own_values.iter().any(values::has_identity)
+            && !crate::trial::is_traced(self.py).unwrap_or(true);
+        let ran = match is_watched {
+            true => self.on_trial(copy, &own_values, run).map(|ran| ran.is_ok()),
+            false => Ok(self.guarded(copy, &own_values, run).is_ok()),
+        };
         self.hide_own_names(module, &own, copy)?;
         view.leave()?;
-        Ok(ran.is_ok())
+        ran
     }
 
     /// Whether running a statement may do more than to give some names their values.

@@ -256,7 +256,7 @@ fn watched<R>(
 
 /// How long this thread has had a processor. `None`: the platform does not say.
 fn seconds_worked(py: Python<'_>) -> Option<f64> {
-    let time = py.import("time").ok()?;
+    let time = crate::native::import(py, "time").ok()?;
     time.call_method0("thread_time").ok()?.extract().ok()
 }
 
@@ -477,7 +477,7 @@ impl Watch {
         if !hides_instances(py) {
             return Ok(false);
         }
-        let youngest = py.import("gc")?.call_method1("get_objects", (0,))?;
+        let youngest = crate::native::import(py, "gc")?.call_method1("get_objects", (0,))?;
         let youngest = youngest.cast_into::<PyList>()?;
         Ok(youngest.iter().any(|each| each.is(object)))
     }

@@ -510,6 +510,7 @@ fn begin<'w, 'py>(
         gaining: Vec::new(),
         caught_up: Vec::new(),
         handed_over: Vec::new(),
+        bases: FxHashMap::default(),
         passed_on: FxHashSet::default(),
         open: crate::body::open_parts(py, world),
         withdrawn_statements: FxHashSet::default(),
@@ -766,7 +767,7 @@ impl<'py> Stage<'_, 'py> {
                     self.run(item.module, old.as_ref(), &statement, &outline)?;
                 }
             } else {
-                self.derive_now(item.module, &statement, &outline)?;
+                self.derive_due(item.module, &statement, &outline)?;
             }
             self.remake_subclasses()?;
             self.plan_caches()?;

@@ -206,14 +206,16 @@ fn compare(
     same_parts(a, b, left, depth)
 }
 
-/// Compares two functions that one `def` made: what they captured and hold themselves.
+/// Compares two functions that one `def` or `lambda` made: what they captured and hold themselves.
 fn same_function<'py>(
     a: &Bound<'py, PyFunction>,
     b: &Bound<'py, PyFunction>,
     left: &mut Comparison,
     depth: usize,
 ) -> PyResult<bool> {
-    if !a.peek("__code__")?.is(b.peek("__code__")?) {
+    // A statement that ran once more was compiled anew, with the lambdas in it.
+    let codes = (a.peek("__code__")?, b.peek("__code__")?);
+    if !codes.0.is(&codes.1) && !codes.0.eq(&codes.1)? {
         return Ok(false);
     }
     let globals = (a.peek("__globals__")?, b.peek("__globals__")?);

@@ -78,9 +78,8 @@ pub fn modules_in_progress(py: Python<'_>) -> PyResult<Vec<ModuleInProgress<'_>>
 /// How many threads are inside Python code, this one included.
 pub fn threads(py: Python<'_>) -> usize {
     let _alone = alone(py);
-    let frames = py
-        .import(intern!(py, "sys"))
-        .and_then(|sys| sys.call_method0(intern!(py, "_current_frames")));
+    let frames =
+        crate::import(py, "sys").and_then(|sys| sys.call_method0(intern!(py, "_current_frames")));
     frames.and_then(|frames| frames.len()).unwrap_or(1)
 }
 
@@ -110,8 +109,7 @@ pub(crate) fn for_each_frame<'py>(
     visit: &mut dyn FnMut(u64, &Bound<'py, PyFrame>) -> PyResult<()>,
 ) -> PyResult<()> {
     let _alone = alone(py);
-    let threads: Bound<'py, PyDict> = py
-        .import(intern!(py, "sys"))?
+    let threads: Bound<'py, PyDict> = crate::import(py, "sys")?
         .call_method0(intern!(py, "_current_frames"))?
         .cast_into()?;
     for (thread, frame) in threads {

@@ -3,6 +3,7 @@
 //! ```text
 //! functions   code, closure and globals of a live function
 //! heap        every object the collector knows, by file, code object or class
+//! import      modules of the standard library, whatever code runs
 //! home        functions and running calls that move to another namespace
 //! references  every holder of an object, and its replacement by another
 //! types       attributes and bases of classes, without metaclass hooks
@@ -52,6 +53,7 @@ pub mod functions;
 pub mod gate;
 pub mod heap;
 pub mod home;
+mod import;
 mod layout;
 pub mod lines;
 #[cfg(Py_3_12)]
@@ -68,5 +70,6 @@ pub mod tuple;
 pub mod types;
 mod versions;
 
+pub use import::import;
 pub use once::prepare_pyo3;
 pub use support::{Capability, CpythonError, Result, Unsupported, capabilities};

@@ -377,9 +377,9 @@ impl<'py> Stage<'_, 'py> {
             }
             let execute = || codes::execute(code, &globals, Some(&locals));
             outcome = match watched {
-                true => self.on_trial_with(&globals, &writable, execute)?,
+                true => self.on_trial(&globals, &writable, execute)?,
                 false => self
-                    .guarded(&globals, execute)
+                    .guarded(&globals, &[], execute)
                     .map_err(|error| error.to_string()),
             };
             if outcome.is_err() {

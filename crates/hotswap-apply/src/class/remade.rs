@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::native as cpython;
 use crate::registrations::decorators_stay;
+use hotswap_cpython::attributes::Peek as _;
 use hotswap_plan::{Change, ClassChange, ClassDef, Kind, Outline, Statement, Step};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
@@ -12,6 +13,9 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use crate::codes;
 use crate::stage::{Changed, Late, Stage};
 use crate::transaction::Write;
+
+/// So many wrappers around one another are looked into.
+const MOST_WRAPPERS: usize = 20;
 
 /// A class that was made anew beside the live one.
 pub(crate) struct Remade<'a, 'py> {
@@ -28,6 +32,23 @@ pub(crate) struct Remade<'a, 'py> {
     pub after: &'a ClassDef,
     pub change: &'a ClassChange,
     pub statement: &'a Statement,
+}
+
+/// The class that a decorator has put something else around and named there as
+/// `functools.wraps` does.
+pub(super) fn class_inside<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyType>> {
+    let mut object = object.clone();
+    for _ in 0..MOST_WRAPPERS {
+        object = match object.cast_into::<PyType>() {
+            Ok(class) => return Some(class),
+            Err(error) => error.into_inner().peek("__wrapped__").ok()?,
+        };
+    }
+    None
+}
+
+fn is_class(object: &Bound<'_, PyAny>) -> bool {
+    object.is_instance_of::<PyType>()
 }
 
 /// The change of a class of which no statement differs.
@@ -130,7 +151,14 @@ impl<'py> Stage<'_, 'py> {
         if self.committed {
             namespace.set_item(&after.name, class)?;
         }
-        let Some(made) = made.and_then(|object| object.cast_into::<PyType>().ok()) else {
+        let given = made;
+        let is_wrapped = given.as_ref().is_some_and(|given| !is_class(given));
+        let mut made = given.as_ref().and_then(class_inside);
+        if is_wrapped && let Some(inner) = &made {
+            let is_own = inner.getattr("__qualname__")?.eq(&after.name)?;
+            made = made.filter(|_| is_own && passes.is_empty());
+        }
+        let Some(made) = made else {
             return Err(pyo3::exceptions::PyTypeError::new_err(format!(
                 "{} is no longer a class",
                 after.name
@@ -138,6 +166,15 @@ impl<'py> Stage<'_, 'py> {
         };
         if made.is(class) {
             return Ok(());
+        }
+        let held = self.live_dict(module).get_item(&after.name)?;
+        let was_wrapped = held
+            .as_ref()
+            .is_some_and(|held| !is_class(held) && class_inside(held).is_some());
+        if is_wrapped || was_wrapped {
+            // The live class takes the place of the new one in what the name holds.
+            self.bind(module, &after.name, given.clone())?;
+            self.note_value(module, &after.name, held, given);
         }
         if !known {
             self.keep_written_members(module, class, &made, statement)?;
@@ -225,7 +262,7 @@ impl<'py> Stage<'_, 'py> {
         let Some(Ok(class)) = self
             .live_dict(module)
             .get_item(&after.name)?
-            .map(|object| object.cast_into::<PyType>())
+            .map(|object| class_inside(&object).ok_or(object))
         else {
             return Ok(());
         };

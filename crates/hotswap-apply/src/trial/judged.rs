@@ -421,7 +421,7 @@ fn only_looks_up(all: &[Instruction], at: usize, frame: &Bound<'_, PyAny>) -> Py
             false => format!("{above}.{name}"),
         };
     }
-    let modules = frame.py().import("sys")?.getattr("modules")?;
+    let modules = crate::native::import(frame.py(), "sys")?.getattr("modules")?;
     let Some(module) = modules.cast_into::<PyDict>()?.get_item(name)? else {
         return Ok(false);
     };
@@ -754,7 +754,7 @@ fn below_shuffle(name: &str, argument: i64, depth: i64) -> Option<i64> {
 
 fn read(code: &Bound<'_, PyAny>) -> PyResult<Vec<Instruction>> {
     let py = code.py();
-    let dis = py.import("dis")?;
+    let dis = crate::native::import(py, "dis")?;
     let effect = dis.getattr("stack_effect")?;
     let keywords = PyDict::new(py);
     keywords.set_item("jump", false)?;

@@ -34,7 +34,7 @@ pub(super) fn is_ignored(frame: &Bound<'_, PyAny>) -> PyResult<bool> {
 
 /// Whether the first filter that is about a category ignores it, wherever it is warned.
 fn is_filtered(frame: &Bound<'_, PyAny>, category: &Bound<'_, PyType>) -> PyResult<bool> {
-    let warnings = frame.py().import("warnings")?;
+    let warnings = crate::native::import(frame.py(), "warnings")?;
     let mut filters: Vec<Bound<'_, PyAny>> = Vec::new();
     // Since CPython 3.14 those of the context come first.
     if let Some(own) = warnings.getattr_opt("_get_filters")? {

@@ -36,9 +36,7 @@ pub fn follow(_py: Python<'_>) -> Result<()> {
 
 pub(super) fn watch(py: Python<'_>, route: &Route<'_>) -> Result<()> {
     let watched = Watched::of(route)?;
-    let monitoring = py
-        .import(intern!(py, "sys"))?
-        .getattr(intern!(py, "monitoring"))?;
+    let monitoring = crate::import(py, "sys")?.getattr(intern!(py, "monitoring"))?;
     let jump = event(&monitoring)?;
     let tool = match with_tool(|tool| *tool) {
         Some(tool) => tool,
@@ -57,9 +55,7 @@ pub(super) fn watch(py: Python<'_>, route: &Route<'_>) -> Result<()> {
 /// apart that it runs as one in all code for which events were ever set, and for good.
 #[cfg(all(Py_3_12, not(Py_3_15)))]
 fn bring_up_to_date(py: Python<'_>, code: &Bound<'_, PyCode>) -> PyResult<()> {
-    let monitoring = py
-        .import(intern!(py, "sys"))?
-        .getattr(intern!(py, "monitoring"))?;
+    let monitoring = crate::import(py, "sys")?.getattr(intern!(py, "monitoring"))?;
     // Of tools and of trace functions. It is not documented; without it somebody may watch.
     let everywhere = monitoring.call_method0(intern!(py, "_all_events"));
     if everywhere.is_ok_and(|events| events.is_truthy().is_ok_and(|any| !any)) {
@@ -112,9 +108,7 @@ pub fn disarm(py: Python<'_>, code: &Bound<'_, PyCode>) -> Result<()> {
         false => *known,
     });
     let Some(tool) = tool else { return Ok(()) };
-    let monitoring = py
-        .import(intern!(py, "sys"))?
-        .getattr(intern!(py, "monitoring"))?;
+    let monitoring = crate::import(py, "sys")?.getattr(intern!(py, "monitoring"))?;
     monitoring.call_method1(intern!(py, "set_local_events"), (tool, code, 0))?;
     if last {
         let jump = event(&monitoring)?;
