@@ -160,7 +160,8 @@ pub fn update(
         let late = stages.iter().any(|(_, stage)| {
             !stage.late.is_empty()
                 || !stage.after.is_empty()
-                || !(stage.collected.is_empty() && stage.hooked.is_empty())
+                || !stage.collected.is_empty()
+                || !stage.hooked.is_empty()
                 || stage.will_take_over()
         });
         // Until the end of this block, where also what failed has been undone.
