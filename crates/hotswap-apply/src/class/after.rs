@@ -207,7 +207,7 @@ impl<'py> Stage<'_, 'py> {
         for class in dead {
             self.hide_class(&class)?;
         }
-        self.transaction.commit(self.py)
+        self.commit()
     }
 
     /// Whether a class has a name in one of the live namespaces.

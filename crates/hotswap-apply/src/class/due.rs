@@ -72,7 +72,10 @@ impl<'py> Stage<'_, 'py> {
                 && !step.renamed
                 && self.derives_member(module, class, path, member, outline, &values)?
             {
-                if self.reads_late(module, member) {
+                if self.reads_late(module, member)
+                    || self.must_wait(module, &member.facts)
+                        && !self.can_show(module, &member.facts)
+                {
                     self.put_off(module, class, path, member);
                 } else {
                     step.change = Change::Run;
@@ -124,10 +127,13 @@ impl<'py> Stage<'_, 'py> {
         for late in std::mem::take(&mut self.late_members) {
             let LateMember {
                 module,
-                class,
+                mut class,
                 path,
                 member,
             } = late;
+            if let Some((_, made)) = self.replaced.iter().find(|(old, _)| old.is(&class)) {
+                class = made.clone();
+            }
             let Some(outline) = self.outline(module) else {
                 continue;
             };
@@ -160,7 +166,7 @@ impl<'py> Stage<'_, 'py> {
             self.entry(module, &label, Some(&member), "attribute", "re-ran")
                 .reason = "something it reads changed".to_string();
         }
-        self.transaction.commit(self.py)
+        self.commit()
     }
 
     /// Whether the decorators of an unchanged method would do something else now, and may
