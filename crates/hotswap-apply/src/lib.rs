@@ -66,6 +66,7 @@ mod revive;
 mod running;
 mod stage;
 mod statement;
+mod stored;
 mod timeline;
 mod transaction;
 mod trial;

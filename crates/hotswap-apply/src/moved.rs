@@ -111,6 +111,7 @@ impl<'py> Stage<'_, 'py> {
         let given = self.given.values().flatten().map(|(_, value)| value);
         let after = self.after.iter().filter_map(|after| match after {
             After::Migrate { object, .. } | After::ClearCache(object) => Some(object),
+            After::Store(stored) => Some(stored.object()),
             After::Decorate { .. } | After::Attributes { .. } => None,
         });
         rebound

@@ -72,6 +72,8 @@ pub(crate) enum After<'py> {
         removed: Bound<'py, pyo3::types::PySet>,
         old_values: Bound<'py, PyDict>,
     },
+    /// Set an attribute of an object again whose value reads something that changed.
+    Store(crate::stored::Stored<'py>),
     /// Empty a cache by a method of the program.
     ClearCache(Bound<'py, PyAny>),
 }
