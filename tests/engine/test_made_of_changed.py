@@ -214,3 +214,39 @@ def test_a_docstring_handed_on_comes_back_where_the_update_fails(files: Files) -
     report = files.edit(a=text)
     assert report.status != "applied", report
     assert (module.func.__doc__, module.plain.__doc__) == ("Old.", "Old.")
+
+
+WRITTEN = """\
+    import inspect
+    def checked(function):
+        spec = inspect.getfullargspec(function)
+        names = ", ".join(spec.args)
+        env = {"function": function}
+        exec(f"def {function.__name__}({names}):\\n    return function({names})", env)
+        return env[function.__name__]
+"""
+AREA = """\
+    from {0}written import checked
+    @checked
+    def area(a, b):
+        return a * b
+    class Room:
+        @checked
+        def area(self, b):
+            return b
+"""
+
+
+def test_a_wrapper_written_for_other_parameters_is_made_again_or_reported(files: Files) -> None:
+    """Code that a decorator has made from the parameters of a function does not follow them by itself."""
+    files.load(written=WRITTEN, area=AREA)
+    new = AREA.replace("(a, b)", "(a, b, c=1)").replace("(self, b)", "(self, b, c=1)")
+    report = files.edit(area=new)
+    assert report.status == "applied", report
+    module = sys.modules[files.prefix + "area"]
+    stale = {change.qualname for change in report.changes if change.action == "stale"}
+    again = {
+        "area": module.area.__code__.co_argcount == 3,
+        "Room.area": module.Room.area.__code__.co_argcount == 3,
+    }
+    assert all(name in stale or done for name, done in again.items()), report

@@ -48,7 +48,15 @@ impl<'py> Stage<'_, 'py> {
                 };
                 if reads
                     || step.change != Change::Run && together.contains(&function.name)
-                    || unchanged && self.decorated_anew(module, class, path, member)?
+                    || unchanged && self.decorated_anew(module, class, path, None, member)?
+                    || matches!(step.change, Change::Function(_))
+                        && self.decorated_anew(
+                            module,
+                            class,
+                            path,
+                            step.old.map(|at| &before.body[at]),
+                            member,
+                        )?
                 {
                     step.change = Change::Run;
                 } else if unchanged && !step.renamed {
@@ -169,22 +177,27 @@ impl<'py> Stage<'_, 'py> {
         self.commit()
     }
 
-    /// Whether the decorators of an unchanged method would do something else now, and may
-    /// do it again.
+    /// Whether the decorators of a method would do something else now, and may do it again:
+    /// of an unchanged one, or of one that was `old` and has another header.
     fn decorated_anew(
         &mut self,
         module: usize,
         class: &Bound<'py, PyType>,
         path: &[(&ClassDef, &ClassDef)],
+        old: Option<&Statement>,
         member: &Statement,
     ) -> PyResult<bool> {
         let Some(function) = member.function() else {
             return Ok(false);
         };
-        let Some(cause) = self.decoration_cause(module, function) else {
+        let made = cpython::type_dict(class).get_item(&function.name)?;
+        let cause = match old.and_then(Statement::function) {
+            Some(old) => crate::decorated::written_for(made.as_ref(), Some(old), function)?,
+            None => self.decoration_cause(module, function),
+        };
+        let Some(cause) = cause else {
             return Ok(false);
         };
-        let made = cpython::type_dict(class).get_item(&function.name)?;
         let Some(reason) = self.why_not_decorate(module, function, made.as_ref()) else {
             return Ok(true);
         };
