@@ -29,14 +29,18 @@ impl<'py> Stage<'_, 'py> {
         let Some(function) = new.function() else {
             return Ok(false);
         };
-        let Some(cause) = self.decoration_cause(module, function) else {
+        let name = old.function().map_or(&function.name, |old| &old.name);
+        let made = self.live_dict(module).get_item(name)?;
+        let cause = match self.decoration_cause(module, function) {
+            Some(cause) => Some(cause),
+            None => written_for(made.as_ref(), old.function(), function)?,
+        };
+        let Some(cause) = cause else {
             return Ok(false);
         };
         if new.pragma == Some(Pragma::Keep) {
             return Ok(true);
         }
-        let name = old.function().map_or(&function.name, |old| &old.name);
-        let made = self.live_dict(module).get_item(name)?;
         let mut kept = None;
         if new.pragma != Some(Pragma::Rerun) {
             let mut reason = self.why_not_decorate(module, function, made.as_ref());
@@ -401,6 +405,33 @@ fn without_registering(facts: &mut Facts) {
         !matches!(call, Call::Path(path)
             if path.len() == 2 && hotswap_plan::changes_in_place(&path[1]))
     });
+}
+
+/// Whether decorators wrote a function for the parameters that a definition had: such code
+/// stands in no file, names them one by one, and does not follow an edit of them.
+pub(crate) fn written_for(
+    made: Option<&Bound<'_, PyAny>>,
+    old: Option<&FunctionDef>,
+    new: &FunctionDef,
+) -> PyResult<Option<String>> {
+    let (Some(made), Some(old)) = (made, old) else {
+        return Ok(None);
+    };
+    let names = |function: &FunctionDef| -> Vec<String> {
+        let parameters = function.parameters.iter();
+        parameters.map(|parameter| parameter.name.clone()).collect()
+    };
+    let (before, after) = (names(old), names(new));
+    if new.decorators.is_empty() || before == after || !made.is_exact_instance_of::<PyFunction>() {
+        return Ok(None);
+    }
+    let code = made.peek("__code__")?;
+    let file: String = code.getattr("co_filename")?.extract()?;
+    let held: Vec<String> = code.getattr("co_varnames")?.extract()?;
+    // Those by keyword stand behind the others, and `*args` behind them.
+    let named = before.iter().filter(|name| held.contains(name)).count();
+    let generated = file.starts_with('<') && named == before.len() && named > 0;
+    Ok(generated.then(|| "the parameters that the function had".to_string()))
 }
 
 /// Whether two results of a decorated definition were made the same way, and nobody

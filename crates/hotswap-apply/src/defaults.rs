@@ -262,7 +262,7 @@ impl<'py> Stage<'_, 'py> {
                 }
             }
         }
-        self.transaction.commit(self.py)
+        self.commit()
     }
 
     /// Sets one default on top of what this update has planned for the function.

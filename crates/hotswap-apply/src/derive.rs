@@ -129,6 +129,9 @@ impl<'py> Stage<'_, 'py> {
             self.derive_late(module, index);
             return Ok(());
         }
+        if statement.pragma.is_none() && self.derive_stored(module, statement)? {
+            return Ok(());
+        }
         if statement.pragma != Some(Pragma::Rerun) {
             let stale = self.why_not_derive(module, statement, old_index)?;
             if let Some(reason) = stale {

@@ -68,6 +68,7 @@ mod revive;
 mod running;
 mod stage;
 mod statement;
+mod stored;
 mod timeline;
 mod transaction;
 mod trial;

@@ -4,19 +4,24 @@ use crate::class::Remade;
 use crate::native as cpython;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySet, PyString, PyType};
+use rustc_hash::FxHashMap;
 
-use crate::stage::Stage;
+use crate::registrations::Journaled;
+use crate::stage::{After, Stage};
 use crate::transaction::Write;
 
 impl<'py> Stage<'_, 'py> {
     /// Moves every instance of a class to the one that takes its place.
     pub(crate) fn move_instances(&mut self, remade: &Remade<'_, 'py>) -> PyResult<()> {
         let (class, made) = (&remade.class, &remade.made);
+        let same_layout = takes_instances(class, made);
+        if !same_layout {
+            self.vacated.push((class.clone(), made.clone()));
+        }
         let instances = cpython::instances_of(self.py, class, false)?;
         if instances.is_empty() {
             return Ok(());
         }
-        let same_layout = takes_instances(class, made);
         let count = instances.len();
         for object in instances {
             if same_layout {
@@ -26,12 +31,7 @@ impl<'py> Stage<'_, 'py> {
                 });
                 continue;
             }
-            let copy = blank_copy(&object, made)?;
-            self.moved.insert(object.as_ptr() as usize, copy.clone());
-            self.transaction.push(Write::Instance {
-                old: object,
-                new: copy,
-            });
+            self.move_instance(object, made)?;
         }
         self.entry(
             remade.module,
@@ -42,6 +42,87 @@ impl<'py> Stage<'_, 'py> {
         )
         .reason = format!("{count} instances");
         Ok(())
+    }
+
+    fn move_instance(
+        &mut self,
+        object: Bound<'py, PyAny>,
+        made: &Bound<'py, PyType>,
+    ) -> PyResult<()> {
+        let copy = blank_copy(&object, made)?;
+        self.moved.insert(object.as_ptr() as usize, copy.clone());
+        self.transaction.push(Write::Instance {
+            old: object,
+            new: copy,
+        });
+        Ok(())
+    }
+
+    /// Instances of a class that goes that were made since the others were looked for: by
+    /// other threads, or by what ran for this update and is not collected yet.
+    pub(crate) fn move_latecomers(&mut self) -> PyResult<()> {
+        for (class, made) in self.vacated.clone() {
+            for object in cpython::instances_of(self.py, &class, false)? {
+                if !self.moved.contains_key(&(object.as_ptr() as usize)) {
+                    self.move_instance(object, &made)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'py> Stage<'_, 'py> {
+    /// Commits what was prepared since the last time. An instance moves only if every
+    /// reference to it is accounted for, those of this update too.
+    pub(crate) fn commit(&mut self) -> PyResult<()> {
+        self.move_latecomers()?;
+        self.vacated.clear();
+        // Some were given attributes before it was known that they move.
+        for write in self.transaction.writes() {
+            if let Write::InstanceAttribute { object, .. } = write
+                && let Some(copy) = self.moved.get(&(object.as_ptr() as usize))
+            {
+                *object = copy.clone();
+            }
+        }
+        let mut held: FxHashMap<usize, usize> = FxHashMap::default();
+        held.extend(
+            self.transaction
+                .moving()
+                .map(|old| (old.as_ptr() as usize, 0)),
+        );
+        if !held.is_empty() {
+            for object in self.held_objects() {
+                if let Some(count) = held.get_mut(&(object.as_ptr() as usize)) {
+                    *count += 1;
+                }
+            }
+        }
+        self.transaction.held_elsewhere = held;
+        self.transaction.commit(self.py)
+    }
+
+    /// Objects of the program that this update holds beside what it writes.
+    fn held_objects(&self) -> impl Iterator<Item = &Bound<'py, PyAny>> {
+        let rebound = self.rebound.iter();
+        let rebound = rebound.flat_map(|(_, _, (was, is))| was.iter().chain(is));
+        let registered = self.registered.iter().flat_map(Journaled::held);
+        let given = self.given.values().flatten().map(|(_, value)| value);
+        let after = self.after.iter().filter_map(|after| match after {
+            After::Migrate { object, .. } | After::ClearCache(object) => Some(object),
+            After::Store(stored) => Some(stored.object()),
+            After::Decorate { .. } | After::Attributes { .. } => None,
+        });
+        rebound
+            .chain(registered)
+            .chain(given)
+            .chain(after)
+            .chain(self.unbound.iter().map(|(_, _, object)| object))
+            .chain(self.bound.iter().filter_map(|(_, _, value)| value.as_ref()))
+            .chain(self.moved.values())
+            .chain(self.early.values())
+            .chain(&self.caught_up)
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Place<'py> {
 }
 
 /// What a search found.
-pub(crate) struct Reach<'w, 'py> {
+pub(crate) struct Reach<'py> {
     py: Python<'py>,
     /// Every name and string that the code on the way mentions.
     pub names: FxHashSet<String>,
@@ -42,12 +42,12 @@ pub(crate) struct Reach<'w, 'py> {
     /// The names that classes have, by address; the receivers keep those alive.
     known: FxHashMap<usize, Vec<String>>,
     standard: Option<String>,
-    owned: &'w [String],
+    owned: Vec<String>,
 }
 
-impl<'w, 'py> Reach<'w, 'py> {
+impl<'py> Reach<'py> {
     /// `owned` are the packages whose registries a plugin looks after.
-    pub(crate) fn new(py: Python<'py>, owned: &'w [String]) -> Reach<'w, 'py> {
+    pub(crate) fn new(py: Python<'py>, owned: Vec<String>) -> Reach<'py> {
         let standard = py
             .import("os")
             .and_then(|os| os.getattr("__file__")?.extract::<String>())

@@ -34,8 +34,8 @@ pub(crate) struct Taken<'py> {
 }
 
 /// The containers that a statement can reach, and what they held before it ran.
-pub(crate) struct Survey<'w, 'py> {
-    reach: Reach<'w, 'py>,
+pub(crate) struct Survey<'py> {
+    reach: Reach<'py>,
     before: Vec<Vec<Entry<'py>>>,
     taken: Vec<Taken<'py>>,
 }
@@ -48,7 +48,18 @@ pub(crate) struct Journaled<'py> {
     after: Vec<Entry<'py>>,
 }
 
+impl<'py> Journaled<'py> {
+    /// The objects of the program that this holds.
+    pub(crate) fn held(&self) -> impl Iterator<Item = &Bound<'py, PyAny>> {
+        let entries = self.before.iter().chain(&self.after);
+        entries
+            .flat_map(|entry| entry.key.iter().chain([&entry.value]))
+            .chain([&self.container])
+    }
+}
+
 /// What an old statement registered, and with what arguments.
+#[derive(Default, Clone)]
 struct Owned<'py> {
     /// The definition's objects, or the functions and objects that a call passed.
     objects: Vec<Bound<'py, PyAny>>,
@@ -67,14 +78,14 @@ struct Candidate<'py> {
     depth: u32,
 }
 
-impl<'w, 'py> Stage<'w, 'py> {
+impl<'py> Stage<'_, 'py> {
     /// Takes out what a statement had registered that is about to run again.
     pub(crate) fn survey(
         &mut self,
         module: usize,
         old: Option<&Statement>,
         new: &Statement,
-    ) -> PyResult<Option<Survey<'w, 'py>>> {
+    ) -> PyResult<Option<Survey<'py>>> {
         let old: Vec<&Statement> = old.into_iter().collect();
         self.survey_all(module, &old, &[new], None)
     }
@@ -86,19 +97,20 @@ impl<'w, 'py> Stage<'w, 'py> {
         old: &[&Statement],
         new: &[&Statement],
         class: Option<&Bound<'py, PyType>>,
-    ) -> PyResult<Option<Survey<'w, 'py>>> {
+    ) -> PyResult<Option<Survey<'py>>> {
         if !old.iter().chain(new).any(|statement| registers(statement)) {
             return Ok(None);
         }
-        let mut reach = Reach::new(self.py, &self.world.owned_packages);
+        let mut reach = Reach::new(self.py, self.owned_elsewhere(module));
         for statement in old.iter().chain(new).filter(|each| registers(each)) {
             self.add_roots(module, statement, &mut reach)?;
         }
         reach.finish()?;
         let mut survey = self.snapshot(reach)?;
         for statement in old.iter().filter(|each| registers(each)) {
-            let owned = self.owned(module, statement, class)?;
-            self.take_out(module, statement, &owned, &mut survey)?;
+            for owned in self.owned(module, statement, class)? {
+                self.take_out(module, statement, &owned, &mut survey)?;
+            }
         }
         Ok(Some(survey))
     }
@@ -136,12 +148,7 @@ impl<'w, 'py> Stage<'w, 'py> {
         Ok(())
     }
 
-    fn settle_gone(
-        &mut self,
-        module: usize,
-        label: &str,
-        survey: &Survey<'w, 'py>,
-    ) -> PyResult<bool> {
+    fn settle_gone(&mut self, module: usize, label: &str, survey: &Survey<'py>) -> PyResult<bool> {
         if survey.taken.is_empty() {
             return Ok(false);
         }
@@ -195,11 +202,16 @@ impl<'w, 'py> Stage<'w, 'py> {
         if !registers(old) {
             return Ok(());
         }
-        let mut reach = Reach::new(self.py, &self.world.owned_packages);
+        let mut reach = Reach::new(self.py, self.owned_elsewhere(module));
         self.add_roots(module, old, &mut reach)?;
         reach.finish()?;
         let survey = self.snapshot(reach)?;
-        let mut owned = self.owned(module, old, None)?;
+        let mut owned = Owned::default();
+        for part in self.owned(module, old, None)? {
+            owned.objects.extend(part.objects);
+            owned.constants.extend(part.constants);
+            owned.calls = owned.calls.saturating_add(part.calls);
+        }
         let is = |value: &Bound<'py, PyAny>, name: &str| {
             value.extract::<String>().is_ok_and(|text| text == name)
         };
@@ -240,7 +252,7 @@ impl<'w, 'py> Stage<'w, 'py> {
     }
 
     /// After a failure of the statement itself: everything is as it was before it ran.
-    pub(crate) fn restore_survey(&mut self, survey: &Survey<'_, 'py>) -> PyResult<()> {
+    pub(crate) fn restore_survey(&mut self, survey: &Survey<'py>) -> PyResult<()> {
         for (place, before) in survey.reach.places.iter().zip(&survey.before) {
             collections::write(&place.container, place.shape, before)?;
         }
@@ -251,7 +263,7 @@ impl<'w, 'py> Stage<'w, 'py> {
     /// register again either stays withdrawn or was somebody else's and returns.
     pub(crate) fn settle_survey(
         &mut self,
-        survey: Survey<'w, 'py>,
+        survey: Survey<'py>,
         module: usize,
         same_calls: bool,
         new: &Statement,
@@ -302,7 +314,7 @@ impl<'w, 'py> Stage<'w, 'py> {
         Ok(())
     }
 
-    fn snapshot(&self, reach: Reach<'w, 'py>) -> PyResult<Survey<'w, 'py>> {
+    fn snapshot(&self, reach: Reach<'py>) -> PyResult<Survey<'py>> {
         let mut before = Vec::new();
         for place in &reach.places {
             before.push(collections::read(&place.container, place.shape)?);
@@ -314,7 +326,7 @@ impl<'w, 'py> Stage<'w, 'py> {
         })
     }
 
-    fn note_changes(&mut self, survey: &Survey<'_, 'py>) -> PyResult<()> {
+    fn note_changes(&mut self, survey: &Survey<'py>) -> PyResult<()> {
         for (place, before) in survey.reach.places.iter().zip(&survey.before) {
             let after = collections::read(&place.container, place.shape)?;
             if !collections::same(before, &after) {
@@ -329,12 +341,21 @@ impl<'w, 'py> Stage<'w, 'py> {
         Ok(())
     }
 
+    /// The packages whose registries a plugin looks after for those that use them. What the
+    /// package itself registers there is its own, as in any program.
+    fn owned_elsewhere(&self, module: usize) -> Vec<String> {
+        let name = &self.world.modules[module].name;
+        let top = name.split('.').next().unwrap_or(name);
+        let owned = self.world.owned_packages.iter();
+        owned.filter(|package| *package != top).cloned().collect()
+    }
+
     /// What a statement calls: where the search for containers starts.
     fn add_roots(
         &mut self,
         module: usize,
         statement: &Statement,
-        reach: &mut Reach<'_, 'py>,
+        reach: &mut Reach<'py>,
     ) -> PyResult<()> {
         let mut paths: Vec<Vec<String>> = Vec::new();
         match &statement.kind {
@@ -409,7 +430,7 @@ impl<'w, 'py> Stage<'w, 'py> {
         &mut self,
         module: usize,
         argument: &Expression,
-        reach: &mut Reach<'_, 'py>,
+        reach: &mut Reach<'py>,
     ) -> PyResult<()> {
         let Some(base) = self.resolve(module, &argument.head)? else {
             return Ok(());
@@ -467,16 +488,18 @@ impl<'w, 'py> Stage<'w, 'py> {
         Ok(Some(object))
     }
 
-    /// The objects and plain arguments by which a statement's entries are known.
+    /// The objects and plain arguments by which a statement's entries are known; those of
+    /// a class, and of each member that registers, for themselves.
     fn owned(
         &self,
         module: usize,
         old: &Statement,
         class: Option<&Bound<'py, PyType>>,
-    ) -> PyResult<Owned<'py>> {
+    ) -> PyResult<Vec<Owned<'py>>> {
+        let mut members: Vec<Owned<'py>> = Vec::new();
         let mut objects: Vec<Bound<'py, PyAny>> = Vec::new();
         let mut constants = Vec::new();
-        let mut calls;
+        let calls;
         let text = match self.edits.get(&module) {
             Some(edited) => edited.old_text.clone(),
             None => self.text(module),
@@ -515,10 +538,7 @@ impl<'w, 'py> Stage<'w, 'py> {
                     .map(Bound::cast_into::<PyType>),
             ) {
                 for member in definition.body.iter().filter(|member| registers(member)) {
-                    let inner = self.owned(module, member, Some(&live))?;
-                    objects.extend(inner.objects);
-                    constants.extend(inner.constants);
-                    calls = inner.calls.saturating_add(calls);
+                    members.extend(self.owned(module, member, Some(&live))?);
                 }
             }
         } else {
@@ -560,11 +580,12 @@ impl<'w, 'py> Stage<'w, 'py> {
                 );
             }
         }
-        Ok(Owned {
+        let own = Owned {
             objects,
             constants,
             calls,
-        })
+        };
+        Ok([vec![own], members].concat())
     }
 
     fn take_out(
@@ -572,7 +593,7 @@ impl<'w, 'py> Stage<'w, 'py> {
         module: usize,
         old: &Statement,
         owned: &Owned<'py>,
-        survey: &mut Survey<'_, 'py>,
+        survey: &mut Survey<'py>,
     ) -> PyResult<()> {
         if owned.objects.is_empty() {
             return Ok(());
@@ -580,7 +601,10 @@ impl<'w, 'py> Stage<'w, 'py> {
         let mut candidates: Vec<Candidate<'py>> = Vec::new();
         for (at, entries) in survey.before.iter().enumerate() {
             for (index, entry) in entries.iter().enumerate() {
-                candidates.extend(self.candidate(survey, at, index, entry, owned)?);
+                let mut taken = survey.taken.iter();
+                if !taken.any(|taken| taken.place == at && taken.index == index) {
+                    candidates.extend(self.candidate(survey, at, index, entry, owned)?);
+                }
             }
         }
         let claims = self.other_claims(module, old, owned)?;
@@ -647,7 +671,7 @@ impl<'w, 'py> Stage<'w, 'py> {
 
     fn candidate(
         &self,
-        survey: &Survey<'_, 'py>,
+        survey: &Survey<'py>,
         at: usize,
         index: usize,
         entry: &Entry<'py>,
@@ -706,7 +730,7 @@ impl<'w, 'py> Stage<'w, 'py> {
     }
 }
 
-impl<'py> Survey<'_, 'py> {
+impl<'py> Survey<'py> {
     /// The entries of a place without those that were taken out.
     fn without(&self, at: usize) -> Vec<Entry<'py>> {
         let mut entries = Vec::new();

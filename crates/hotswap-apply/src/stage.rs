@@ -72,6 +72,8 @@ pub(crate) enum After<'py> {
         removed: Bound<'py, pyo3::types::PySet>,
         old_values: Bound<'py, PyDict>,
     },
+    /// Set an attribute of an object again whose value reads something that changed.
+    Store(crate::stored::Stored<'py>),
     /// Empty a cache by a method of the program.
     ClearCache(Bound<'py, PyAny>),
 }
@@ -165,6 +167,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub replaced: Vec<(Bound<'py, PyType>, Bound<'py, PyType>)>,
     /// Instances that move to another layout, by address, and what takes their place.
     pub moved: FxHashMap<usize, Bound<'py, PyAny>>,
+    /// Classes whose instances move to another layout at the next commit, and to which class.
+    pub vacated: Vec<(Bound<'py, PyType>, Bound<'py, PyType>)>,
     /// Attributes that instances get at the commit, by address.
     pub given: FxHashMap<usize, Vec<(String, Bound<'py, PyAny>)>>,
     /// Whether statements take back what they had made before they were removed.

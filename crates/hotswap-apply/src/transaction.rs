@@ -14,7 +14,7 @@ use crate::native as cpython;
 use hotswap_cpython::attributes::Peek as _;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet, PyString, PyTuple, PyType};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// One write to a live object.
 pub(crate) enum Write<'py> {
@@ -104,6 +104,36 @@ pub(crate) enum Write<'py> {
     ClearCache { object: Bound<'py, PyAny> },
 }
 
+impl<'py> Write<'py> {
+    /// How many references to an object this holds.
+    fn holds(&self, object: &Bound<'py, PyAny>) -> usize {
+        let one = |held: &Bound<'py, PyAny>| usize::from(held.is(object));
+        let if_any = |held: &Option<Bound<'py, PyAny>>| held.as_ref().map_or(0, one);
+        match self {
+            Self::Item { dict, key, value } => one(dict.as_any()) + one(key) + if_any(value),
+            Self::ClassAttribute { name, value, .. } => one(name) + if_any(value),
+            Self::Attribute { object, value, .. } => one(object) + if_any(value),
+            Self::InstanceClass { object, .. } | Self::ClearCache { object } => one(object),
+            Self::InstanceAttribute {
+                object,
+                name,
+                value,
+            } => one(object) + one(name) + if_any(value),
+            Self::Content { container, content } => one(container) + one(content),
+            Self::Reference { old, new } | Self::Instance { old, new } => one(old) + one(new),
+            // Functions, code objects, classes and namespaces.
+            Self::Code { .. }
+            | Self::Globals { .. }
+            | Self::Bases { .. }
+            | Self::Order { .. }
+            | Self::Shift { .. }
+            | Self::Nested { .. }
+            | Self::Home { .. }
+            | Self::Hide { .. } => 0,
+        }
+    }
+}
+
 enum Undo<'py> {
     /// `write` brings back what was there, if what `done` wrote is still there.
     Write {
@@ -151,6 +181,8 @@ pub(crate) struct Transaction<'py> {
     /// Live classes that wait until they are made anew after this commit: a base that they
     /// cannot take is not forced on them.
     pub(crate) doomed: Vec<Bound<'py, PyType>>,
+    /// How many references to objects that move the update holds elsewhere, by address.
+    pub(crate) held_elsewhere: FxHashMap<usize, usize>,
     /// References that could not be replaced: of what, how many, why.
     pub(crate) left: Vec<cpython::LeftOver<'py>>,
     /// Namespaces whose references to a container are no loop over it.
@@ -166,22 +198,30 @@ impl<'py> Transaction<'py> {
         self.writes.push(write);
     }
 
-    /// How many references to an object the way back holds.
+    /// How many references to an object this update holds.
     fn holds(&self, object: &Bound<'py, PyAny>) -> usize {
-        let is_one = |write: &Write<'py>| {
-            matches!(write, Write::InstanceAttribute { object: held, .. }
-                | Write::InstanceClass { object: held, .. }
-                | Write::Attribute { object: held, .. } if held.is(object))
-        };
-        self.undo
-            .iter()
-            .map(|undo| match undo {
-                Undo::Write { done, write } => {
-                    usize::from(is_one(done)) + usize::from(is_one(write))
-                }
-                _ => 0,
-            })
-            .sum()
+        let undo = self.undo.iter().map(|undo| match undo {
+            Undo::Write { done, write } => done.holds(object) + write.holds(object),
+            Undo::Always(write) => write.holds(object),
+            Undo::References(replaced) | Undo::Iterators(replaced) => replaced.holds(object),
+            Undo::Cache {
+                object: cache,
+                held,
+            } => usize::from(cache.is(object)) + held.iter().filter(|each| each.is(object)).count(),
+            Undo::Shift { .. } | Undo::Order { .. } | Undo::Home(_) => 0,
+        });
+        let elsewhere = self.held_elsewhere.get(&(object.as_ptr() as usize));
+        undo.sum::<usize>()
+            + self.kept.iter().filter(|kept| kept.is(object)).count()
+            + elsewhere.copied().unwrap_or(0)
+    }
+
+    /// The instances that move at the next commit.
+    pub(crate) fn moving(&self) -> impl Iterator<Item = &Bound<'py, PyAny>> {
+        self.writes.iter().filter_map(|write| match write {
+            Write::Instance { old, .. } => Some(old),
+            _ => None,
+        })
     }
 
     /// An entry of a dict does not go, after all.

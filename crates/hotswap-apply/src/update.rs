@@ -226,7 +226,7 @@ pub fn update(
         let mut done = Vec::new();
         let mut failed = Vec::new();
         for ((index, mut stage), caught_up) in stages.into_iter().zip(caught_up) {
-            match caught_up.and_then(|()| stage.transaction.commit(py)) {
+            match caught_up.and_then(|()| stage.commit()) {
                 Ok(()) => done.push((index, stage)),
                 Err(error) => failed.push((index, stage, error)),
             }
@@ -510,6 +510,7 @@ fn begin<'w, 'py>(
         registered: Vec::new(),
         gaining: Vec::new(),
         caught_up: Vec::new(),
+        vacated: Vec::new(),
         handed_over: Vec::new(),
         bases: FxHashMap::default(),
         passed_on: FxHashSet::default(),
@@ -650,6 +651,7 @@ impl<'py> Stage<'_, 'py> {
     /// for get the new code as well, and instances that they made what those have.
     fn catch_up(&mut self, made: &Made<'py>) -> PyResult<()> {
         self.catch_up_with_functions(made)?;
+        self.move_latecomers()?;
         // Last: a search for functions may let others in, who make more of them.
         self.catch_up_with_instances()
     }
@@ -744,7 +746,7 @@ impl<'py> Stage<'_, 'py> {
     /// Runs what had to wait for the swap, and commits what follows from it.
     fn run_late(&mut self) -> PyResult<()> {
         self.run_after()?;
-        self.transaction.commit(self.py)?;
+        self.commit()?;
         let late = std::mem::take(&mut self.late);
         for (ran, item) in late.into_iter().enumerate() {
             self.run_late_members(Some(ran))?;
@@ -778,12 +780,12 @@ impl<'py> Stage<'_, 'py> {
             self.withdraw_named()?;
             self.note_collected()?;
             self.transaction.renew_frozensets()?;
-            self.transaction.commit(self.py)?;
+            self.commit()?;
             self.run_after()?;
             for module in self.order.clone() {
                 self.rebind_imports(module)?;
             }
-            self.transaction.commit(self.py)?;
+            self.commit()?;
         }
         self.run_late_members(None)?;
         self.run_late_defaults()?;

@@ -55,6 +55,7 @@ impl<'py> Stage<'_, 'py> {
                     fault::point("a migration hook")?;
                     self.migrate(&object, &added, &removed, &old_values)?;
                 }
+                After::Store(stored) => self.store_again(stored)?,
                 After::ClearCache(object) => {
                     fault::point("a cache of the program")?;
                     object.call_method0("cache_clear")?;
@@ -207,7 +208,7 @@ impl<'py> Stage<'_, 'py> {
         for class in dead {
             self.hide_class(&class)?;
         }
-        self.transaction.commit(self.py)
+        self.commit()
     }
 
     /// Whether a class has a name in one of the live namespaces.

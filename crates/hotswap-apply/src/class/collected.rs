@@ -28,9 +28,9 @@ pub(crate) struct Collected<'py> {
     module: usize,
     class: Bound<'py, PyType>,
     keywords: Bound<'py, PyDict>,
-    /// The attributes before the update, and when the hook had run with them once more.
-    before: Bound<'py, PyDict>,
-    again: Bound<'py, PyDict>,
+    /// The names of the attributes to which the hook did not come once more before the update.
+    /// What it came to is not kept: it would not follow the edit as the live ones do.
+    altered: Vec<Bound<'py, PyAny>>,
     /// The names of those that it does not see when it runs.
     hidden: Vec<Bound<'py, PyAny>>,
 }
@@ -95,12 +95,15 @@ impl<'py> Stage<'_, 'py> {
                     hidden = set;
                 }
             }
+            let names = before.keys().iter().chain(again.keys());
+            let altered = names
+                .filter(|name| !is_alike(&before, &again, name))
+                .collect();
             self.collected.push(Collected {
                 module,
                 class,
                 keywords,
-                before,
-                again,
+                altered,
                 hidden,
             });
         }
@@ -148,13 +151,11 @@ impl<'py> Stage<'_, 'py> {
             if let Some(other) = others.find(|other| other.class.is(&known.class)) {
                 other.hidden = known.given;
             } else {
-                let before = cpython::type_dict(&known.class).copy()?;
                 self.collected.push(Collected {
                     module: known.module,
                     class: known.class,
                     keywords: known.keywords,
-                    again: before.clone(),
-                    before,
+                    altered: Vec::new(),
                     hidden: known.given,
                 });
             }
@@ -177,7 +178,11 @@ impl<'py> Stage<'_, 'py> {
             let now = cpython::type_dict(class).copy()?;
             // Nobody changed it before, and it comes out otherwise.
             let is_derived = |name: &Bound<'py, PyAny>| {
-                is_alike(&known.before, &known.again, name) && !is_alike(&before, &now, name)
+                let altered = known
+                    .altered
+                    .iter()
+                    .any(|other| other.eq(name).unwrap_or(true));
+                !altered && !is_alike(&before, &now, name)
             };
             let failed = !matches!(&outcome, Ok(Ok(())));
             let kept = restore(class, &now, &before, |name| !failed && is_derived(name));
@@ -319,6 +324,22 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         self.changed_members.iter().for_each(&mut add);
+        let late = self.late_members.iter().map(|late| &late.class);
+        late.for_each(&mut add);
+        // Those that have their turn after the commit: a hook comes to what is there only
+        // with the code that made it.
+        for late in &self.late {
+            let outline = self.outline(late.module);
+            let statement = outline
+                .as_ref()
+                .map(|outline| &outline.statements[late.step]);
+            if let Some(definition) = statement.and_then(Statement::class)
+                && let Some(live) = self.live_dict(late.module).get_item(&definition.name)?
+                && let Ok(class) = live.cast::<PyType>()
+            {
+                add(class);
+            }
+        }
         self.rebuilt.iter().for_each(|(_, live)| add(live));
         touched.retain(|class| {
             let made = self.rebuilt.iter().any(|(made, _)| made.is(class));

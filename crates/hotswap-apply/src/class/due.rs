@@ -48,7 +48,15 @@ impl<'py> Stage<'_, 'py> {
                 };
                 if reads
                     || step.change != Change::Run && together.contains(&function.name)
-                    || unchanged && self.decorated_anew(module, class, path, member)?
+                    || unchanged && self.decorated_anew(module, class, path, None, member)?
+                    || matches!(step.change, Change::Function(_))
+                        && self.decorated_anew(
+                            module,
+                            class,
+                            path,
+                            step.old.map(|at| &before.body[at]),
+                            member,
+                        )?
                 {
                     step.change = Change::Run;
                 } else if unchanged && !step.renamed {
@@ -73,7 +81,10 @@ impl<'py> Stage<'_, 'py> {
                 && !self.is_put_off(class, member)
                 && self.derives_member(module, class, path, member, outline, &values)?
             {
-                if self.reads_late(module, path, member) {
+                if self.reads_late(module, path, member)
+                    || self.must_wait(module, &member.facts)
+                        && !self.can_show(module, &member.facts)
+                {
                     self.put_off(module, class, path, vec![member.clone()]);
                 } else {
                     step.change = Change::Run;
@@ -156,11 +167,14 @@ impl<'py> Stage<'_, 'py> {
         for late in due {
             let LateMember {
                 module,
-                class,
+                mut class,
                 path,
                 members,
                 ..
             } = late;
+            if let Some((_, made)) = self.replaced.iter().find(|(old, _)| old.is(&class)) {
+                class = made.clone();
+            }
             let (Some(outline), Some(definition)) = (self.outline(module), path.last()) else {
                 continue;
             };
@@ -214,27 +228,32 @@ impl<'py> Stage<'_, 'py> {
             self.entry(module, &label, first, "attribute", "re-ran")
                 .reason = "something it reads changed".to_string();
             // The next one may read it.
-            self.transaction.commit(self.py)?;
+            self.commit()?;
         }
         Ok(())
     }
 
-    /// Whether the decorators of an unchanged method would do something else now, and may
-    /// do it again.
+    /// Whether the decorators of a method would do something else now, and may do it again:
+    /// of an unchanged one, or of one that was `old` and has another header.
     fn decorated_anew(
         &mut self,
         module: usize,
         class: &Bound<'py, PyType>,
         path: &[(&ClassDef, &ClassDef)],
+        old: Option<&Statement>,
         member: &Statement,
     ) -> PyResult<bool> {
         let Some(function) = member.function() else {
             return Ok(false);
         };
-        let Some(cause) = self.decoration_cause(module, function) else {
+        let made = cpython::type_dict(class).get_item(&function.name)?;
+        let cause = match old.and_then(Statement::function) {
+            Some(old) => crate::decorated::written_for(made.as_ref(), Some(old), function)?,
+            None => self.decoration_cause(module, function),
+        };
+        let Some(cause) = cause else {
             return Ok(false);
         };
-        let made = cpython::type_dict(class).get_item(&function.name)?;
         let Some(reason) = self.why_not_decorate(module, function, made.as_ref()) else {
             return Ok(true);
         };

@@ -33,7 +33,7 @@ pub(super) fn choose<'py>(
 
 /// How deep inside an entry one of the objects is; None: not in it.
 pub(super) fn depth_of<'py>(
-    reach: &Reach<'_, 'py>,
+    reach: &Reach<'py>,
     value: &Bound<'py, PyAny>,
     objects: &[Bound<'py, PyAny>],
     left: u32,
@@ -53,10 +53,7 @@ pub(super) fn depth_of<'py>(
 }
 
 /// What a record, a wrapper or a reference holds.
-fn parts<'py>(
-    reach: &Reach<'_, 'py>,
-    value: &Bound<'py, PyAny>,
-) -> PyResult<Vec<Bound<'py, PyAny>>> {
+fn parts<'py>(reach: &Reach<'py>, value: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let mut found = Vec::new();
     if let Ok(tuple) = value.cast::<PyTuple>() {
         found.extend(tuple.iter());
@@ -148,7 +145,7 @@ pub(super) fn fields<'py>(
 
 /// Whether a list or dict inside a container is one entry of it, not a container of entries.
 pub(super) fn is_record<'py>(
-    reach: &Reach<'_, 'py>,
+    reach: &Reach<'py>,
     value: &Bound<'py, PyAny>,
     objects: &[Bound<'py, PyAny>],
 ) -> PyResult<bool> {

@@ -14,7 +14,7 @@ impl<'py> Stage<'_, 'py> {
     /// Entries that were appended go where a fresh start would have appended them.
     pub(super) fn put_in_order(
         &self,
-        survey: &Survey<'_, 'py>,
+        survey: &Survey<'py>,
         at: usize,
         module: usize,
         new: &Statement,
@@ -145,7 +145,7 @@ impl<'py> Stage<'_, 'py> {
     }
 
     /// A list that a registration had made for its key goes with the last entry.
-    pub(super) fn drop_emptied(&self, survey: &Survey<'_, 'py>) -> PyResult<()> {
+    pub(super) fn drop_emptied(&self, survey: &Survey<'py>) -> PyResult<()> {
         for at in (0..survey.reach.places.len()).rev() {
             let place = &survey.reach.places[at];
             let Some((parent, Some(key))) = &place.parent else {

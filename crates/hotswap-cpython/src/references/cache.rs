@@ -81,6 +81,11 @@ pub(super) struct RememberedHash {
 }
 
 impl RememberedHash {
+    /// How many references to an object this holds.
+    pub(super) fn holds(&self, object: &Bound<'_, PyAny>) -> usize {
+        usize::from(self.link.is(object)) + usize::from(self.key.is(object))
+    }
+
     /// Finds those that depend on one of `keys`; `None` if one cannot be told.
     pub(super) fn all_in<'py>(
         cache: &Bound<'py, PyAny>,

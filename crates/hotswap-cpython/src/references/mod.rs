@@ -374,6 +374,17 @@ fn holders_of<'py>(
 }
 
 impl Replaced {
+    /// How many references to an object are held for the way back.
+    pub fn holds(&self, object: &Bound<'_, PyAny>) -> usize {
+        let one = |held: &Py<PyAny>| usize::from(held.is(object));
+        let pairs = self.pairs.iter().map(|(old, new)| one(old) + one(new));
+        let located = self.located.iter();
+        let located = located.map(|each| one(&each.holder) + each.place.holds(object));
+        let rebuilds = self.rebuilds.iter().map(|each| each.holds(object));
+        let emptied = self._emptied.iter().map(one);
+        pairs.chain(located).chain(rebuilds).chain(emptied).sum()
+    }
+
     /// How many references were replaced.
     pub fn count(&self) -> usize {
         self.located.len() + self.rebuilds.len()

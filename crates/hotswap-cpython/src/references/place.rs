@@ -36,6 +36,15 @@ pub(super) enum Place {
 }
 
 impl Place {
+    /// How many references to an object this holds.
+    pub(super) fn holds(&self, object: &Bound<'_, PyAny>) -> usize {
+        match self {
+            Self::Value(key) => usize::from(key.is(object)),
+            Self::Attribute(name) => usize::from(name.is(object)),
+            _ => 0,
+        }
+    }
+
     /// Writes `to` where `from` is. False where something else is by now.
     pub(super) fn write<'py>(
         &self,

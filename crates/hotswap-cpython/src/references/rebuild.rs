@@ -27,6 +27,15 @@ impl Rebuild {
         Self::Container(container.clone().unbind())
     }
 
+    /// How many references to an object this holds.
+    pub(super) fn holds(&self, object: &Bound<'_, PyAny>) -> usize {
+        match self {
+            Self::Container(container) => usize::from(container.is(object)),
+            Self::Hash(remembered) => remembered.holds(object),
+            Self::Tuple(tuple) => usize::from(tuple.is(object)),
+        }
+    }
+
     /// Fills the container again, with those keys replaced that are in `mapping`.
     ///
     /// Where a key cannot be hashed nothing is changed. Where comparing keys
