@@ -71,3 +71,45 @@ def test_both_arrive(lazily: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         check=True,
     )
     assert str(module.show()) == cold.stdout.strip()
+
+
+PASSED_ON = """\
+class Field:
+    def __init__(self, name):
+        self.name = name{0}
+def add(cls, fields):
+    scope = {{}}
+    exec(compile("def names(self):\\n    return " + repr([field.name for field in fields]) + {1}, "<made>", "exec"), scope)
+    cls.names = scope["names"]
+    return cls
+class First:
+    def k(self):
+        return {2}
+_fields = [Field(name) for name in ("a", "b")]
+First = add(First, fields=_fields)
+class Second:
+    def k(self):
+        return {2}
+_fields = [Field(name) for name in ("c", "d")]
+Second = add(Second, fields=_fields)
+"""
+
+
+def test_class_that_is_passed_on_ahead_of_its_turn_sees_its_own_fields(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"class_and_base_{next(_numbers)}"
+    file = tmp_path / f"{name}.py"
+    file.write_text(PASSED_ON.format("", "''", 1))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module(name)
+    with hotswap.watch(tmp_path):
+        file.write_text(PASSED_ON.format(" + '!'", "'+ [1]'", 2))
+        report = hotswap.sync()
+    assert report.status == "applied"
+    assert (module.First().k(), module.Second().k()) == (2, 2)
+    assert module.Second().names()[:2] in (["c", "d"], ["c!", "d!"])
+    assert module.First().names()[:2] in (["a", "b"], ["a!", "b!"])
+    # Whoever does not have the new ones is named.
+    stale = {change.qualname for change in report.changes if change.action == "stale"}
+    assert {cls.__name__ for cls in (module.First, module.Second) if cls().names()[2:] != [1]} <= stale

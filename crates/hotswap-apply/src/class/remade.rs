@@ -12,6 +12,7 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::codes;
 use crate::stage::{Changed, Late, Stage};
+use crate::timeline::Place;
 use crate::transaction::Write;
 
 /// So many wrappers around one another are looked into.
@@ -134,11 +135,23 @@ impl<'py> Stage<'_, 'py> {
         }
         let namespace = self.namespace(module)?;
         // After the commit such a name holds something else.
-        let known = !self.committed || !passes.iter().any(|passed| reads_below(outline, passed));
+        let mut known =
+            !self.committed || !passes.iter().any(|passed| reads_below(outline, passed));
         let make = |stage: &mut Self| {
             stage.run_in_staging(module, statement, outline, &namespace)?;
-            for passed in passes.iter().filter(|_| known) {
+            for passed in &passes {
+                let ahead = match known {
+                    true => stage.names_between(module, statement, passed, &namespace)?,
+                    false => None,
+                };
+                let Some(ahead) = ahead else {
+                    known = false;
+                    break;
+                };
                 stage.run_in_staging(module, passed, outline, &namespace)?;
+                for (name, was) in ahead {
+                    namespace.set_item(name, was)?;
+                }
                 stage.passed_on.insert((module, passed.span.start));
             }
             Ok(())
@@ -192,7 +205,6 @@ impl<'py> Stage<'_, 'py> {
         })
     }
 
-    /// Runs a class statement, or one that passes the class on, beside the live class.
     /// The members that a call below the class had written stay as they were.
     fn keep_written_members(
         &mut self,
@@ -215,6 +227,57 @@ impl<'py> Stage<'_, 'py> {
         Ok(())
     }
 
+    /// Lets a statement that runs ahead of its turn, together with its class, see what the
+    /// statements between give to the names that it reads; these names, with what they held.
+    /// None: that is not known.
+    fn names_between(
+        &mut self,
+        module: usize,
+        class: &Statement,
+        passed: &Statement,
+        namespace: &Bound<'py, PyDict>,
+    ) -> PyResult<Option<Vec<(String, Bound<'py, PyAny>)>>> {
+        let Some(outline) = self.outline(module) else {
+            return Ok(Some(Vec::new()));
+        };
+        let text = self.text(module);
+        let at = |one: &Statement| crate::chain::index_of(&outline, one);
+        let (Some(start), Some(end)) = (at(class), at(passed)) else {
+            return Ok(Some(Vec::new()));
+        };
+        let place = Place {
+            outline: &outline,
+            text: &text,
+            index: end,
+            new: true,
+        };
+        let mut before = Vec::new();
+        for name in passed.facts.reads.iter().map(|read| &read[0]) {
+            let links = crate::timeline::links(&outline, name);
+            let between = links.iter().any(|link| start < *link && *link < end);
+            let Some(was) = namespace.get_item(name)?.filter(|_| between) else {
+                continue;
+            };
+            if passed.binds.contains(name) || before.iter().any(|(known, _)| known == name) {
+                continue;
+            }
+            let value = match self.early_value(module, place, name, namespace)? {
+                // Nothing of this module has had its turn by then.
+                None if !self.committed && links.iter().all(|link| *link < end) => {
+                    self.live_dict(module).get_item(name)?
+                }
+                value => value,
+            };
+            let Some(value) = value else {
+                return Ok(None);
+            };
+            namespace.set_item(name, value)?;
+            before.push((name.clone(), was));
+        }
+        Ok(Some(before))
+    }
+
+    /// Runs a class statement, or one that passes the class on, beside the live class.
     pub(super) fn run_in_staging(
         &mut self,
         module: usize,
