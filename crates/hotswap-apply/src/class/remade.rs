@@ -104,6 +104,9 @@ pub(super) fn reads_below(outline: &Outline, statement: &Statement) -> bool {
     })
 }
 
+/// Names, with what they held.
+type Held<'py> = Vec<(String, Bound<'py, PyAny>)>;
+
 impl<'py> Stage<'_, 'py> {
     /// Makes the class anew in staging and moves what it is into the live one.
     #[allow(clippy::too_many_arguments)]
@@ -236,7 +239,7 @@ impl<'py> Stage<'_, 'py> {
         class: &Statement,
         passed: &Statement,
         namespace: &Bound<'py, PyDict>,
-    ) -> PyResult<Option<Vec<(String, Bound<'py, PyAny>)>>> {
+    ) -> PyResult<Option<Held<'py>>> {
         let Some(outline) = self.outline(module) else {
             return Ok(Some(Vec::new()));
         };
