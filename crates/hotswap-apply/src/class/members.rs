@@ -46,11 +46,15 @@ impl<'py> Stage<'_, 'py> {
                 continue;
             }
             if name == "__module__"
-                && let Some(was) = &was
+                && let Some(was) = was.as_ref().filter(|was| !values::equal(was, &value))
                 && self.was_given_a_home(remade)?
             {
-                self.transaction
-                    .set_class_attribute(survivor, &name, Some(was.clone()));
+                // From CPython 3.13 on a class whose `__module__` is set forgets its line: the
+                // live one has done so, and the new one does as at a fresh start.
+                if !in_place {
+                    self.transaction
+                        .set_class_attribute(survivor, &name, Some(was.clone()));
+                }
                 continue;
             }
             let value = match &was {
