@@ -14,6 +14,13 @@ import hotswap
 
 _numbers = itertools.count(1)
 
+
+@pytest.fixture(autouse=True)
+def no_byte_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fresh start within the same second would take that of before for a source of the same length."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+
 TEXT = """\
 from collections.abc import AsyncIterable, Callable, Mapping
 from typing import Any, Union
@@ -41,7 +48,7 @@ def test_aliases_follow(new: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert report.status == "applied"
     assert not [change for change in report.changes if change.action == "stale"]
     cold = subprocess.run(
-        [sys.executable, "-c", f"import {name}; print({name}.show())"],
+        [sys.executable, "-B", "-c", f"import {name}; print({name}.show())"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

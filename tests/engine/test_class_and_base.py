@@ -14,6 +14,13 @@ import hotswap
 
 _numbers = itertools.count(1)
 
+
+@pytest.fixture(autouse=True)
+def no_byte_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fresh start within the same second would take that of before for a source of the same length."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+
 TEXT = """\
 from typing import Protocol
 def deco(cls):
@@ -64,7 +71,7 @@ def test_both_arrive(lazily: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert report.status == "applied"
     assert isinstance(kept, module.Plain) and (kept.m(), kept.k()) == (2, 2)
     cold = subprocess.run(
-        [sys.executable, "-c", f"import {name}; print({name}.show())"],
+        [sys.executable, "-B", "-c", f"import {name}; print({name}.show())"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

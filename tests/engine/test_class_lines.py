@@ -143,7 +143,9 @@ def test_a_class_that_moves_with_what_stands_around_it(folder: Path, kind: str) 
     [("One", "Two"), ("One", "One, Two"), ("metaclass=Kind", "One, metaclass=Kind"), ("One", "Slotted")],
 )
 def test_a_class_that_is_made_anew_notes_its_line(folder: Path, before: str, after: str) -> None:
-    text = "class Kind(type): pass\nclass One: pass\nclass Two: pass\nclass Slotted:\n    __slots__ = ('a',)\n"
+    text = (
+        "class Kind(type): pass\nclass One: pass\nclass Two: pass\nclass Slotted:\n    __slots__ = ('a',)\n"
+    )
     text += "{}class Made({}):\n    def method(self):\n        return 1\n"
     file, module = load(folder, text.format("", before))
     assert vars(module.Made)["__firstlineno__"] == 6

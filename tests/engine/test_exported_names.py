@@ -14,6 +14,13 @@ import hotswap
 
 _numbers = itertools.count(1)
 
+
+@pytest.fixture(autouse=True)
+def no_byte_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fresh start within the same second would take that of before for a source of the same length."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+
 INIT = """\
 from ._core import *
 def _export(names):
@@ -80,7 +87,7 @@ def test_given_homes_stay(
     exec(SHOW, {"core": importlib.import_module(f"{package}._core")})
     live = capsys.readouterr().out
     cold = subprocess.run(
-        [sys.executable, "-c", f"import {package}._core as core\n{SHOW}"],
+        [sys.executable, "-B", "-c", f"import {package}._core as core\n{SHOW}"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

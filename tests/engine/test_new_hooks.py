@@ -14,6 +14,13 @@ import hotswap
 
 _numbers = itertools.count(1)
 
+
+@pytest.fixture(autouse=True)
+def no_byte_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fresh start within the same second would take that of before for a source of the same length."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+
 BASES = """\
 from typing import Generic, TypeVar
 T = TypeVar("T")
@@ -66,7 +73,7 @@ def test_hook_of_another_base(
     live = capsys.readouterr().out
     code = f"import {bases} as m, {below} as u\n{SHOW}"
     cold = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+        [sys.executable, "-B", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert live == cold.stdout
 

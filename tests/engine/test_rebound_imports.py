@@ -14,6 +14,13 @@ import hotswap
 
 _numbers = itertools.count(1)
 
+
+@pytest.fixture(autouse=True)
+def no_byte_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fresh start within the same second would take that of before for a source of the same length."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+
 # The source of a module that takes `x` from another one, `{0}`; what is looked at in the end.
 USERS = {
     "bound to itself": "from {0} import x\ny = 2\nx = x\n",
@@ -58,7 +65,7 @@ def test_what_follows_an_import(
     shown = f"import {user}, sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); "
     code = shown + f"import test_rebound_imports as t; print(t.names({user}))"
     cold = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+        [sys.executable, "-B", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert repr(names(module)) == cold.stdout.strip()
 
