@@ -11,6 +11,7 @@ use super::collected::{are_same, given_by_hook, hooks_of};
 use super::remade::{Remade, unchanged};
 use crate::stage::{Changed, Stage};
 use crate::transaction::Write;
+use crate::undisturbed::Undisturbed;
 use crate::values;
 
 /// Entries of a class's namespace that belong to its layout or to the interpreter.
@@ -137,6 +138,11 @@ impl<'py> Stage<'_, 'py> {
         if self.committed || old.is_empty() || are_same(&old, &new) {
             return Ok(Vec::new());
         }
+        // Nobody else shall see the class without what the hook gave it.
+        let _undisturbed = match cpython::other_threads(self.py) {
+            true => Some(Undisturbed::begin(self.py)?),
+            false => None,
+        };
         let none = PyDict::new(self.py);
         let given = given_by_hook(&remade.class, &none, remade.before)?;
         given.iter().map(|name| name.extract()).collect()
