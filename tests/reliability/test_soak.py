@@ -38,16 +38,17 @@ def test_nothing_happens_between_updates(drive: Callable[..., str]) -> None:
                     found[path] = int(re.search("^voluntary.*?([0-9]+)$", file.read(), re.M)[1])
             return sum(count for path, count in found.items() if path.split("/")[4] != me)
 
-        def quiet_second():
-            before = woken()
+        def second():
+            before = woken(), time.process_time()
             time.sleep(1)
-            return woken() - before
+            return woken() - before[0], time.process_time() - before[1]
 
         # The watcher still looks for a moment after the last change.
-        until(lambda: quiet_second() == 0)
-        before = time.process_time(), woken()
-        time.sleep(1)
-        assert woken() - before[1] <= 1
-        assert time.process_time() - before[0] < 0.02
+        until(lambda: second()[0] == 0)
+        # It also looks whether an event was lost, once in ten seconds: that is in one of these at most,
+        # and so is a late look after the last change.
+        seconds = [second() for _ in range(5)]
+        assert sum(count == 0 for count, _ in seconds) >= 3, seconds
+        assert sorted(spent for _, spent in seconds)[2] < 0.02, seconds
         """
     )
