@@ -782,10 +782,15 @@ impl<'py> Stage<'_, 'py> {
             self.transaction.renew_frozensets()?;
             self.commit()?;
             self.run_after()?;
-            for module in self.order.clone() {
-                self.rebind_imports(module)?;
+            // In a circle of imports the order has a module before one that it takes names from.
+            let mut known = usize::MAX;
+            while known != self.rebound.len() {
+                known = self.rebound.len();
+                for module in self.order.clone() {
+                    self.rebind_imports(module)?;
+                }
+                self.commit()?;
             }
-            self.commit()?;
         }
         self.run_late_members(None)?;
         self.run_late_defaults()?;
