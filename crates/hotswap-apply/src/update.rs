@@ -783,13 +783,15 @@ impl<'py> Stage<'_, 'py> {
             self.commit()?;
             self.run_after()?;
             // In a circle of imports the order has a module before one that it takes names from.
-            let mut known = usize::MAX;
-            while known != self.rebound.len() {
-                known = self.rebound.len();
+            for _ in 0..=self.order.len() {
+                let known = self.rebound.len();
                 for module in self.order.clone() {
                     self.rebind_imports(module)?;
                 }
                 self.commit()?;
+                if self.rebound.len() == known {
+                    break;
+                }
             }
         }
         self.run_late_members(None)?;
