@@ -38,7 +38,7 @@ const KEPT_FOR_LATER: usize = 100;
 
 /// So often a run is tried. What another thread gives back meanwhile may be taken for later
 /// use as well, and is then not seen as new.
-const TRIES: usize = 4;
+const TRIES: u32 = 4;
 
 /// So many instructions that store something are looked at, at the most: each takes some
 /// microseconds.
@@ -84,14 +84,15 @@ pub(crate) fn attempt_making<'py, R>(
     mut run: impl FnMut() -> PyResult<R>,
 ) -> PyResult<Result<R, Reason>> {
     let mut outcome = attempt_once(py, makers, scope, writable, &mut run)?;
-    for _ in 1..TRIES {
+    for again in 1..TRIES {
         match outcome {
             Err(Reason {
                 may_be_new: true, ..
             }) => {
                 // Memory that other threads let go of meanwhile looks like what was there before.
+                // A long run takes more time than they are kept away at first, as any does on a busy machine.
                 let _undisturbed = match crate::native::other_threads(py) {
-                    true => Some(Undisturbed::begin(py)?),
+                    true => Some(Undisturbed::begin_for(py, 2 << (2 * (again - 1)))?),
                     false => None,
                 };
                 outcome = attempt_once(py, makers, scope, writable, &mut run)?;

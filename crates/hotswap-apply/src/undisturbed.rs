@@ -18,31 +18,45 @@ const LONG: f64 = 0.010;
 pub(crate) struct Undisturbed<'py> {
     py: Python<'py>,
     before: f64,
+    meanwhile: f64,
 }
 
 impl<'py> Undisturbed<'py> {
     /// Makes the interval longer: who asks for the lock from now on waits for it.
     pub(crate) fn soon(py: Python<'py>) -> PyResult<Self> {
+        Self::soon_for(py, LONG)
+    }
+
+    fn soon_for(py: Python<'py>, meanwhile: f64) -> PyResult<Self> {
         let before = interval(py)?;
-        if before < LONG {
+        if before < meanwhile {
             py.import("sys")?
-                .call_method1("setswitchinterval", (LONG,))?;
+                .call_method1("setswitchinterval", (meanwhile,))?;
         }
-        Ok(Self { py, before })
+        Ok(Self {
+            py,
+            before,
+            meanwhile,
+        })
     }
 
     /// Returns with the lock held, which nobody asks for during the next milliseconds.
     pub(crate) fn begin(py: Python<'py>) -> PyResult<Self> {
-        let held = Self::soon(py)?;
+        Self::begin_for(py, 1)
+    }
+
+    /// The same for so many times as long: for what may have been disturbed.
+    pub(crate) fn begin_for(py: Python<'py>, times: u32) -> PyResult<Self> {
+        let held = Self::soon_for(py, LONG * f64::from(times))?;
         // So long until those who wait have asked in vain, and wait anew.
-        let pause = Duration::from_secs_f64(held.before.clamp(0.0002, LONG));
+        let pause = Duration::from_secs_f64(held.before.clamp(0.0002, held.meanwhile));
         py.detach(|| std::thread::sleep(pause));
         Ok(held)
     }
 
     fn give_back(&self) -> PyResult<()> {
         // The program may have set it meanwhile.
-        if self.before < LONG && (interval(self.py)? - LONG).abs() < 1e-6 {
+        if self.before < self.meanwhile && (interval(self.py)? - self.meanwhile).abs() < 1e-6 {
             self.py
                 .import("sys")?
                 .call_method1("setswitchinterval", (self.before,))?;
