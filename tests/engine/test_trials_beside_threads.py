@@ -12,10 +12,12 @@ import pytest
 
 import hotswap
 
-# Looked at instruction by instruction, it takes longer than other threads are kept away at first.
+# Looked at instruction by instruction, it takes longer than other threads are kept away at first; and
+# when it is tried again, it lets go of the dict that it made the first time.
 BASE = """\
 class Base:
     def __init_subclass__(cls):
+        cls.fields = {}
         cls.names = cls.collect()
     @classmethod
     def collect(cls):

@@ -27,6 +27,7 @@ use crate::guard::NotHarmless;
 use crate::undisturbed::Undisturbed;
 use crate::values;
 
+mod held;
 mod judged;
 mod warned;
 
@@ -150,6 +151,7 @@ fn attempt_once<'py, R>(
         began: (Instant::now(), seconds_worked(py)),
         took_names: AtomicBool::new(false),
     });
+    let _held = held::hold(scope, writable)?;
     let holders = scope.and_then(|scope| reference_count(scope.as_any()));
     let gc = py.import("gc")?;
     let collects = gc.call_method0("isenabled")?.is_truthy()?;
