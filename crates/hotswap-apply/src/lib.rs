@@ -54,6 +54,7 @@ mod methods;
 mod modules;
 mod moved;
 mod name_order;
+mod naming;
 mod native;
 mod order;
 mod reach;

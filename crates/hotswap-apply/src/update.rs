@@ -162,6 +162,7 @@ pub fn update(
                 || !stage.after.is_empty()
                 || !stage.collected.is_empty()
                 || !stage.hooked.is_empty()
+                || !stage.namings.is_empty()
                 || stage.will_take_over()
         });
         // Until the end of this block, where also what failed has been undone.
@@ -477,6 +478,7 @@ fn begin<'w, 'py>(
         rebound: Vec::new(),
         after: Vec::new(),
         collected: Vec::new(),
+        namings: Vec::new(),
         hooked: Vec::new(),
         looked_at: Vec::new(),
         asked_hooks: FxHashSet::default(),
@@ -616,6 +618,7 @@ impl<'py> Stage<'_, 'py> {
             }
         }
         self.plan_name_order()?;
+        self.note_names()?;
         self.transaction.renew_frozensets()
     }
 
@@ -796,7 +799,8 @@ impl<'py> Stage<'_, 'py> {
         }
         self.run_late_members(None)?;
         self.run_late_defaults()?;
-        self.collect_again()
+        self.collect_again()?;
+        self.name_again()
     }
 
     /// Notes the values of the names that a statement is about to bind in place.
