@@ -21,19 +21,19 @@ const LABELS: [&str; 4] = ["__module__", "__name__", "__qualname__", "__doc__"];
 /// Classes inside classes are looked into so far.
 const DEPTH: usize = 4;
 
-/// An object, and what it is called if it is a function or a class.
-struct Called<'py> {
-    object: Bound<'py, PyAny>,
-    labels: Vec<Option<Bound<'py, PyAny>>>,
-}
+/// What a function or class is called; nothing for others.
+type Labels<'py> = Vec<Option<Bound<'py, PyAny>>>;
 
 /// What names and members of classes held, and what that was called.
 #[derive(Default)]
 struct Held<'py> {
     /// By address.
-    objects: FxHashMap<usize, Called<'py>>,
+    objects: FxHashMap<usize, Labels<'py>>,
+    alive: FxHashMap<usize, Bound<'py, PyAny>>,
     /// The namespace or class, the name and the object, by address.
     places: FxHashSet<(usize, String, usize)>,
+    /// The classes, by the address of their namespace.
+    classes: FxHashMap<usize, Bound<'py, PyType>>,
 }
 
 /// A statement that may have to run again after the commit.
@@ -56,7 +56,10 @@ impl<'py> Stage<'_, 'py> {
                     continue;
                 }
                 let namespaces = self.gone_through(module, &outline, index)?;
-                let before = held_in(&namespaces)?;
+                let mut before = held_in(&namespaces)?;
+                // Who moves to another layout must be held by nobody who is not known.
+                before.alive.clear();
+                before.classes.clear();
                 self.namings.push(Naming {
                     module,
                     index,
@@ -87,12 +90,13 @@ impl<'py> Stage<'_, 'py> {
             let fresh = new
                 .iter()
                 .filter(|address| !naming.before.objects.contains_key(address))
-                .map(|address| now.objects[address].object.clone());
+                .filter_map(|address| now.alive.get(address).cloned());
             let fresh: Vec<Bound<'py, PyAny>> = fresh.collect();
-            let ran = self.run_naming(naming.module, naming.index, &outline, &fresh)?;
+            self.forget_names(&naming.before, &now)?;
+            let ran = self.run_naming(naming.module, naming.index, &outline, &fresh);
             let named = self.settle_labels(&naming.before, &now, &new)?;
             self.commit()?;
-            match ran {
+            match ran? {
                 Ok(()) if named => {
                     let label = statement.label(&self.text(naming.module));
                     self.entry(
@@ -210,6 +214,41 @@ impl<'py> Stage<'_, 'py> {
         Ok(found)
     }
 
+    /// Lets classes that have new members say for the moment where they come from, as a
+    /// statement that has named them and their members found them.
+    fn forget_names(&self, before: &Held<'py>, now: &Held<'py>) -> PyResult<()> {
+        let placed = now.places.difference(&before.places);
+        let homes: FxHashSet<usize> = placed.map(|(home, _, _)| *home).collect();
+        for class in homes.iter().filter_map(|home| now.classes.get(home)) {
+            let dict = cpython::type_dict(class);
+            let (Some(said), Some(home)) = (dict.get_item("__module__")?, self.home_of(class)?)
+            else {
+                continue;
+            };
+            let home = self.live_dict(home);
+            let Some(from) = home
+                .get_item("__name__")?
+                .filter(|from| !same(Some(from), Some(&said)))
+            else {
+                continue;
+            };
+            let named = dict.values().iter().any(|member| {
+                before.objects.contains_key(&(member.as_ptr() as usize))
+                    && member.is_exact_instance_of::<PyFunction>()
+                    && member
+                        .peek("__globals__")
+                        .is_ok_and(|globals| globals.is(&home))
+                    && member
+                        .peek("__module__")
+                        .is_ok_and(|it| same(Some(&it), Some(&said)))
+            });
+            if named {
+                set_label(class.as_any(), "__module__", Some(&from))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Runs such a statement in a copy of its namespace, with what it may write to given. An
     /// error in words: what it came to that is not harmless.
     fn run_naming(
@@ -245,34 +284,25 @@ impl<'py> Stage<'_, 'py> {
     ) -> PyResult<bool> {
         let mut named = false;
         for (address, called) in &now.objects {
-            let is_old = before.objects.contains_key(address);
-            let said = labels_of(&called.object)?;
-            for (at, (was, said)) in called.labels.iter().zip(said).enumerate() {
+            let Some(object) = now.alive.get(address) else {
+                continue;
+            };
+            for (at, (was, said)) in called.iter().zip(labels_of(object)?).enumerate() {
                 if same(was.as_ref(), said.as_ref()) {
                     continue;
                 }
-                if !is_old {
-                    named = true;
-                    continue;
-                }
-                set_label(&called.object, LABELS[at], was.as_ref())?;
-                let Some(value) = said.filter(|_| new.contains(address)) else {
-                    continue;
-                };
-                match called.object.cast::<PyType>() {
-                    Ok(class) if LABELS[at] == "__module__" => {
-                        self.transaction
-                            .set_class_attribute(class, LABELS[at], Some(value));
-                    }
-                    // The way back from another name of a class is not known.
-                    Ok(_) => continue,
-                    Err(_) => self.transaction.push(Write::Attribute {
-                        object: called.object.clone(),
+                set_label(object, LABELS[at], was.as_ref())?;
+                let is_new = new.contains(address) || !before.objects.contains_key(address);
+                // A metaclass may have its own idea of a name: then there is no way back.
+                let name = PyString::intern(self.py, LABELS[at]);
+                if is_new && cpython::own_attribute(object, &name).is_ok() {
+                    self.transaction.push(Write::Attribute {
+                        object: object.clone(),
                         name: LABELS[at],
-                        value: Some(value),
-                    }),
+                        value: said,
+                    });
+                    named = true;
                 }
-                named = true;
             }
         }
         Ok(named)
@@ -341,19 +371,19 @@ fn collect<'py>(
             && depth < DEPTH
             && values::is_python_class(class)?
         {
-            collect(&cpython::type_dict(class), depth + 1, held)?;
+            let members = cpython::type_dict(class);
+            let home = members.as_ptr() as usize;
+            held.classes.insert(home, class.clone());
+            collect(&members, depth + 1, held)?;
         }
     }
     Ok(())
 }
 
 fn note<'py>(object: &Bound<'py, PyAny>, held: &mut Held<'py>) -> PyResult<()> {
-    let labels = labels_of(object)?;
-    let object = object.clone();
     let address = object.as_ptr() as usize;
-    held.objects
-        .entry(address)
-        .or_insert(Called { object, labels });
+    held.objects.insert(address, labels_of(object)?);
+    held.alive.insert(address, object.clone());
     Ok(())
 }
 
@@ -369,8 +399,7 @@ fn parts<'py>(value: &Bound<'py, PyAny>) -> Vec<Bound<'py, PyAny>> {
     found.filter(|part| !part.is_none()).collect()
 }
 
-/// What a function or class is called; nothing of others.
-fn labels_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Vec<Option<Bound<'py, PyAny>>>> {
+fn labels_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Labels<'py>> {
     if let Ok(class) = object.cast::<PyType>() {
         let dict = cpython::type_dict(class);
         return Ok(vec![
@@ -416,20 +445,21 @@ fn same(one: Option<&Bound<'_, PyAny>>, other: Option<&Bound<'_, PyAny>>) -> boo
 fn others(before: &Held<'_>, now: &Held<'_>) -> FxHashSet<usize> {
     let placed = now.places.difference(&before.places);
     let mut found: FxHashSet<usize> = placed.map(|(_, _, address)| *address).collect();
-    for (address, called) in &now.objects {
+    for (address, labels) in &now.objects {
         let as_before = before.objects.get(address).is_some_and(|before| {
-            let pairs = before.labels.iter().zip(&called.labels);
-            pairs
-                .into_iter()
-                .all(|(was, is)| same(was.as_ref(), is.as_ref()))
+            let mut pairs = before.iter().zip(labels);
+            pairs.all(|(was, is)| same(was.as_ref(), is.as_ref()))
         });
         if !as_before {
             found.insert(*address);
         }
     }
     found.retain(|address| {
-        let object = &now.objects[address].object;
-        !now.objects[address].labels.is_empty() || values::has_identity(object)
+        let is_called = now
+            .objects
+            .get(address)
+            .is_some_and(|labels| !labels.is_empty());
+        is_called || now.alive.get(address).is_some_and(values::has_identity)
     });
     found
 }
