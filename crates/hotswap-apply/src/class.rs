@@ -20,6 +20,7 @@ mod along;
 mod cached;
 mod chains;
 mod collected;
+mod dataclasses;
 mod derived;
 mod due;
 mod home;

@@ -358,6 +358,7 @@ impl<'py> Stage<'_, 'py> {
             ..
         } = remade;
         let module = *module;
+        self.generate_again(remade)?;
         let top = remade.qualname.split('.').next().unwrap_or_default();
         self.note_code(module, top, Changed::Code);
         let both_enums = crate::enums::is_enum(class)? && crate::enums::is_enum(made)?;
