@@ -57,8 +57,9 @@ impl<'py> Stage<'_, 'py> {
                 }
                 let namespaces = self.gone_through(module, &outline, index)?;
                 let mut before = held_in(&namespaces)?;
-                // Who moves to another layout must be held by nobody who is not known.
-                before.alive.clear();
+                // Who moves to another layout must be held by nobody who is not known. A function
+                // does not move, and what is new must not come to lie where it was.
+                (before.alive).retain(|_, object| object.is_exact_instance_of::<PyFunction>());
                 before.classes.clear();
                 self.namings.push(Naming {
                     module,
