@@ -94,11 +94,15 @@ def test_what_was_generated_follows_the_fields(
     for expression in expressions:
         code = f"import {name} as m; print(repr({expression}))"
         command = [sys.executable, "-B", "-c", code]
-        cold = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
+        cold = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout.strip()
         assert repr(eval(expression, {"m": module})) == cold, expression
 
 
-def test_fields_that_no_dataclass_can_have_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fields_that_no_dataclass_can_have_are_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     name = f"later_{next(_numbers)}"
     path = tmp_path / f"{name}.py"
