@@ -35,6 +35,8 @@ TEST_NEEDS = (
     "uvicorn",
     "ipykernel",
 )
+FILES_AT_ONCE = 10
+"""Files of tests that run in one process."""
 FUZZ = ("cargo", "run", "--quiet", "--package", "hotswap-plan", "--example", "fuzz", "--")
 # Packages whose functions are compiled one by one and compared with a compile of their files.
 COMPILED = (
@@ -232,6 +234,18 @@ def comparison(session: nox.Session) -> None:
     session.run("python", "tests/conformance/compare.py", *session.posargs)
 
 
+def test_groups(asked: list[str]) -> list[list[str]]:
+    """What is run in one process each: the folders of the tests, the largest in parts."""
+    folders = [Path(word) for word in asked] or sorted(set(Path("tests").iterdir()) - {Path("tests/watch")})
+    if asked and not all(folder.is_dir() for folder in folders):
+        return [asked]
+    groups = []
+    for folder in folders:
+        files = sorted(str(test) for test in folder.glob("test_*.py"))
+        groups += [files[at : at + FILES_AT_ONCE] for at in range(0, len(files), FILES_AT_ONCE)]
+    return groups
+
+
 def add_sessions(version: str, python: str) -> None:
     """The sessions that there are for each interpreter: tests, corpus, and the long runs."""
 
@@ -246,9 +260,8 @@ def add_sessions(version: str, python: str) -> None:
         env = {} if python == NEWEST else {"PROPERTY_SEEDS": os.environ.get("PROPERTY_SEEDS", "30")}
         # Each folder in a process of its own: an update may look at every object of its process, and
         # those of the frameworks and of a thousand earlier tests would make it ten times as slow.
-        folders = sorted({str(test.parent) for test in Path("tests").glob("*/test_*.py")} - {"tests/watch"})
         failed = []
-        for paths in [session.posargs] if session.posargs else [[folder] for folder in folders]:
+        for paths in test_groups(session.posargs):
             try:
                 session.run("pytest", "--timeout", "300", *marks, *paths, env=env)
             except CommandFailed:

@@ -2,7 +2,7 @@
 
 use hotswap_plan::{Facts, Kind, Outline, Skeleton, Statement};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyType};
 use rustc_hash::FxHashSet;
 
 use crate::stage::Stage;
@@ -71,10 +71,39 @@ impl<'py> Stage<'_, 'py> {
         if before == 0 {
             return Ok(None);
         }
+        if let Some(class) = self.class_passed_on(place, &links, before, name, namespace)? {
+            return Ok(Some(class));
+        }
         self.early_depth += 1;
         let value = self.value_after(module, place, &links[..before], name, namespace);
         self.early_depth -= 1;
         value
+    }
+
+    /// The class that a name holds at a place between its statement and those that pass it on,
+    /// as in `C = add_repr(C)`, where these gave back what they got: no other class of that
+    /// name is alive.
+    fn class_passed_on(
+        &self,
+        place: Place<'_>,
+        links: &[usize],
+        before: usize,
+        name: &str,
+        namespace: &Bound<'py, PyDict>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let statement = &place.outline.statements[links[before - 1]];
+        let is_class = matches!(&statement.kind, Kind::Class(class) if class.name == name);
+        if !is_class || before == links.len() {
+            return Ok(None);
+        }
+        let passes = crate::class::passed_on(place.outline, statement, name);
+        let Some(held) = namespace.get_item(name)? else {
+            return Ok(None);
+        };
+        match held.cast::<PyType>() {
+            Ok(class) if !passes.is_empty() && is_alone(class, name)? => Ok(Some(held)),
+            _ => Ok(None),
+        }
     }
 
     /// The first name that a statement reads before its last statement, and that the
@@ -374,6 +403,33 @@ pub(crate) fn is_shared(value: &Bound<'_, PyAny>, namespace: &Bound<'_, PyDict>)
         .unwrap_or(isize::MAX)
         .saturating_add(1);
     hotswap_cpython::heap::reference_count(value) != Some(own)
+}
+
+/// Whether a class has the name of its statement, and no sibling is from there too.
+fn is_alone(class: &Bound<'_, PyType>, name: &str) -> PyResult<bool> {
+    if class.qualname()? != name {
+        return Ok(false);
+    }
+    let module = class.module()?.to_string();
+    let mut found = 0;
+    for base in class.bases().iter() {
+        let Ok(base) = base.cast_into::<PyType>() else {
+            return Ok(false);
+        };
+        let below = class
+            .py()
+            .get_type::<PyType>()
+            .call_method1("__subclasses__", (base,))?;
+        for one in below.try_iter()? {
+            let Ok(one) = one?.cast_into::<PyType>() else {
+                continue;
+            };
+            if one.qualname()? == name && one.module()? == module.as_str() {
+                found += usize::from(!one.is(class));
+            }
+        }
+    }
+    Ok(found == 0)
 }
 
 /// Whether a name is bound before a place of the source, and again there or after it.

@@ -73,7 +73,7 @@ pub(super) fn unchanged(definition: &ClassDef, change: &Change) -> ClassChange {
 /// The statements below a class that pass it on and give its name to what comes back,
 /// as in `C = add_repr(C)`: they belong to its making as decorators do. None, where
 /// something else binds the name too.
-pub(super) fn passed_on(outline: &Outline, class: &Statement, name: &str) -> Vec<Statement> {
+pub(crate) fn passed_on(outline: &Outline, class: &Statement, name: &str) -> Vec<Statement> {
     let passes = |statement: &Statement| {
         matches!(&statement.kind, Kind::Assign { targets, value: Some(value), .. }
             if targets.len() == 1
@@ -134,6 +134,9 @@ impl<'py> Stage<'_, 'py> {
                 remade: Some(Box::new(change.clone())),
             });
             self.late_names.insert((module, after.name.clone()));
+            // They run with it then.
+            let starts = passes.iter().map(|passed| (module, passed.span.start));
+            self.passed_on.extend(starts);
             return Ok(());
         }
         let namespace = self.namespace(module)?;
@@ -269,6 +272,7 @@ impl<'py> Stage<'_, 'py> {
                 None if !self.committed && links.iter().all(|link| *link < end) => {
                     self.live_dict(module).get_item(name)?
                 }
+                None => self.tried_between(module, &outline, (start, end), name, namespace)?,
                 value => value,
             };
             let Some(value) = value else {
@@ -278,6 +282,36 @@ impl<'py> Stage<'_, 'py> {
             before.push((name.clone(), was));
         }
         Ok(Some(before))
+    }
+
+    /// What the only statement between a class and what passes it on that makes a name comes
+    /// to with the new class. None: that is not known to be harmless.
+    fn tried_between(
+        &mut self,
+        module: usize,
+        outline: &Arc<Outline>,
+        (start, end): (usize, usize),
+        name: &str,
+        namespace: &Bound<'py, PyDict>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let links = crate::timeline::links(outline, name);
+        let between: Vec<&usize> = (links.iter())
+            .filter(|link| start < **link && **link < end)
+            .collect();
+        let [link] = between.as_slice() else {
+            return Ok(None);
+        };
+        let statement = &outline.statements[**link];
+        if !crate::timeline::replaces(statement, name) || statement.binds.len() != 1 {
+            return Ok(None);
+        }
+        let code = self.compile_statement(module, statement, outline)?;
+        let copy = namespace.copy()?;
+        let ran = self.on_trial(&copy, &[], || codes::execute(&code, &copy, None))?;
+        Ok(match ran {
+            Ok(()) => copy.get_item(name)?,
+            Err(_) => None,
+        })
     }
 
     /// Runs a class statement, or one that passes the class on, beside the live class.
