@@ -8,7 +8,7 @@ use pyo3::types::{PyDict, PyFunction};
 
 use crate::codes;
 use crate::contents::{copy_of, set_content};
-use crate::stage::{Changed, Stage};
+use crate::stage::{Changed, Late, Stage};
 use crate::timeline::{Place, links};
 use crate::transaction::Write;
 use crate::values;
@@ -25,6 +25,15 @@ pub(crate) struct Content<'py> {
 pub(crate) struct Deferred {
     module: usize,
     last: usize,
+    statement: usize,
+    names: Vec<String>,
+}
+
+/// A chain that reads what is there only after the commit: then it runs as a whole.
+pub(crate) struct LateChain {
+    module: usize,
+    /// The step of its last statement.
+    step: usize,
     statement: usize,
     names: Vec<String>,
 }
@@ -102,7 +111,7 @@ impl<'py> Stage<'_, 'py> {
             let facts = &outline.statements[*link].facts;
             self.must_wait(module, facts) && !self.can_show(module, facts)
         });
-        if waits || !bound_first || !harmless(outline, &text, &after) {
+        if !bound_first || !harmless(outline, &text, &after) {
             return Ok(false);
         }
         let replayed = harmless(&old_outline, &old_text, &before);
@@ -113,6 +122,10 @@ impl<'py> Stage<'_, 'py> {
             return Ok(false);
         }
         let (last, own) = (after[after.len() - 1], holder_of(outline, statement));
+        if waits {
+            self.leave_chain(module, own.unwrap_or(last), last, names);
+            return Ok(true);
+        }
         if let Some(own) = own
             && own < last
             && name.is_none()
@@ -140,6 +153,94 @@ impl<'py> Stage<'_, 'py> {
         self.run_links(module, statement, &names, &label, outline)
     }
 
+    /// Whether statements below put more into a container that a statement makes.
+    pub(crate) fn is_added_to(
+        &self,
+        module: usize,
+        outline: &Outline,
+        statement: &Statement,
+    ) -> PyResult<bool> {
+        let Some(index) = index_of(outline, statement) else {
+            return Ok(false);
+        };
+        for name in &statement.binds {
+            let held = self.live_dict(module).get_item(name)?;
+            let adds = |link: &usize| {
+                *link > index && augmented(&outline.statements[*link]).contains(name)
+            };
+            if held.is_some_and(|held| values::is_container(&held))
+                && !Self::is_overruled(outline, index, name)
+                && links(outline, name).iter().any(adds)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// All statements of a chain have their turn right after the commit.
+    fn leave_chain(&mut self, module: usize, statement: usize, last: usize, names: Vec<String>) {
+        let step = self.step_of(module, last).unwrap_or(last);
+        self.late.push(Late {
+            module,
+            step,
+            remade: None,
+        });
+        for name in &names {
+            self.chained.insert((module, name.clone()));
+            self.late_names.insert((module, name.clone()));
+        }
+        self.late_chains.push(LateChain {
+            module,
+            step,
+            statement,
+            names,
+        });
+    }
+
+    /// Runs the chain that waited for the commit and ends with this step. False: there is none.
+    pub(crate) fn run_late_chain(
+        &mut self,
+        module: usize,
+        step: usize,
+        outline: &Arc<Outline>,
+    ) -> PyResult<bool> {
+        let due = |each: &LateChain| each.module == module && each.step == step;
+        let Some(at) = self.late_chains.iter().position(due) else {
+            return Ok(false);
+        };
+        let LateChain {
+            statement, names, ..
+        } = self.late_chains.remove(at);
+        let live = self.live_dict(module);
+        for name in &names {
+            self.transaction.remember_item(&live, name)?;
+        }
+        let statement = &outline.statements[statement];
+        let text = self.text(module);
+        let impurity = all_links(outline, &names).into_iter().find_map(|link| {
+            let link = &outline.statements[link];
+            let facts = crate::timeline::link_facts(&link.facts, &names);
+            self.impurity_on_trial(module, &facts, (&text, link.span))
+        });
+        let label = match &names[..] {
+            [name] => name.clone(),
+            _ => statement.label(&text),
+        };
+        self.came_to.take();
+        if impurity.is_none() && self.run_links(module, statement, &names, &label, outline)? {
+            return Ok(true);
+        }
+        let came_to = impurity.or_else(|| self.came_to.take());
+        let entry = self.entry(module, &label, Some(statement), "statement", "stale");
+        entry.reason = match came_to {
+            Some(came_to) => format!("the statements that make it cannot be run again: {came_to}"),
+            None => "the statements that make it cannot be run again".to_string(),
+        };
+        entry.advice = "# hotswap: rerun".to_string();
+        Ok(true)
+    }
+
     /// Whether some names hold what the old statements that make them give once more, or
     /// containers of plain values with what the program did to them.
     fn is_as_replayed(
@@ -159,7 +260,7 @@ impl<'py> Stage<'_, 'py> {
         let mut apart = Vec::new();
         for name in names {
             match (base.get_item(name)?, live.get_item(name)?) {
-                (Some(base), Some(now)) if values::equal(&base, &now) => {}
+                (Some(base), Some(now)) if values::alike(&base, &now) => {}
                 (Some(base), Some(now))
                     if values::is_container(&now)
                         && now.get_type().is(base.get_type())
@@ -439,7 +540,7 @@ impl<'py> Stage<'_, 'py> {
         };
         match (value, now) {
             (None, None) => Ok(false),
-            (Some(value), Some(now)) if values::equal(&value, &now) => Ok(false),
+            (Some(value), Some(now)) if values::alike(&value, &now) => Ok(false),
             (Some(value), Some(now))
                 if value.get_type().is(now.get_type()) && values::is_container(&value) =>
             {

@@ -97,6 +97,10 @@ impl<'py> Stage<'_, 'py> {
         if (matches!(statement.kind, Kind::Expression) || binds_nothing)
             && statement.pragma != Some(Pragma::Rerun)
         {
+            let is_kept = statement.pragma == Some(Pragma::Keep);
+            if !is_kept && self.run_chain(module, statement, outline, None)? {
+                return Ok(());
+            }
             if !self.fill_again(module, statement, outline)? {
                 self.report_done(module, statement, &cause);
             }
@@ -133,7 +137,11 @@ impl<'py> Stage<'_, 'py> {
             return Ok(());
         }
         if statement.pragma != Some(Pragma::Rerun) {
-            let stale = self.why_not_derive(module, statement, old_index)?;
+            let mut stale = self.why_not_derive(module, statement, old_index)?;
+            if stale.is_none() && self.is_added_to(module, outline, statement)? {
+                // Alone it would take away what these have put there.
+                stale = Some("other statements that make it cannot be run again".to_string());
+            }
             if let Some(reason) = stale {
                 self.report_stale(module, statement, &cause, &reason);
                 return Ok(());

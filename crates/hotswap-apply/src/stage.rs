@@ -256,6 +256,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub late_defaults: Vec<LateDefault<'py>>,
     /// Definitions among the late statements that are first run under watch.
     pub rehearsed_late: FxHashSet<(usize, usize)>,
+    /// Values that several statements make and that waited for the commit.
+    pub late_chains: Vec<crate::chain::LateChain>,
     /// Statements that may say after the commit what new things are called.
     pub namings: Vec<crate::naming::Naming<'py>>,
 }

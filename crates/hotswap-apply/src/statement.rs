@@ -139,6 +139,13 @@ impl<'py> Stage<'_, 'py> {
                 && self.must_wait(module, &new.facts)
                 && !self.can_show(module, &new.facts)
         {
+            let makes_values = matches!(
+                new.kind,
+                Kind::Assign { .. } | Kind::Expression | Kind::Compound(_)
+            );
+            if old.is_some() && makes_values && self.run_chain(module, new, &outline, None)? {
+                return Ok(());
+            }
             if let Some(old) = old {
                 self.note_as_made(module, old, new, &change, &outline)?;
                 if let Change::Function(_) = &change {

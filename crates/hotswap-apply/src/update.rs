@@ -478,6 +478,7 @@ fn begin<'w, 'py>(
         rebound: Vec::new(),
         after: Vec::new(),
         collected: Vec::new(),
+        late_chains: Vec::new(),
         namings: Vec::new(),
         hooked: Vec::new(),
         looked_at: Vec::new(),
@@ -763,7 +764,9 @@ impl<'py> Stage<'_, 'py> {
                     != hotswap_plan::Change::Same;
             let statement = outline.statements[item.step].clone();
             self.remember(item.module, &statement)?;
-            if let Some(change) = &item.remade {
+            if self.run_late_chain(item.module, item.step, &outline)? {
+                // All of it ran, or its entry says why not.
+            } else if let Some(change) = &item.remade {
                 self.remake_late(item.module, item.step, change)?;
             } else if edited {
                 self.stage_step(item.module, item.step)?;
