@@ -37,7 +37,7 @@ SHOWN = "[(key, getattr(value, 'force', value)) for key, value in m.TABLE.items(
 TEXTS = [
     "TABLE = {1: first(), 2: second()}\nTABLE[3] = second()\n",
     "TABLE = {1: first(), 2: second()}\nTABLE[3] = first()\n",
-    "TABLE = {1: second()}\nTABLE.update({2: first()})\n",
+    "TABLE = {1: first()}\nTABLE.update({2: first()})\n",
     "TABLE = {1: first()}\nif len(TABLE) == 1:\n    TABLE[2] = first()\nTABLE[3] = 'x' if sorted(TABLE) else first()\n",
     "TABLE = {1: first()}\nfor number in (5, 6):\n    TABLE[number] = second()\n",
 ]
@@ -87,7 +87,7 @@ def test_a_table_is_filled_again_as_a_whole(
     assert repr(eval(SHOWN, {"m": module})) == cold(tmp_path, name)
 
 
-@pytest.mark.parametrize("text", [text for text in TEXTS if text.startswith("TABLE = {1: first()")])
+@pytest.mark.parametrize("text", TEXTS)
 def test_also_where_it_is_edited_itself(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = load(tmp_path, monkeypatch, text)
     module = sys.modules[f"{name}.table"]

@@ -260,7 +260,7 @@ impl<'py> Stage<'_, 'py> {
         let mut apart = Vec::new();
         for name in names {
             match (base.get_item(name)?, live.get_item(name)?) {
-                (Some(base), Some(now)) if values::alike(&base, &now) => {}
+                (Some(base), Some(now)) if is_unchanged(&base, &now) => {}
                 (Some(base), Some(now))
                     if values::is_container(&now)
                         && now.get_type().is(base.get_type())
@@ -316,6 +316,12 @@ impl<'py> Stage<'_, 'py> {
             self.note_value(module, &other, was, value);
         }
         Ok(())
+    }
+
+    /// Whether all that makes a name is going to run at the last of its statements.
+    pub(crate) fn is_awaited(&self, module: usize, name: &String) -> bool {
+        let awaits = |each: &Deferred| each.module == module && each.names.contains(name);
+        self.deferred.iter().any(awaits)
     }
 
     fn is_deferred(&self, module: usize, names: &[String]) -> bool {
@@ -540,7 +546,7 @@ impl<'py> Stage<'_, 'py> {
         };
         match (value, now) {
             (None, None) => Ok(false),
-            (Some(value), Some(now)) if values::alike(&value, &now) => Ok(false),
+            (Some(value), Some(now)) if is_unchanged(&value, &now) => Ok(false),
             (Some(value), Some(now))
                 if value.get_type().is(now.get_type()) && values::is_container(&value) =>
             {
@@ -764,6 +770,15 @@ pub(crate) fn augmented(statement: &Statement) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+/// Whether a value made once more is as the live one: what a container holds may be other
+/// instances that are alike, as for a value that one statement makes.
+fn is_unchanged(made: &Bound<'_, PyAny>, live: &Bound<'_, PyAny>) -> bool {
+    match values::is_container(live) {
+        true => values::alike(made, live),
+        false => values::equal(made, live),
+    }
 }
 
 /// The names of a statement whose values other statements have a part in.

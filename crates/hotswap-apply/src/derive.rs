@@ -97,10 +97,6 @@ impl<'py> Stage<'_, 'py> {
         if (matches!(statement.kind, Kind::Expression) || binds_nothing)
             && statement.pragma != Some(Pragma::Rerun)
         {
-            let is_kept = statement.pragma == Some(Pragma::Keep);
-            if !is_kept && self.run_chain(module, statement, outline, None)? {
-                return Ok(());
-            }
             if !self.fill_again(module, statement, outline)? {
                 self.report_done(module, statement, &cause);
             }
@@ -396,7 +392,9 @@ impl<'py> Stage<'_, 'py> {
     /// `X.append(Y)` was done, and is not done again; but X holds what Y was.
     fn report_done(&mut self, module: usize, statement: &Statement, cause: &str) {
         let names = crate::chain::augmented(statement);
-        let known = |name: &String| self.chained.contains(&(module, name.clone()));
+        let known = |name: &String| {
+            self.chained.contains(&(module, name.clone())) || self.is_awaited(module, name)
+        };
         if names.is_empty() || names.iter().all(known) || statement.pragma == Some(Pragma::Keep) {
             return;
         }
