@@ -249,7 +249,7 @@ impl<'py> Stage<'_, 'py> {
         facts.reads.iter().any(|path| {
             // A plain value is staged; only code that would run in its old version waits.
             match self.change_of(module, path) {
-                Some(Changed::Value) => false,
+                Some(Changed::Value) => self.calls_pending(module, facts, path),
                 Some(_) => true,
                 None => self.call_changed(module, path),
             }

@@ -57,6 +57,7 @@ mod name_order;
 mod naming;
 mod native;
 mod order;
+mod pending_calls;
 mod reach;
 mod rebind;
 mod recipe;

@@ -392,7 +392,10 @@ impl<'py> Stage<'_, 'py> {
                 .iter()
                 .any(|call| matches!(call, Call::Path(called) if called == path));
             match self.change_of(module, path) {
-                Some(Changed::Value) => return !called || !self.is_being_remade(module, path),
+                Some(Changed::Value) => {
+                    return !(called && self.is_being_remade(module, path)
+                        || self.calls_pending(module, facts, path));
+                }
                 None if !self.call_changed(module, path) => return true,
                 None if self.names_plain_member(module, path) => return true,
                 _ => {}
