@@ -8,7 +8,6 @@ use hotswap_plan::{
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyString, PyTuple, PyType};
-use rustc_hash::FxHashSet;
 
 use crate::codes;
 use crate::live::LiveFunction;
@@ -16,7 +15,6 @@ use crate::native as cpython;
 use crate::report::Pending;
 use crate::stage::{After, Changed, Pair, Stage};
 use crate::transaction::Write;
-use crate::values;
 
 /// Two places of the same function, old and new, and the classes around them.
 struct SitePair<'o> {
@@ -539,65 +537,6 @@ impl<'py> Stage<'_, 'py> {
             }
             self.swapped.push(pair);
         }
-        Ok(())
-    }
-
-    /// Lists, sets and dicts that hold code objects, as registries of a library do, get the
-    /// new ones. Mostly the count of references tells that there are none.
-    fn follow_codes(&mut self) -> PyResult<()> {
-        let mut inner: FxHashSet<usize> = FxHashSet::default();
-        for pair in &self.pairs {
-            let nested = codes::nested(&pair.old)?;
-            inner.extend(nested.iter().map(|code| code.as_ptr() as usize));
-        }
-        let mut held = Vec::new();
-        for (index, pair) in self.pairs.iter().enumerate() {
-            // Besides those: the pair itself, and the constants of the code around it. Code
-            // that no function runs is not in the list of live code.
-            let around = isize::from(
-                inner.contains(&(pair.old.as_ptr() as usize))
-                    && !self.live.with_code(&pair.old).is_empty(),
-            );
-            let known = self.live.known_references(&pair.old) + 1 + around;
-            if hotswap_cpython::heap::reference_count(&pair.old) != Some(known) {
-                held.push(index);
-            } else {
-                self.accounted.insert(pair.old.as_ptr() as usize, known);
-            }
-        }
-        if held.is_empty() {
-            return Ok(());
-        }
-        let old: Vec<Bound<'py, PyAny>> =
-            held.iter().map(|at| self.pairs[*at].old.clone()).collect();
-        let mut holders: Vec<Bound<'py, PyAny>> = Vec::new();
-        for (holder, _) in cpython::referrers(self.py, &old)? {
-            if values::is_container(&holder) && !holders.iter().any(|known| known.is(&holder)) {
-                holders.push(holder);
-            }
-        }
-        let new_of = |item: Bound<'py, PyAny>| {
-            let pair = held.iter().find(|at| self.pairs[**at].old.is(&item));
-            pair.map_or(item, |at| self.pairs[*at].new.clone())
-        };
-        let mut writes = Vec::new();
-        for container in holders {
-            let content = if let Ok(dict) = container.cast_exact::<PyDict>() {
-                let copy = PyDict::new(self.py);
-                for (key, value) in dict.iter() {
-                    copy.set_item(new_of(key), new_of(value))?;
-                }
-                copy.into_any()
-            } else {
-                let items: PyResult<Vec<_>> = container.try_iter()?.collect();
-                let items: Vec<_> = items?.into_iter().map(new_of).collect();
-                container.get_type().call1((items,))?
-            };
-            writes.push(Write::Content { container, content });
-        }
-        writes
-            .into_iter()
-            .for_each(|write| self.transaction.push(write));
         Ok(())
     }
 

@@ -45,6 +45,7 @@ mod guard;
 mod half_made;
 mod handover;
 mod headers;
+mod held_codes;
 mod import_words;
 mod imports;
 mod initializers;

@@ -61,6 +61,14 @@ pub(crate) fn referrers<'py>(
     cpython::heap::referrers(py, objects).map_err(raised)
 }
 
+/// The same, also by dicts that the collector does not know.
+pub(crate) fn referrers_in_all<'py>(
+    py: Python<'py>,
+    objects: &[Bound<'py, PyAny>],
+) -> PyResult<Vec<(Bound<'py, PyAny>, usize)>> {
+    cpython::heap::referrers_in_all(py, objects).map_err(raised)
+}
+
 pub(crate) fn generators_with_code<'py>(
     py: Python<'py>,
     codes: &[Bound<'py, PyCode>],

@@ -663,6 +663,15 @@ impl<'py> Transaction<'py> {
             .is_some_and(|count| usize::try_from(count) == Ok(known))
     }
 
+    /// The code objects that move to other lines, and by how many.
+    pub(crate) fn shifts(&self) -> Vec<(Bound<'py, PyAny>, i32)> {
+        let shift = |write: &Write<'py>| match write {
+            Write::Shift { code, delta } => Some((code.clone(), *delta)),
+            _ => None,
+        };
+        self.writes.iter().filter_map(shift).collect()
+    }
+
     /// From here on nothing is undone.
     pub(crate) fn settle(&mut self) {
         self.done = true;

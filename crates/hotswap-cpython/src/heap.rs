@@ -178,6 +178,66 @@ pub fn referrers<'py>(
     Ok(found.into_iter().map(own).collect())
 }
 
+/// The same, also from dicts that the collector does not know: one that never held anything
+/// but strings, numbers, code objects and their like is not on its list. Each of those is found
+/// by what holds it.
+///
+/// # Errors
+///
+/// Where the heap cannot be searched.
+pub fn referrers_in_all<'py>(
+    py: Python<'py>,
+    targets: &[Bound<'py, PyAny>],
+) -> Result<Vec<(Bound<'py, PyAny>, usize)>> {
+    let mut search = Deep {
+        search: Search {
+            targets: index(targets),
+            holder: std::ptr::null_mut(),
+            found: Vec::new(),
+        },
+        dicts: FxHashSet::default(),
+    };
+    for_each_object(py, &mut |object| {
+        search.search.holder = object.as_ptr();
+        traverse(object, note_deep, (&raw mut search).cast());
+        true
+    })?;
+    let Deep { mut search, dicts } = search;
+    for dict in dicts {
+        // SAFETY: the scan saw this live object, and nothing ran since then.
+        let dict = unsafe { Bound::from_borrowed_ptr(py, dict as *mut ffi::PyObject) };
+        search.holder = dict.as_ptr();
+        traverse(&dict, note_target, (&raw mut search).cast());
+    }
+    let own = |(holder, target)| {
+        // SAFETY: the scan saw this live object, and nothing ran since then.
+        (unsafe { Bound::from_borrowed_ptr(py, holder) }, target)
+    };
+    Ok(search.found.into_iter().map(own).collect())
+}
+
+struct Deep {
+    search: Search,
+    /// Those that the collector does not know.
+    dicts: FxHashSet<usize>,
+}
+
+extern "C" fn note_deep(object: *mut ffi::PyObject, search: *mut c_void) -> c_int {
+    // SAFETY: `referrers_in_all` passes its own `Deep`, which nothing else uses while the
+    // holder is traversed.
+    let deep = unsafe { &mut *search.cast::<Deep>() };
+    if let Some(&target) = deep.search.targets.get(&(object as usize)) {
+        deep.search.found.push((deep.search.holder, target));
+    }
+    // SAFETY: a traversal visits live objects only.
+    let is_dict = unsafe { ffi::PyDict_CheckExact(object) } != 0;
+    // SAFETY: every dict has the header that this reads.
+    if is_dict && unsafe { ffi::PyObject_GC_IsTracked(object) } == 0 {
+        deep.dicts.insert(object as usize);
+    }
+    0
+}
+
 /// The references to `targets` as pairs of holder and target index. `each` is
 /// called with every holder looked at. The pointers are good until Python code
 /// runs or an object is freed.
