@@ -6,6 +6,7 @@ use hotswap_plan::{
     Change, ClassChange, ClassDef, Expression, FunctionChange, FunctionDef, Kind, Outline, Pragma,
     Skeleton, Statement,
 };
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
@@ -180,12 +181,14 @@ impl<'py> Stage<'_, 'py> {
         for annotation in annotations_of(function) {
             let facts = &annotation.facts;
             if let Some(found) = self.cause(module, facts)
-                && self.impurity(module, facts).is_none()
                 && (!self.must_wait(module, facts) || self.can_show(module, facts))
             {
                 cause = Some(found);
             }
         }
+        // All of them are evaluated.
+        let mut facts = annotations_of(function).map(|annotation| &annotation.facts);
+        let doubt = facts.find_map(|facts| self.impurity(module, facts));
         let Some(cause) = cause else {
             return Ok(());
         };
@@ -194,7 +197,28 @@ impl<'py> Stage<'_, 'py> {
         let skeleton = Skeleton::new(&text, outline).function(new, function, &[], true);
         let code = self.compile(module, &skeleton.finish())?;
         let mut view = self.view_at(module, new.span.start, &new.facts, &namespace)?;
-        let made = self.make(&code, &namespace, None, &function.name);
+        let mut made = Err(PyRuntimeError::new_err("they were not evaluated"));
+        let name = &function.name;
+        match doubt {
+            None => made = self.make(&code, &namespace, None, name),
+            Some(reason) if self.committed || crate::trial::is_traced(self.py)? => {
+                made = Err(PyRuntimeError::new_err(reason));
+            }
+            Some(_) => {
+                let stub = hotswap_plan::DECORATOR_STUB;
+                let copy = namespace.copy()?;
+                copy.set_item(stub, crate::statement::identity(self.py)?)?;
+                let run = || codes::execute(&code, &copy, None);
+                match self.on_trial(&copy, &[], run)? {
+                    Err(reason) => made = Err(PyRuntimeError::new_err(reason)),
+                    Ok(()) => {
+                        if let Some(function) = copy.get_item(name)? {
+                            made = Ok(function);
+                        }
+                    }
+                }
+            }
+        }
         view.leave()?;
         let made = match made {
             Ok(made) => made,

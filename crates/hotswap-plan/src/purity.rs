@@ -29,6 +29,7 @@ pub fn is_pure_builtin(name: &str) -> bool {
             | "hasattr"
             | "hash"
             | "hex"
+            | "id"
             | "int"
             | "isinstance"
             | "issubclass"

@@ -245,13 +245,15 @@ impl<'py> Stage<'_, 'py> {
         Ok(true)
     }
 
-    /// `property`, `classmethod` and `staticmethod` keep the functions they hold.
+    /// `property`, `classmethod` and `staticmethod` keep the functions they hold; `again` says
+    /// that the decorators below them are other ones.
     pub(super) fn adopt_wrapped(
         &mut self,
         module: usize,
         was: &Bound<'py, PyAny>,
         value: &Bound<'py, PyAny>,
         class: &Bound<'py, PyType>,
+        again: bool,
     ) -> PyResult<bool> {
         if !was.get_type().is(value.get_type()) {
             return Ok(false);
@@ -280,6 +282,9 @@ impl<'py> Stage<'_, 'py> {
         for (a, b) in functions {
             if !b.is(value) {
                 self.adopt_function(&a, &b, Some(class.clone()))?;
+                if again {
+                    self.adopt_attributes(&a, &b)?;
+                }
             }
             // A hook that ran when the class was made anew may have kept the new one.
             self.transaction.push(Write::Reference { old: b, new: a });

@@ -204,7 +204,8 @@ impl<'py> Stage<'_, 'py> {
             });
             return Ok(was.clone());
         }
-        if self.adopt_wrapped(module, was, &value, survivor)?
+        let again = !kept_definition(remade, name);
+        if self.adopt_wrapped(module, was, &value, survivor, again)?
             || kept && may_stay(was, &value)
             || values::is_plain(was) && values::equal(was, &value)
         {
