@@ -250,3 +250,33 @@ def test_a_wrapper_written_for_other_parameters_is_made_again_or_reported(files:
         "Room.area": module.Room.area.__code__.co_argcount == 3,
     }
     assert all(name in stale or done for name, done in again.items()), report
+
+
+CACHED = """\
+    from functools import cached_property
+    class Pattern:
+        @cached_property
+        def empty(self):
+            return len("a")
+    PATTERN = Pattern()
+    SEEN = PATTERN.empty
+"""
+
+
+@pytest.mark.parametrize("later", ["", "    LATER = 1 // 0\n"])
+def test_cached_property_becomes_a_property_with_a_setter(later: str, files: Files) -> None:
+    """What it had kept on instances goes, or stays where the update is rejected, without the new property."""
+    module = files.load(a=CACHED)
+    pattern = module.PATTERN
+    new = CACHED.replace("def empty(self)", "def _empty(self)").replace(
+        "    PATTERN =",
+        "    @property\n        def empty(self):\n            return self._empty + 1\n"
+        "        @empty.setter\n        def empty(self, value):\n            raise ValueError(value)\n    PATTERN =",
+    )
+    report = files.edit(a=new.replace("    @property", "        @property", 1) + later)
+    if later:
+        assert report.status == "rejected"
+        assert vars(pattern) == {"empty": 1} and pattern.empty == 1
+    else:
+        assert report.status == "applied", report
+        assert vars(pattern) == {} and pattern.empty == 2

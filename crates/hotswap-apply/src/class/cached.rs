@@ -23,15 +23,24 @@ impl<'py> Stage<'_, 'py> {
         for instance in cpython::instances_of(self.py, class, true)? {
             let held = cpython::own_attribute(&instance, &key);
             if held.is_ok_and(|held| held.is_some()) {
-                let object = self
-                    .moved
-                    .get(&(instance.as_ptr() as usize))
-                    .unwrap_or(&instance)
-                    .clone();
-                self.transaction.push(Write::InstanceAttribute {
-                    object,
-                    name: key.clone().into_any(),
-                    value: None,
+                let key = key.clone().into_any();
+                let moved = self.moved.get(&(instance.as_ptr() as usize));
+                // What the class has from now on may be a property, which must not be asked.
+                let dict = match moved {
+                    Some(_) => None,
+                    None => cpython::own_dict(&instance)?,
+                };
+                self.transaction.push(match dict {
+                    Some(dict) if dict.contains(&key)? => Write::Item {
+                        dict,
+                        key,
+                        value: None,
+                    },
+                    _ => Write::InstanceAttribute {
+                        object: moved.unwrap_or(&instance).clone(),
+                        name: key,
+                        value: None,
+                    },
                 });
             }
         }
