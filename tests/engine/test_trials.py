@@ -146,3 +146,27 @@ def test_a_filter_for_some_warnings_only_may_leave_this_one(folder: Path, lost: 
         file.write_text(file.read_text().replace("'1.0'", "'2.0'"))
         hotswap.sync()
     assert (module.PARTS, seen) == (("1", "0"), [])
+
+
+VERSIONS = """\
+import json
+version_json = \'\'\'
+{"version": "1.0", "date": null}
+\'\'\'
+def get_versions():
+    return json.loads(version_json)
+"""
+USER = """\
+from {0} import get_versions
+__version__ = get_versions()["version"]
+del get_versions
+"""
+
+
+def test_what_reads_a_text_by_way_of_matches_follows(folder: Path) -> None:
+    """`json` asks a match for its end."""
+    file, versions = load(folder, VERSIONS)
+    _, module = load(folder, USER.format(versions.__name__))
+    file.write_text(VERSIONS.replace("1.0", "1.1"))
+    report = hotswap.sync()
+    assert module.__version__ == "1.1", report

@@ -508,7 +508,12 @@ fn reads_only(kind: &str, name: &str) -> bool {
             | "readable"
             | "seekable"
             | "writable"
-    ) || (kind == "ContextVar" && name == "get")
+    ) || match kind {
+        "ContextVar" => name == "get",
+        "Match" => matches!(name, "end" | "expand" | "span" | "start"),
+        "code" => matches!(name, "co_lines" | "co_positions" | "replace"),
+        _ => false,
+    }
 }
 
 /// Whether `tracemalloc` does not find instances of Python classes: on 3.11 it does not
