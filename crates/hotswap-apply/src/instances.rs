@@ -3,7 +3,7 @@
 use crate::native as cpython;
 use hotswap_plan::{ClassDef, FunctionDef, Statement, Target};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PySet, PyType};
+use pyo3::types::{PyDict, PySet, PyString, PyType};
 use rustc_hash::FxHashSet;
 
 use crate::class::AllAlong;
@@ -132,8 +132,15 @@ impl<'py> Stage<'_, 'py> {
                     break;
                 };
                 // What has to wait for the commit looks for instances there.
+                let made_by = (&gaining.class, &gaining.after);
                 if self
-                    .recipe(gaining.module, gaining.old.as_ref(), is, &gaining.added)
+                    .recipe(
+                        gaining.module,
+                        made_by,
+                        gaining.old.as_ref(),
+                        is,
+                        &gaining.added,
+                    )
                     .waits
                 {
                     break;
@@ -183,7 +190,7 @@ impl<'py> Stage<'_, 'py> {
         instances: &[Bound<'py, PyAny>],
         hooked: bool,
     ) -> PyResult<()> {
-        let recipe = self.recipe(module, old, is, added);
+        let recipe = self.recipe(module, (class, after), old, is, added);
         if recipe.waits && !self.committed {
             self.gaining.retain(|gaining| !gaining.class.is(class));
             self.attributes_after(module, class, after, statement, old, added, false);
@@ -192,10 +199,18 @@ impl<'py> Stage<'_, 'py> {
         let mut given: Vec<(String, usize)> = Vec::new();
         let mut lacking: Vec<(String, usize, String)> = Vec::new();
         let mut along: Option<AllAlong<'py>> = None;
+        let mut deferred: Vec<String> = Vec::new();
         let changing = changing(old, is, added, &after.name);
         for name in added {
             let mangled = mangle(&after.name, name);
             let key = self.intern(&mangled);
+            if !self.committed && self.will_be_set_by_code(instances, &key)? {
+                // Their class gets a property of that name: whether one lacks it shows then.
+                if !hooked {
+                    deferred.push(name.clone());
+                }
+                continue;
+            }
             let (mut count, mut short, mut why) = (0, 0, String::new());
             for instance in instances {
                 // Whatever it has, or gets from its class, stays.
@@ -249,6 +264,9 @@ impl<'py> Stage<'_, 'py> {
             self.attributes_after(module, class, after, statement, old, added, false);
             return Ok(());
         }
+        if !deferred.is_empty() {
+            self.attributes_after(module, class, after, statement, old, &deferred, false);
+        }
         for (name, count, reason) in lacking {
             let label = format!("{}.{name}", after.name);
             let entry = self.entry(module, &label, Some(statement), "instance", "not applied");
@@ -256,6 +274,50 @@ impl<'py> Stage<'_, 'py> {
             entry.advice = format!("define {HOOK}(self, added, removed, old_values)");
         }
         Ok(())
+    }
+
+    /// Whether the class of one of some instances, as it will be after the commit, has a
+    /// property or another descriptor of the program under a name.
+    fn will_be_set_by_code(
+        &self,
+        instances: &[Bound<'py, PyAny>],
+        name: &Bound<'py, PyString>,
+    ) -> PyResult<bool> {
+        let mut asked: Vec<Bound<'py, PyType>> = Vec::new();
+        for instance in instances {
+            let kind = instance.get_type();
+            if asked.iter().any(|known| known.is(&kind)) {
+                continue;
+            }
+            asked.push(kind.clone());
+            let mut classes = vec![kind.clone()];
+            let mut at = 0;
+            while at < classes.len() {
+                let class = classes[at].clone();
+                at += 1;
+                let found = match self.transaction.pending_member(&class, name) {
+                    Some(value) => value,
+                    None => cpython::type_dict(&class).get_item(name)?,
+                };
+                if found.is_some_and(|found| cpython::is_set_by_code(&found)) {
+                    return Ok(true);
+                }
+                let planned = self.transaction.planned_bases(&class);
+                let mut above: Vec<Bound<'py, PyAny>> = match planned {
+                    Some(bases) => bases.iter().collect(),
+                    None => class.bases().iter().collect(),
+                };
+                let replaced = self.replaced.iter().find(|(old, _)| old.is(&class));
+                above.extend(replaced.map(|(_, made)| made.clone().into_any()));
+                for base in above {
+                    let base = base.cast_into::<PyType>()?;
+                    if !classes.iter().any(|known| known.is(&base)) {
+                        classes.push(base);
+                    }
+                }
+            }
+        }
+        Ok(false)
     }
 
     fn is_given(&self, instance: &Bound<'py, PyAny>, name: &str) -> bool {

@@ -4,7 +4,7 @@ use hotswap_cpython as cpython;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyFunction, PyString, PyTuple, PyType};
 
-pub(crate) use cpython::attributes::{has_attributes, own_dict};
+pub(crate) use cpython::attributes::{has_attributes, is_set_by_code, own_dict};
 pub(crate) use cpython::home::{Home, Moved};
 pub(crate) use cpython::import;
 pub(crate) use cpython::references::Replaced;

@@ -1,9 +1,9 @@
 //! How `__init__` makes the value of an attribute, and whether that can be done for
 //! an instance that lives already.
 
-use hotswap_plan::{Call, Facts, FunctionDef, Receiver, Statement, Target};
+use hotswap_plan::{Call, ClassDef, Facts, FunctionDef, Receiver, Statement, Target};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyFunction, PyTuple, PyType};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::instances::mangle;
@@ -19,6 +19,8 @@ struct Part<'py> {
     methods: Vec<Vec<String>>,
     /// The expression as a function of the instance and the local names.
     function: Option<Bound<'py, PyAny>>,
+    /// The value itself, where `__init__` has it at hand.
+    ready: Option<Bound<'py, PyAny>>,
     /// Why it cannot be evaluated.
     refused: Option<String>,
 }
@@ -33,11 +35,36 @@ pub(crate) struct Recipe<'py> {
     pub waits: bool,
 }
 
+/// The default that a parameter of the `__init__` of a class has.
+fn default_of<'py>(class: &Bound<'py, PyType>, name: &str) -> Option<Bound<'py, PyAny>> {
+    let init = cpython::type_dict(class).get_item("__init__").ok()??;
+    let init = init.cast_into_exact::<PyFunction>().ok()?;
+    let code = init.getattr("__code__").ok()?;
+    let count: usize = code.getattr("co_argcount").ok()?.extract().ok()?;
+    let names: Vec<String> = code.getattr("co_varnames").ok()?.extract().ok()?;
+    let at = names.iter().position(|known| known == name)?;
+    if at >= count {
+        let defaults = init.getattr("__kwdefaults__").ok()?;
+        return defaults.cast::<PyDict>().ok()?.get_item(name).ok()?;
+    }
+    let defaults = init.getattr("__defaults__").ok()?;
+    let defaults = defaults.cast::<PyTuple>().ok()?;
+    let first = count.checked_sub(defaults.len())?;
+    defaults.get_item(at.checked_sub(first)?).ok()
+}
+
+/// Whether the body of a class binds a name.
+fn binds(definition: &ClassDef, name: &str) -> bool {
+    let mut bound = definition.body.iter().flat_map(|member| &member.binds);
+    bound.any(|known| known == name)
+}
+
 impl<'py> Stage<'_, 'py> {
     /// Reads `__init__` as a list of values to be computed.
     pub(crate) fn recipe(
         &mut self,
         module: usize,
+        (class, definition): (&Bound<'py, PyType>, &ClassDef),
         old: Option<&FunctionDef>,
         init: &FunctionDef,
         added: &[String],
@@ -68,7 +95,15 @@ impl<'py> Stage<'_, 'py> {
                     .any(|before| before.name == parameter.name)
             });
             if let (false, Some(default)) = (known, &parameter.default) {
-                let part = self.part(module, default, &recipe.receiver, &[]);
+                let mut part = self.part(module, default, &recipe.receiver, &[]);
+                if self.committed {
+                    part.ready = default_of(class, &parameter.name);
+                } else {
+                    // Evaluated when the body of the class ran: by itself it may find nothing
+                    // under a name of that body, or something else.
+                    let reads = &default.facts.reads;
+                    recipe.waits |= reads.iter().any(|read| binds(definition, &read[0]));
+                }
                 recipe.parts.push(part);
                 recipe.sources.insert(
                     Target::Local(parameter.name.clone()),
@@ -112,6 +147,7 @@ impl<'py> Stage<'_, 'py> {
             locals: Vec::new(),
             methods: Vec::new(),
             function: None,
+            ready: None,
             refused: None,
         };
         let mut facts = value.facts.clone();
@@ -249,6 +285,9 @@ impl<'py> Stage<'_, 'py> {
             return Ok(Err(missing.to_string()));
         };
         let part = &recipe.parts[*index];
+        if let Some(value) = &part.ready {
+            return Ok(Ok(value.clone()));
+        }
         if let Some(reason) = &part.refused {
             return Ok(Err(reason.clone()));
         }

@@ -403,6 +403,23 @@ impl<'py> Transaction<'py> {
         members.collect()
     }
 
+    /// What a class will have under a name; None: nothing of that is planned, Some(None): it
+    /// goes.
+    #[allow(clippy::option_option)]
+    pub(crate) fn pending_member(
+        &self,
+        target: &Bound<'py, PyType>,
+        member: &Bound<'py, PyString>,
+    ) -> Option<Option<Bound<'py, PyAny>>> {
+        self.writes.iter().rev().find_map(|write| match write {
+            Write::ClassAttribute { class, name, value } if class.is(target) => {
+                let is_it = name.eq(member).unwrap_or(false);
+                is_it.then(|| value.clone())
+            }
+            _ => None,
+        })
+    }
+
     /// The bases that are planned for a class.
     pub(crate) fn planned_bases(&self, class: &Bound<'py, PyType>) -> Option<Bound<'py, PyTuple>> {
         self.writes.iter().rev().find_map(|write| match write {

@@ -214,6 +214,12 @@ fn sets(descriptor: &Bound<'_, PyAny>) -> bool {
     unsafe { (*kind).tp_descr_set }.is_some()
 }
 
+/// Whether what a class has under a name runs code of the program when the attribute of an
+/// instance is set.
+pub fn is_set_by_code(descriptor: &Bound<'_, PyAny>) -> bool {
+    sets(descriptor) && !is_made_in_c(descriptor)
+}
+
 fn is_made_in_c(descriptor: &Bound<'_, PyAny>) -> bool {
     let kind = descriptor.get_type_ptr();
     // SAFETY: a static type object that is always alive.
