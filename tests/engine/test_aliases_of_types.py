@@ -71,3 +71,60 @@ def test_what_the_program_put_there_stays(tmp_path: Path, monkeypatch: pytest.Mo
     assert module.Pairs is mine
     stale = [change.qualname for change in report.changes if change.action == "stale"]
     assert stale == ["Pairs"]
+
+
+BASES = """\
+from typing import Dict, Generic, List, Tuple, TypeVar
+T = TypeVar("T")
+Pairs = {0}
+class Held(Pairs):
+    def first(self):
+        return self[0]
+class Table({1}):
+    pass
+class Box(Generic[T]):
+    pass
+Kind = {2}
+class Ints(Box[Kind]):
+    pass
+class Untouched(List[int]):
+    pass
+def show():
+    return [(cls.__mro__, vars(cls).get("__orig_bases__")) for cls in (Held, Table, Box, Ints)]
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (("List[Tuple[str, int]]", "Pairs", "int"), ("list[tuple[str, int]]", "Pairs", "int")),
+        (("list[int]", "Pairs", "int"), ("list[str]", "Pairs", "str")),
+        (("list[int]", "Dict[str, Pairs]", "int"), ("List[int]", "Dict[str, Pairs]", "List[int]")),
+        (("List[int]", "Dict[str, Pairs]", "int"), ("list", "Dict[str, Pairs]", "int")),
+    ],
+    ids=["builtin", "argument", "inside", "plain class"],
+)
+def test_classes_follow_the_alias_that_they_name_as_base(
+    before: tuple[str, str, str], after: tuple[str, str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"aliases_{next(_numbers)}"
+    file = tmp_path / f"{name}.py"
+    file.write_text(BASES.format(*before))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module(name)
+    kept, untouched, box = module.Held([(1, 2)]), module.Untouched, module.Box
+    with hotswap.watch(tmp_path):
+        file.write_text(BASES.format(*after))
+        report = hotswap.sync()
+    assert report.status == "applied", report.error
+    cold = subprocess.run(
+        [sys.executable, "-B", "-c", f"import {name}; print({name}.show())"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert str(module.show()) == cold.stdout.strip()
+    assert type(kept) is module.Held and kept.first() == (1, 2)
+    assert module.Untouched is untouched and module.Box is box
+    assert not {"Box", "Untouched"} & {change.qualname for change in report.changes}

@@ -17,6 +17,7 @@ use crate::values;
 mod adopt;
 mod after;
 mod along;
+mod bases;
 mod cached;
 mod chains;
 mod collected;

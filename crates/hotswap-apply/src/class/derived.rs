@@ -178,48 +178,6 @@ impl<'py> Stage<'_, 'py> {
         Ok(())
     }
 
-    /// Whether a base of an unchanged class is another object now.
-    pub(super) fn bases_changed(
-        &mut self,
-        module: usize,
-        class: &Bound<'py, PyType>,
-        definition: &ClassDef,
-    ) -> PyResult<bool> {
-        let text = self.text(module);
-        let namespace = self.namespace(module)?.copy()?;
-        let live = self.live_dict(module).copy()?;
-        for argument in &definition.arguments {
-            if self.cause(module, &argument.facts).is_none()
-                || self.impurity(module, &argument.facts).is_some()
-            {
-                continue;
-            }
-            let source = argument.span.of(&text);
-            let Ok(was) = crate::statement::evaluate(self.py, source, &live) else {
-                continue;
-            };
-            let mut view =
-                self.view_at(module, argument.span.start, &argument.facts, &namespace)?;
-            let now = crate::statement::evaluate(self.py, source, &namespace);
-            view.leave()?;
-            let Ok(now) = now else { continue };
-            let bases = class.getattr("__bases__")?;
-            // After the commit the name holds the new one only.
-            let keyword = text[..argument.span.start as usize]
-                .trim_end()
-                .ends_with('=');
-            let base = match self.committed {
-                true => !keyword && !bases.contains(&now)?,
-                false => bases.contains(&was)? && !was.is(&now),
-            };
-            let follows = self.replaced.iter().any(|(old, _)| old.is(&was));
-            if base && !follows && now.is_instance_of::<PyType>() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// An unchanged class whose body or decorators read something that changed.
     pub(crate) fn derive_class(
         &mut self,
