@@ -32,6 +32,7 @@ mod remade;
 mod renamed;
 mod scope;
 mod shape;
+mod together;
 mod worked_over;
 
 pub(crate) use along::AllAlong;

@@ -752,8 +752,12 @@ impl<'py> Stage<'_, 'py> {
         self.run_after()?;
         self.commit()?;
         let late = std::mem::take(&mut self.late);
-        for (ran, item) in late.into_iter().enumerate() {
-            self.run_late_members(Some(ran))?;
+        let mut settled = self.replaced.len();
+        let mut joined = false;
+        for (ran, item) in late.iter().enumerate() {
+            if !joined {
+                self.run_late_members(Some(ran))?;
+            }
             let outline = self.outline(item.module).ok_or_else(|| {
                 pyo3::exceptions::PyRuntimeError::new_err("a module lost its outline")
             })?;
@@ -766,6 +770,12 @@ impl<'py> Stage<'_, 'py> {
             self.remember(item.module, &statement)?;
             if self.run_late_chain(item.module, item.step, &outline)? {
                 // All of it ran, or its entry says why not.
+            } else if joined {
+                self.on_top(item.module, |stage| match &item.remade {
+                    Some(change) => stage.remake_late(item.module, item.step, change),
+                    None if edited => stage.stage_step(item.module, item.step),
+                    None => stage.derive_due(item.module, &statement, &outline),
+                })?;
             } else if let Some(change) = &item.remade {
                 self.remake_late(item.module, item.step, change)?;
             } else if edited {
@@ -778,7 +788,12 @@ impl<'py> Stage<'_, 'py> {
             } else {
                 self.derive_due(item.module, &statement, &outline)?;
             }
+            joined = self.goes_on_with(&late[ran + 1..], settled)?;
+            if joined {
+                continue;
+            }
             self.remake_subclasses()?;
+            settled = self.replaced.len();
             self.plan_caches()?;
             self.swap_codes()?;
             self.settle_combinations()?;

@@ -258,7 +258,7 @@ impl<'py> Stage<'_, 'py> {
 
     /// Gives the names of a module that hold replaced classes the new ones, and says what
     /// they held.
-    fn show_replaced(
+    pub(super) fn show_replaced(
         &self,
         module: usize,
     ) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
