@@ -37,6 +37,7 @@ mod worked_over;
 
 pub(crate) use along::AllAlong;
 pub(crate) use cached::cached_function;
+pub(crate) use chains::Body;
 pub(crate) use collected::{Collected, Hooked};
 pub(crate) use remade::{Remade, passed_on};
 pub(crate) use scope::hide;

@@ -33,6 +33,11 @@ impl<'py> Stage<'_, 'py> {
         let made = self.live_dict(module).get_item(name)?;
         let cause = match self.decoration_cause(module, function) {
             Some(cause) => Some(cause),
+            None if new.pragma == Some(Pragma::Rerun) && self.is_noted(module, new) => {
+                Some("its docstring or signature".to_string())
+            }
+            // What is carried over need not be made anew.
+            None if self.is_carried(module, new) => None,
             None => written_for(made.as_ref(), old.function(), function)?,
         };
         let Some(cause) = cause else {
@@ -309,11 +314,22 @@ impl<'py> Stage<'_, 'py> {
         old: &Statement,
         watched: bool,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        Ok(self.definition_before(module, old, watched)?.ok())
+    }
+
+    /// The same. An error in words: why it came to nothing.
+    pub(crate) fn definition_before(
+        &mut self,
+        module: usize,
+        old: &Statement,
+        watched: bool,
+    ) -> PyResult<Result<Bound<'py, PyAny>, String>> {
+        let unknown = || "its source is not known".to_string();
         let (outline, text) = match self.edits.get(&module) {
             Some(edited) => (edited.old_outline.clone(), edited.old_text.clone()),
             None => match self.outline(module) {
                 Some(outline) => (outline, self.text(module)),
-                None => return Ok(None),
+                None => return Ok(Err(unknown())),
             },
         };
         let copy = self.namespace_before(module)?;
@@ -332,10 +348,12 @@ impl<'py> Stage<'_, 'py> {
             false => Ok(run().map_err(|error| error.to_string())),
         };
         view.leave()?;
-        match (ran?, old.function()) {
-            (Ok(()), Some(function)) => copy.get_item(&function.name),
-            _ => Ok(None),
-        }
+        let made = match (ran?, old.function()) {
+            (Ok(()), Some(function)) => copy.get_item(&function.name)?.ok_or_else(unknown),
+            (Err(reason), _) => Err(reason),
+            (_, None) => Err(unknown()),
+        };
+        Ok(made)
     }
 
     /// Why applying a decorator may do more than to make another function of one; with
@@ -417,19 +435,19 @@ pub(crate) fn written_for(
     let (Some(made), Some(old)) = (made, old) else {
         return Ok(None);
     };
-    let names = |function: &FunctionDef| -> Vec<String> {
-        let parameters = function.parameters.iter();
-        parameters.map(|parameter| parameter.name.clone()).collect()
-    };
-    let (before, after) = (names(old), names(new));
-    if new.decorators.is_empty() || before == after || !made.is_exact_instance_of::<PyFunction>() {
+    if new.decorators.is_empty()
+        || old.signature == new.signature
+        || !made.is_exact_instance_of::<PyFunction>()
+    {
         return Ok(None);
     }
     let code = made.peek("__code__")?;
     let file: String = code.getattr("co_filename")?.extract()?;
     let held: Vec<String> = code.getattr("co_varnames")?.extract()?;
     // Those by keyword stand behind the others, and `*args` behind them.
-    let named = before.iter().filter(|name| held.contains(name)).count();
+    let before = &old.parameters;
+    let named = before.iter().filter(|each| held.contains(&each.name));
+    let named = named.count();
     let generated = file.starts_with('<') && named == before.len() && named > 0;
     Ok(generated.then(|| "the parameters that the function had".to_string()))
 }

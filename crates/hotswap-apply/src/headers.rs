@@ -387,7 +387,7 @@ fn as_text<'py>(py: Python<'py>, source: &str) -> PyResult<Bound<'py, PyAny>> {
 
 /// Whether two values are the same, as far as it shows without code of the program. Types
 /// with arguments are made anew by each evaluation.
-fn is_like(a: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>) -> bool {
+pub(crate) fn is_like(a: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>) -> bool {
     values::alike(a, b) || is_same_generic(a, b).unwrap_or(false)
 }
 

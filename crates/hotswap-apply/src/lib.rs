@@ -16,6 +16,7 @@ mod block;
 mod body;
 mod caches;
 mod callee;
+mod carried;
 mod chain;
 mod class;
 mod closures;

@@ -260,6 +260,8 @@ pub(crate) struct Stage<'w, 'py> {
     pub late_chains: Vec<crate::chain::LateChain>,
     /// Statements that may say after the commit what new things are called.
     pub namings: Vec<crate::naming::Naming<'py>>,
+    /// Decorated definitions with other metadata, and what their decorators made of the old.
+    pub carried: Vec<crate::carried::Carried<'py>>,
 }
 
 impl<'w, 'py> Stage<'w, 'py> {

@@ -8,6 +8,7 @@
 //! known to `tracemalloc`, which follows allocations from the beginning of the run on.
 //! A run that is stopped has done nothing but what is allowed.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -102,6 +103,29 @@ pub(crate) fn attempt_making<'py, R>(
         }
     }
     Ok(outcome)
+}
+
+thread_local! {
+    static KEEPS_LABELS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While it lives, runs in this thread may not even say anew what something is called.
+pub(crate) struct LabelsKept {
+    before: bool,
+}
+
+impl LabelsKept {
+    pub(crate) fn begin() -> LabelsKept {
+        LabelsKept {
+            before: KEEPS_LABELS.replace(true),
+        }
+    }
+}
+
+impl Drop for LabelsKept {
+    fn drop(&mut self) {
+        KEEPS_LABELS.set(self.before);
+    }
 }
 
 /// Whether a trace function is set: a debugger's or that of coverage.
@@ -584,6 +608,7 @@ fn is_excepted(
         }
         Unless::Holds(slot, value) => {
             if let Step::Attribute(name) = slot
+                && !KEEPS_LABELS.get()
                 && let Some(name) = evaluate(frame, name)?
                 && is_label(target, &name)
             {

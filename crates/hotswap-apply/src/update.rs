@@ -163,6 +163,7 @@ pub fn update(
                 || !stage.collected.is_empty()
                 || !stage.hooked.is_empty()
                 || !stage.namings.is_empty()
+                || !stage.carried.is_empty()
                 || stage.will_take_over()
         });
         // Until the end of this block, where also what failed has been undone.
@@ -480,6 +481,7 @@ fn begin<'w, 'py>(
         collected: Vec::new(),
         late_chains: Vec::new(),
         namings: Vec::new(),
+        carried: Vec::new(),
         hooked: Vec::new(),
         looked_at: Vec::new(),
         asked_hooks: FxHashSet::default(),
@@ -580,6 +582,9 @@ impl<'py> Stage<'_, 'py> {
     }
 
     fn stage_modules(&mut self) -> PyResult<()> {
+        for module in self.order.clone() {
+            self.note_decorated(module)?;
+        }
         // What is gone is withdrawn first: what moved to another place registers anew there.
         for module in self.order.clone() {
             self.withdraw_removed(module)?;
@@ -817,6 +822,7 @@ impl<'py> Stage<'_, 'py> {
         }
         self.run_late_members(None)?;
         self.run_late_defaults()?;
+        self.carry_over()?;
         self.collect_again()?;
         self.name_again()
     }

@@ -262,6 +262,8 @@ pub struct FunctionDef {
     pub returns: Option<Expression>,
     /// Hash of the type parameters.
     pub type_params: u64,
+    /// Hash of the docstring, if there is one.
+    pub docstring: Option<u64>,
     /// Hash of the body.
     pub body: u64,
     /// Hash of the body, nested functions' and lambdas' bodies left out.

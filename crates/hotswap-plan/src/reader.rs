@@ -520,6 +520,7 @@ impl Reader<'_> {
             signature,
             returns: function.returns.as_ref().map(|expr| self.expression(expr)),
             type_params: type_params_hash(function.type_params.as_deref(), self.text),
+            docstring: docstring(&function.body),
             body: hash_of(&body),
             own_body: hash_of(&own),
             decides: [decides(function, false), decides(function, true)],
@@ -581,6 +582,16 @@ impl Reader<'_> {
 /// Whether `from __future__ import annotations` is among the names.
 fn has_text_annotations(futures: &[String]) -> bool {
     futures.iter().any(|name| name == "annotations")
+}
+
+/// Hash of the docstring that a body begins with.
+fn docstring(body: &[Stmt]) -> Option<u64> {
+    match body.first()? {
+        Stmt::Expr(first) if first.value.is_string_literal_expr() => {
+            Some(hash_of(&ComparableExpr::from(&first.value)))
+        }
+        _ => None,
+    }
 }
 
 fn is_of_object(class: &ast::StmtClassDef) -> bool {

@@ -24,7 +24,7 @@ use crate::values;
 
 /// A class body in one of the two sources, with the classes around it.
 #[derive(Clone, Copy)]
-pub(super) struct Body<'o> {
+pub(crate) struct Body<'o> {
     pub text: &'o str,
     pub outline: &'o Outline,
     pub path: &'o [&'o ClassDef],
@@ -317,7 +317,7 @@ impl<'py> Stage<'_, 'py> {
     /// Runs statements of a class body in copies of its namespace and of the module's, and
     /// gives the copy of the former. With `watched` each of their instructions is looked at.
     /// An error in words: why it came to nothing.
-    pub(super) fn members_apart(
+    pub(crate) fn members_apart(
         &mut self,
         module: usize,
         class: &Bound<'py, PyType>,

@@ -248,6 +248,8 @@ impl<'py> Stage<'_, 'py> {
         };
         let made = cpython::type_dict(class).get_item(&function.name)?;
         let cause = match old.and_then(Statement::function) {
+            // What is carried over need not be made anew.
+            Some(_) if self.is_carried(module, member) => None,
             Some(old) => crate::decorated::written_for(made.as_ref(), Some(old), function)?,
             None => self.decoration_cause(module, function),
         };

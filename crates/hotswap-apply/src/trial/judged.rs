@@ -446,7 +446,7 @@ fn is_known(object: &Bound<'_, PyAny>) -> PyResult<bool> {
             // Making something of a builtin class, and that of most others in C, only makes it.
             || matches!(
                 home.as_str(),
-                "builtins" | "types" | "datetime" | "decimal" | "array" | "re"
+                "builtins" | "types" | "typing" | "datetime" | "decimal" | "array" | "re"
             )
             || (home == "weakref" && matches!(name.as_str(), "ReferenceType" | "ProxyType"))
             || (home == "functools" && name == "_lru_cache_wrapper")
